@@ -1,0 +1,81 @@
+"""Make .venv and install the requirements into it, when they are not there yet: python3 -m local.install
+
+Runs on whatever Python the machine has, with its standard library alone, and says in one line what is missing. It
+prints to standard error, so that `make -s token` prints a token and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+OLDEST = (3, 11)
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+
+
+def main(folder: Path) -> None:
+    """Install what `folder`/requirements*.txt name into `folder`/.venv, unless just that is installed already."""
+    if sys.version_info < OLDEST:
+        fail(
+            f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; this is {sys.version.split()[0]}. "
+            "Name another one: make PYTHON=python3.13 ..."
+        )
+    text = b"".join((folder / name).read_bytes() for name in REQUIREMENTS)
+    wanted = hashlib.sha256(text).hexdigest() + " " + sys.version
+    venv, installed = folder / ".venv", folder / ".venv" / "installed.txt"
+    if installed.exists() and installed.read_text() == wanted:
+        return
+    for module in ("venv", "ensurepip"):
+        if importlib.util.find_spec(module) is None:
+            fail(f"this Python has no module '{module}'. On Debian and Ubuntu: apt install python3-venv")
+    say("Making .venv ...")
+    try:
+        venv.mkdir(exist_ok=True)
+        probe = venv / "installed.txt"
+        probe.write_text("unfinished")
+    except OSError as error:
+        fail(f"cannot write to {venv} ({error.strerror}). Make the folder writable, or work in another copy.")
+    made = subprocess.run([sys.executable, "-m", "venv", str(venv)], check=False, capture_output=True, text=True)
+    if made.returncode:
+        fail("cannot make .venv: " + (made.stdout + made.stderr).strip().replace("\n", " "))
+    say("Installing the requirements (a minute or so) ...")
+    began = time.monotonic()
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    process = subprocess.Popen(
+        [*pip, "-r", str(folder / "requirements-dev.txt")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+    )
+    lines = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if line.startswith(("Collecting", "Installing")):
+            print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    if process.wait():
+        say("".join(lines[-15:]))
+        fail("pip could not install the requirements; its last lines are above. Is the package index reachable?")
+    installed.write_text(wanted)
+    say(f"  done in {time.monotonic() - began:.0f} s")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(why: str) -> NoReturn:
+    sys.exit(f"error: {why}")
+
+
+if __name__ == "__main__":
+    try:
+        main(Path.cwd())
+    except KeyboardInterrupt:
+        fail("interrupted. Run it again to finish.")
