@@ -1,0 +1,48 @@
+"""The user profile service: a signed-in user's own JSON profile under /user/profile. README.md tells how to run it."""
+
+import functools
+import os
+
+from chalice import Chalice, CognitoUserPoolAuthorizer, CORSConfig
+from chalice.app import Request, Response
+
+from chalicelib import web
+from chalicelib.identity import identify
+from chalicelib.settings import Settings
+from chalicelib.store import ProfileStore
+
+if os.environ.get("AWS_CHALICE_CLI_MODE"):
+    # Set by the `chalice` command on a developer's machine, never in Lambda, where local/ does not exist either.
+    from local import gateway
+
+    gateway.stand_in_for_api_gateway()
+
+settings = Settings.from_environment(os.environ)
+app = Chalice(app_name="user-profile")
+cors = CORSConfig(
+    allow_origin=settings.cors_allow_origin,
+    allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
+    expose_headers=["ETag", "Retry-After"],
+    max_age=600,
+)
+authorizer = CognitoUserPoolAuthorizer("user-pool", provider_arns=[settings.user_pool_arn])
+app.register_middleware(web.problem_middleware(cors, app.log), "http")
+
+
+@functools.cache
+def store() -> ProfileStore:
+    return ProfileStore.connect(settings.table_name())
+
+
+@app.route("/user/profile", methods=["GET"], authorizer=authorizer, cors=cors, content_types=[])
+@web.answers(app)
+def get_profile(request: Request) -> Response:
+    user = identify(request.context, settings.client_ids)
+    return web.profile_response(store().get(user.sub))
+
+
+@app.route("/user/profile", methods=["POST"], authorizer=authorizer, cors=cors, content_types=[web.JSON_TYPE])
+@web.answers(app)
+def replace_profile(request: Request) -> Response:
+    user = identify(request.context, settings.client_ids)
+    return web.profile_response(store().replace(user.sub, web.json_body(request)))

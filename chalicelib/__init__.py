@@ -1,0 +1,1 @@
+"""The user profile service: everything that runs in Lambda besides app.py."""

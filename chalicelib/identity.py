@@ -1,0 +1,43 @@
+"""Who is calling: from the claims that API Gateway's Cognito authorizer verified to an Identity.
+
+API Gateway has checked signature, issuer and expiry before the function runs. What it leaves open is checked here: that
+the token is an id token (it takes access tokens too) and was issued to this app, where client ids are configured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.errors import NotSignedIn
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The signed-in user. `sub` is Cognito's own id of them: a UUID that never changes and is never given again."""
+
+    sub: str
+    email: str | None
+    email_verified: bool
+    groups: tuple[str, ...]
+
+
+def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) -> Identity:
+    """The identity in an API Gateway event's `requestContext`.
+
+    Claims are strings in AWS ("email_verified": "true", groups joined by commas) and JSON's own types under Chalice's
+    local server; both are read. Raises NotSignedIn for no claims, another kind of token, or another app's.
+    """
+    claims = (request_context.get("authorizer") or {}).get("claims") or {}
+    sub, groups = claims.get("sub"), claims.get("cognito:groups") or ()
+    if not isinstance(sub, str) or not sub:
+        raise NotSignedIn("Sign in and send your id token in the Authorization header.")
+    if claims.get("token_use") != "id":
+        raise NotSignedIn("This is not an id token. Send the id token, not the access or refresh token.")
+    if client_ids and claims.get("aud") not in client_ids:
+        raise NotSignedIn("This token was issued to another app.")
+    return Identity(
+        sub=sub,
+        email=claims.get("email"),
+        email_verified=claims.get("email_verified") in (True, "true"),
+        groups=tuple(groups.split(",") if isinstance(groups, str) else groups),
+    )

@@ -1,0 +1,190 @@
+"""HTTP: strict JSON in, exact JSON out, ETags, and every error as RFC 9457 problem+json, from one table.
+
+A view raises a ProfileError and `answers` makes it a response. `problem_middleware` does the same for what Chalice
+answers by itself (405, 415) and for what nobody expected (500), and completes every error with the request's id and
+the CORS headers: a script in a browser must be able to read why it was refused.
+"""
+
+import functools
+import json
+import logging
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from chalice.app import Chalice, CORSConfig, Request, Response
+
+from chalicelib import errors
+
+if TYPE_CHECKING:
+    from chalicelib.profile import JSON, Profile
+
+JSON_TYPE, PROBLEM_JSON_TYPE = "application/json", "application/problem+json"
+PERSONAL = {"Cache-Control": "no-store"}
+"""Personal data stays out of every cache, the browser's on a shared computer too; ETags work all the same."""
+
+
+class Problem(NamedTuple):
+    """How an error is told over HTTP; `name` ends its type, urn:problem-type:user-profile:<name>."""
+
+    status: HTTPStatus
+    name: str
+    title: str
+    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+
+PROBLEMS: dict[type[errors.ProfileError], Problem] = {
+    errors.MalformedJSON: Problem(HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not valid JSON"),
+    errors.NotSignedIn: Problem(
+        HTTPStatus.UNAUTHORIZED,
+        "not-signed-in",
+        "You are not signed in",
+        {"WWW-Authenticate": 'Bearer realm="user-profile", error="invalid_token"'},
+    ),
+    errors.ProfileNotFound: Problem(HTTPStatus.NOT_FOUND, "profile-not-found", "There is no profile yet"),
+    errors.ProfileTooLarge: Problem(HTTPStatus(413), "profile-too-large", "The profile is too large"),
+    errors.InvalidProfile: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-profile", "The profile is not valid"),
+    errors.StoreUnavailable: Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "store-unavailable", "Temporarily unavailable", {"Retry-After": "1"}
+    ),
+}
+
+
+def json_body(request: Request) -> "JSON":
+    """The request's body as one JSON text, numbers exact (int, or Decimal).
+
+    Raises MalformedJSON for what RFC 8259 and I-JSON (RFC 7493) do not allow: bad syntax, another encoding than UTF-8,
+    a byte order mark, duplicate names, lone surrogates, NaN and Infinity, nothing at all. Raises InvalidProfile for
+    what no parser should follow to its depth.
+    """
+    try:
+        text = str(request.raw_body, "utf-8")  # type: ignore[arg-type]
+        value: JSON = json.loads(
+            text,
+            parse_int=_exact_number,
+            parse_float=_exact_number,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object_without_duplicates,
+        )
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+    except RecursionError as error:
+        raise errors.InvalidProfile([errors.Violation("", "Nested far too deep.")]) from error
+    except UnicodeEncodeError as error:
+        raise errors.MalformedJSON("The body has half of a surrogate pair (\\ud800 to \\udfff) by itself.") from error
+    except json.JSONDecodeError as error:
+        where = f"{error.msg}, line {error.lineno}, column {error.colno}" if text.strip() else "it is empty"
+        raise errors.MalformedJSON(f"The body is not valid JSON: {where}.") from error
+    except ValueError as error:
+        raise errors.MalformedJSON("The body is not UTF-8 text.") from error
+    return value
+
+
+def _exact_number(text: str) -> int | Decimal:
+    if len(text) <= 40 and text.lstrip("-").isdecimal():
+        return int(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # the exponent itself has 19 digits or more: any number out of range does in its place
+        return Decimal("1E+999999")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise errors.MalformedJSON(f"The body is not valid JSON: {name} is not a JSON value.")
+
+
+def _object_without_duplicates(pairs: list[tuple[str, "JSON"]]) -> dict[str, "JSON"]:
+    members: dict[str, JSON] = {}
+    for name, value in pairs:
+        if name in members:
+            raise errors.MalformedJSON(f"The body has the name {json.dumps(name[:100])} twice in one object.")
+        members[name] = value
+    return members
+
+
+def profile_response(profile: "Profile") -> Response:
+    """200 with the profile, in the shape that front ends of the original example read, and its ETag."""
+    times = {"created_at": profile.created_at, "updated_at": profile.updated_at}
+    body = {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
+    body |= {name: time for name, time in times.items() if time is not None}
+    return Response(dump_json(body), {"Content-Type": JSON_TYPE, "ETag": f'"{profile.revision}"', **PERSONAL})
+
+
+def dump_json(value: "JSON") -> str:
+    """`value` as JSON text, every number exact."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_float_of_the_same_text)
+    except ArithmeticError:
+        return _dump_exactly(value)
+
+
+def _float_of_the_same_text(number: Decimal) -> float:
+    """The float that json, which writes floats fast, writes as just this number: there is one for 0.1, none for 1/3."""
+    nearest = float(number)
+    if Decimal(repr(nearest)) != number:
+        raise ArithmeticError
+    return nearest
+
+
+def _dump_exactly(value: "JSON") -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{dump_json(name)}:{_dump_exactly(member)}" for name, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_dump_exactly, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else dump_json(value)
+
+
+def answers(app: Chalice) -> Callable[[Callable[[Request], Response]], Callable[[], Response]]:
+    """Give a view of `app` the request, and make its ProfileErrors responses. Chalice logs all other exceptions."""
+
+    def decorate(view: Callable[[Request], Response]) -> Callable[[], Response]:
+        @functools.wraps(view)
+        def answering() -> Response:
+            request: Any = app.current_request
+            try:
+                return view(request)
+            except errors.ProfileError as error:
+                return error_response(error)
+
+        return answering
+
+    return decorate
+
+
+def error_response(error: errors.ProfileError) -> Response:
+    """The response that tells of `error`; `complete` makes it ready to be sent."""
+    status, name, title, headers = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    body = {"type": f"urn:problem-type:user-profile:{name}", "title": title, "status": status, "detail": str(error)}
+    if isinstance(error, errors.InvalidProfile):
+        body["errors"] = [violation.__dict__ for violation in error.violations]
+    return Response(body, dict(headers), status)
+
+
+def complete(response: Response, request_id: str, cors: CORSConfig) -> Response:
+    """An error's response, ours or Chalice's own ({"Code", "Message"}), as problem+json that scripts can read."""
+    body, status = response.body, HTTPStatus(response.status_code)
+    if "type" not in body:
+        told = status < HTTPStatus.INTERNAL_SERVER_ERROR
+        detail = body["Message"] if told else "Something unexpected happened. Tell whoever runs this the request_id."
+        body = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+    headers: Any = {"Content-Type": PROBLEM_JSON_TYPE, **PERSONAL, **cors.get_access_control_headers()}
+    return Response(json.dumps({**body, "request_id": request_id}), {**response.headers, **headers}, status)
+
+
+def problem_middleware(cors: CORSConfig, log: logging.Logger) -> Callable[..., Response]:
+    """Chalice middleware, the one outer edge: whatever goes wrong behind it is answered by `complete`."""
+
+    def middleware(request: Request, get_response: Callable[[Request], Response]) -> Response:
+        try:
+            response = get_response(request)
+        except Exception:
+            log.exception("Unexpected error outside the views")
+            response = Response({}, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            return response
+        # API Gateway's id stands in its logs and its own errors; the function's, in the function's logs.
+        function_id = getattr(request.lambda_context, "aws_request_id", "")
+        return complete(response, request.context.get("requestId") or function_id, cors)
+
+    return middleware
