@@ -1,0 +1,1 @@
+"""The AWS resources beside the API, and the code that deploys them."""
