@@ -1,0 +1,37 @@
+# Everything a developer does here. `make` alone lists it.
+
+PYTHON ?= python3
+export API_PORT ?= 8000
+export AWS_PORT ?= 4566
+export EMAIL PASSWORD
+.DEFAULT_GOAL := help
+.PHONY: help install local cloud token sign-up test format
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+
+install:
+	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON). Install Python 3.11 or newer." >&2; exit 1; }
+	@$(PYTHON) -m local.install
+
+local: install  ## run the API and an AWS for it on this machine (API_PORT=8000 AWS_PORT=4566)
+	@.venv/bin/python -m local up
+
+cloud: install  ## run that AWS alone, for a `chalice local --stage local` of your own
+	@.venv/bin/python -m local cloud
+
+token: install  ## print an id token for the demo user, or for EMAIL=... PASSWORD=...
+	@.venv/bin/python -m local token
+
+sign-up: install  ## sign a user up: EMAIL=... PASSWORD=...
+	@.venv/bin/python -m local sign-up
+
+test: install  ## what CI runs: lint, format, types, tests
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest
+
+format: install  ## lint and format the code
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .

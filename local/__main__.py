@@ -1,0 +1,195 @@
+"""The commands behind `make local`, `make cloud`, `make token` and `make sign-up`: python -m local COMMAND."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from local import environment, users
+from local.api import ApiError, serving
+from local.emulator import Emulator, EmulatorError, confirmation_code, port_is_free
+from resources import backend
+
+
+class Failure(Exception):
+    """What the user should read, in a line that says what to do."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, summary in (
+        ("up", "start the local cloud and the API"),
+        ("cloud", "start the local cloud alone, for a `chalice local --stage local` of your own"),
+    ):
+        command = commands.add_parser(name, help=summary)
+        command.add_argument("--aws-port", default=os.environ.get("AWS_PORT", "4566"))
+        if name == "up":
+            command.add_argument("--api-port", default=os.environ.get("API_PORT", "8000"))
+    for name, summary in (("token", "print an id token"), ("sign-up", "register a user and confirm the e-mail")):
+        command = commands.add_parser(name, help=summary)
+        command.add_argument("--email", default=os.environ.get("EMAIL"))
+        command.add_argument("--password", default=os.environ.get("PASSWORD"))
+    options = parser.parse_args()
+    try:
+        if options.command == "token":
+            token(options.email or users.DEMO_EMAIL, options.password or users.DEMO_PASSWORD)
+        elif options.command == "sign-up":
+            sign_up(options.email, options.password)
+        else:
+            up(_port(options.aws_port), _port(options.api_port) if options.command == "up" else None)
+    except (Failure, ApiError, EmulatorError, users.UserError, backend.BackendError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+
+
+# --- make local, make cloud -------------------------------------------------------------------------------------------
+
+
+def up(aws_port: int, api_port: int | None) -> None:
+    """Run the local cloud, and the API unless `api_port` is None, until Ctrl-C."""
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, signal.default_int_handler)
+    folder = environment.folder()
+    with ExitStack() as stack:
+        stack.enter_context(_only_one_in(folder))
+        for port, variable in ((aws_port, "AWS_PORT"), (api_port, "API_PORT")):
+            if port is not None and not port_is_free(port):
+                raise Failure(f"port {port} is taken by another program. Choose another: make local {variable}=...")
+        with _Step(f"Starting the local AWS on 127.0.0.1:{aws_port}"):
+            emulator = stack.enter_context(_saving(Emulator(aws_port, folder)))
+        variables = environment.for_endpoint(aws_port)
+        environment.enter(variables)
+        with _Step("Deploying resources/backend.yaml to it") as detail:
+            outputs = backend.deploy(
+                environment.STAGE, {"DomainSuffix": "local", "DeletionProtection": "false"}, progress=detail
+            )
+        variables.update(backend.chalice_environment(outputs))
+        environment.record(variables)
+        with _Step("Making sure of the demo user"):
+            users.ensure_demo_user(outputs["UserPoolArn"])
+        api = None
+        if api_port is not None:
+            with _Step(f"Starting the API on 127.0.0.1:{api_port}"):
+                api = stack.enter_context(serving(api_port))
+        print(_table(aws_port, api_port, outputs["UserPoolClientId"]), flush=True)
+        while emulator.running():
+            if api and api.poll() is not None:
+                raise Failure(f"the API ended by itself with status {api.returncode}; what it said is above.")
+            time.sleep(0.2)
+        raise Failure(f"the local AWS ended by itself; its last words are in {folder / 'emulator.log'}.")
+
+
+def _table(aws_port: int, api_port: int | None, client_id: str) -> str:
+    query = {
+        "client_id": client_id,
+        "response_type": "code",
+        "scope": "openid email profile",
+        "redirect_uri": "http://localhost:3000",
+    }
+    api = f"http://127.0.0.1:{api_port}/user/profile" if api_port else "chalice local --stage local"
+    rows = {
+        "API": api,
+        "Sign-in page": f"http://127.0.0.1:{aws_port}/oauth2/authorize?{urlencode(query)}",
+        "Demo user": f"{users.DEMO_EMAIL}  password {users.DEMO_PASSWORD}",
+        "Another user": "make sign-up EMAIL=... PASSWORD=...",
+        "Get a token": "make -s token",
+        "Stop": "Ctrl-C",
+    }
+    return "\n" + "\n".join(f"  {name:<14}{value}" for name, value in rows.items()) + "\n"
+
+
+@contextmanager
+def _only_one_in(folder: Path) -> Iterator[None]:
+    """Hold the state folder, so that a second `make local` does not write into the same state."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise Failure(
+            f"cannot write to {folder} ({error.strerror}). Make it writable, or work in another copy."
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Failure(
+                "the local cloud of this folder is running already. Use it, or stop it with Ctrl-C."
+            ) from None
+        yield
+
+
+@contextmanager
+def _saving(emulator: Emulator) -> Iterator[Emulator]:
+    """The emulator, stopped and saved at the end however often Ctrl-C is pressed meanwhile."""
+    with emulator:
+        try:
+            yield emulator
+        finally:
+            for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(stop, signal.SIG_IGN)
+            print("\nStopping, and saving what the local AWS holds ...", file=sys.stderr, flush=True)
+
+
+class _Step:
+    """Tells of a step that takes a while: when it begins, its details if there are any, and how long it took."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    def __enter__(self) -> _Step:
+        self._began = time.monotonic()
+        print(f"{self._title} ...", flush=True)
+        return self
+
+    def __call__(self, detail: str) -> None:
+        print(f"  {detail}", flush=True)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is None:
+            print(f"  done in {time.monotonic() - self._began:.1f} s", flush=True)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise Failure(f"{text!r} is not a port. API_PORT and AWS_PORT take a number from 1 to 65535.")
+    return int(text)
+
+
+# --- make token, make sign-up -----------------------------------------------------------------------------------------
+
+
+def token(email: str, password: str) -> None:
+    """Print the id token of a fresh sign-in, and nothing else."""
+    _enter_local_cloud()
+    tokens = users.sign_in(os.environ["USER_POOL_ARN"], os.environ["USER_POOL_CLIENT_ID"], email, password)
+    print(tokens["IdToken"])
+
+
+def sign_up(email: str | None, password: str | None) -> None:
+    """Register a user as a front end would, and confirm with the code from the mail that Cognito sends."""
+    if not email or not password:
+        raise Failure("say who: make sign-up EMAIL=grace@example.com PASSWORD=...")
+    _enter_local_cloud()
+    users.sign_up(os.environ["USER_POOL_CLIENT_ID"], email, password)
+    port = int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    users.confirm(os.environ["USER_POOL_CLIENT_ID"], email, confirmation_code(port, email))
+    print(f"{email} is signed up and confirmed.")
+
+
+def _enter_local_cloud() -> None:
+    if not environment.load():
+        raise Failure("there is no local cloud here yet. Start it with `make local`.")
+
+
+if __name__ == "__main__":
+    main()

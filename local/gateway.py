@@ -1,0 +1,182 @@
+"""API Gateway's part under `chalice local`: routing, the Cognito authorizer, preflight, and events as in AWS.
+
+Chalice's own local server (1.34.0) lets every request through a CognitoUserPoolAuthorizer (no token, a forged one, an
+access token), drops the connection on a malformed one, keeps one of several header lines, and answers what no route
+matches in a shape of its own, without CORS. A front end tested against that would meet its first 401 in production.
+
+One thing is replaced from outside: `chalice.local.create_local_server`, a public function, but one that the `chalice`
+command offers no setting for. Chalice still makes the server; only the class that handles its requests is ours.
+tests/api/test_tokens.py fails when a Chalice to come no longer asks that function: it lets a forged token in.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from email.message import Message
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import Any, TypeAlias
+
+import chalice.local
+from chalice import Chalice
+from chalice.app import CORSConfig, Response, RouteEntry
+from chalice.config import Config
+from chalice.local import LambdaContext, LambdaEventConverter, LocalDevServer, RouteMatcher
+
+from chalicelib import web
+from chalicelib.errors import NotSignedIn, ProfileError, StoreUnavailable
+from local import environment
+from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
+
+MAX_BODY = 10 * 1024 * 1024
+"""Bytes. AWS: "Amazon API Gateway quotas", payload size."""
+
+Answer: TypeAlias = tuple[int, dict[str, Any], bytes]
+"""Status, headers (a list where a name has several values), body."""
+
+create_chalice_server = chalice.local.create_local_server
+
+
+def stand_in_for_api_gateway() -> None:
+    """Make `chalice local`, when that is the running command, serve requests as API Gateway would.
+
+    For the stage `local`, also load what `make local` recorded about the local cloud into the environment.
+    """
+    environment.load_if_local()
+    chalice.local.create_local_server = create_server
+
+
+def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> LocalDevServer:
+    """Chalice's local server, with ApiGateway handling its requests."""
+    server = create_chalice_server(app_obj, config, host, port)
+    gateway = ApiGateway(app_obj, config, verifier_from(os.environ))
+
+    class Handler(RequestHandler):
+        api_gateway = gateway
+
+    server.server.RequestHandlerClass = Handler
+    return server
+
+
+def verifier_from(environ: Mapping[str, str]) -> TokenVerifier | None:
+    """The verifier for the stage's user pool; None where the stage has none yet."""
+    arn = environ.get("USER_POOL_ARN")
+    if not arn:
+        return None
+    client_ids = tuple(filter(None, environ.get("USER_POOL_CLIENT_ID", "").split(",")))
+    endpoint = environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER") or environ.get("AWS_ENDPOINT_URL")
+    return TokenVerifier(arn, client_ids, endpoint)
+
+
+class ApiGateway:
+    """What API Gateway does with a request on its way to the function and back."""
+
+    def __init__(self, app: Chalice, config: Config, verifier: TokenVerifier | None) -> None:
+        self._app = app
+        self._config = config
+        self._verifier = verifier
+        self._routes = RouteMatcher(list(app.routes))
+        self._events = LambdaEventConverter(self._routes, app.api.binary_types)
+        # All routes of this app have the same; what matches no route gets it too.
+        self._cors: CORSConfig = next(iter(next(iter(app.routes.values())).values())).cors
+
+    def answer(self, method: str, path: str, headers: Message, body: bytes) -> Answer:
+        """The answer to one request, whatever it is."""
+        context = LambdaContext(
+            self._config.function_name, self._config.lambda_memory_size, self._config.lambda_timeout * 1000
+        )
+        try:
+            entries: dict[str, RouteEntry] = self._app.routes[self._routes.match_route(path).route]
+        except ValueError:
+            return self.refusal(Response({"Message": f"There is nothing at {path.partition('?')[0]}."}, None, 404))
+        if method == "OPTIONS":
+            methods = ",".join([*entries, "OPTIONS"])
+            return 200, {**self._cors.get_access_control_headers(), "Access-Control-Allow-Methods": methods}, b""
+        event = self._events.create_lambda_event(method, path, dict(headers), body or None)
+        # As in AWS: the last of several header lines, and all of them beside it.
+        event["multiValueHeaders"] = {name.lower(): headers.get_all(name, []) for name in headers}
+        event["headers"] = {name: lines[-1] for name, lines in event["multiValueHeaders"].items()}
+        event["requestContext"]["requestId"] = context.aws_request_id
+        if method in entries and entries[method].authorizer:
+            try:
+                claims = self._claims(event["multiValueHeaders"].get("authorization", []))
+            except ProfileError as error:
+                return self.refusal(web.error_response(error))
+            event["requestContext"]["authorizer"] = {"claims": claims}
+        response = self._app(event, context)
+        return (
+            response["statusCode"],
+            {**response["headers"], **response["multiValueHeaders"]},
+            response["body"].encode(),
+        )
+
+    def refusal(self, response: Response) -> Answer:
+        """The answer to a request that never reaches the function, in the shape of the function's own errors."""
+        completed = web.complete(response, str(uuid.uuid4()), self._cors)
+        return completed.status_code, completed.headers, completed.body.encode()
+
+    def _claims(self, authorization: list[str]) -> dict[str, str]:
+        """The claims of the token in the Authorization header lines, as API Gateway hands them on: strings all."""
+        if self._verifier is None:
+            raise StoreUnavailable("USER_POOL_ARN is not set: this stage has no user pool yet, so nobody can sign in.")
+        if len(authorization) > 1:
+            raise NotSignedIn("There is more than one Authorization header.")
+        token = "".join(authorization).strip()
+        scheme, _, rest = token.partition(" ")
+        if scheme.lower() == "bearer":
+            token = rest.strip()
+        if not token:
+            raise NotSignedIn("Sign in and send your id token in the Authorization header.")
+        try:
+            claims = self._verifier.claims(token)
+        except InvalidToken as error:
+            raise NotSignedIn(str(error)) from error
+        except KeysUnavailable as error:
+            raise StoreUnavailable(f"{error} Without them nobody can be let in. Is the local cloud running?") from error
+        return {name: _claim_as_text(value) for name, value in claims.items()}
+
+
+def _claim_as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+class RequestHandler(BaseHTTPRequestHandler):
+    """Reads HTTP, asks the ApiGateway, writes HTTP."""
+
+    protocol_version = "HTTP/1.1"
+    api_gateway: ApiGateway
+    command = ""
+
+    def handle_request(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdecimal():
+            return self.send_error(HTTPStatus.LENGTH_REQUIRED, "Send the body's length in Content-Length.")
+        if int(length) > MAX_BODY:
+            remaining = int(length)  # read on: a client that is still sending would not hear the answer
+            while remaining > 0 and (chunk := self.rfile.read(min(remaining, 65_536))):
+                remaining -= len(chunk)
+            return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {MAX_BODY:,} bytes.")
+        body = self.rfile.read(int(length))
+        return self._send(*self.api_gateway.answer(self.command, self.path, self.headers, body))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_request  # noqa: N815
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """What is not even a request for the API, in the API's error shape; the connection ends with it."""
+        self.close_connection = True
+        detail = message or HTTPStatus(code).phrase
+        status, headers, body = self.api_gateway.refusal(Response({"Message": detail}, {"Connection": "close"}, code))
+        self._send(status, headers, body)
+
+    def _send(self, status: int, headers: Mapping[str, Any], body: bytes) -> None:
+        self.send_response(status)
+        for name, values in {**headers, "Content-Length": str(len(body))}.items():
+            for value in values if isinstance(values, list) else [values]:
+                self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

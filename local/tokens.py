@@ -1,0 +1,70 @@
+"""Verify Cognito id tokens as API Gateway's Cognito authorizer does, for `chalice local`.
+
+In AWS the gateway does this before the function runs. PyJWT does the work; what is decided here is what must hold.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jwt
+from jwt import PyJWKClient
+from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError
+
+CLOCK_SKEW = 10
+"""Seconds by which this machine's clock may differ from the pool's."""
+REFETCH_AFTER = 30
+"""Seconds that must pass before an unknown `kid` makes us fetch the pool's keys again."""
+FETCH_TIMEOUT = 3
+"""Seconds within which the pool's keys must arrive."""
+
+
+class InvalidToken(Exception):
+    """The token does not prove who is calling. Its text says why, for the developer."""
+
+
+class KeysUnavailable(Exception):
+    """The pool's public keys cannot be had, so no token can be told from a forged one."""
+
+
+class TokenVerifier:
+    """Verifies the id tokens of one user pool.
+
+    `user_pool_arn`: arn:aws:cognito-idp:<region>:<account>:userpool/<pool id>.
+    `client_ids`: app clients whose tokens are taken; empty for any of the pool's.
+    `endpoint`: where the pool's keys are fetched instead of at the issuer: an emulator's URL.
+    """
+
+    def __init__(self, user_pool_arn: str, client_ids: tuple[str, ...], endpoint: str | None = None) -> None:
+        _, partition, _, region, _, pool = user_pool_arn.split(":", 5)
+        pool_id = pool.removeprefix("userpool/")
+        domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+        self.issuer = f"https://cognito-idp.{region}.{domain}/{pool_id}"
+        self.jwks_url = (
+            f"{endpoint.rstrip('/')}/{pool_id}/.well-known/jwks.json"
+            if endpoint
+            else (f"{self.issuer}/.well-known/jwks.json")
+        )
+        self._client_ids = client_ids
+        self._keys = PyJWKClient(self.jwks_url, cooldown_duration=REFETCH_AFTER, timeout=FETCH_TIMEOUT)
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """The verified claims of an id token. Raises InvalidToken, KeysUnavailable."""
+        try:
+            key = self._keys.get_signing_key(str(jwt.get_unverified_header(token).get("kid")))
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=["RS256"],
+                issuer=self.issuer,
+                audience=list(self._client_ids) or None,
+                leeway=CLOCK_SKEW,
+                options={"require": ["exp", "iat", "iss", "aud", "sub"], "verify_aud": bool(self._client_ids)},
+            )
+        except PyJWKClientConnectionError as error:
+            raise KeysUnavailable(f"The user pool's keys could not be fetched from {self.jwks_url}.") from error
+        except (jwt.InvalidTokenError, PyJWKClientError) as error:
+            raise InvalidToken(f"The token is not valid: {error}.") from error
+        if claims.get("token_use") != "id":
+            raise InvalidToken("This is not an id token. Send the id token, not the access or refresh token.")
+        return claims

@@ -1,0 +1,82 @@
+"""Users of the pool: sign up, sign in, the demo user. Cognito's own calls, as a front end makes them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from pycognito.aws_srp import AWSSRP
+from pycognito.exceptions import WarrantException
+
+DEMO_EMAIL = "ada@example.com"
+DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - of a pool on this machine, printed by `make local`
+
+
+class UserError(Exception):
+    """Cognito refused. Its text is what Cognito says, or what to do."""
+
+
+def pool_id(user_pool_arn: str) -> str:
+    """arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_abc -> us-east-1_abc"""
+    return user_pool_arn.rpartition("/")[2]
+
+
+def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> dict[str, str]:
+    """Sign in by SRP, so that the password itself is never sent.
+
+    Returns Cognito's AuthenticationResult: IdToken, AccessToken, RefreshToken... Raises UserError.
+    """
+    client = boto3.client("cognito-idp", config=Config(signature_version=UNSIGNED))
+    srp = AWSSRP(email, password, pool_id(user_pool_arn), client_id, client=client)
+    try:
+        answer = srp.authenticate_user()
+    except ClientError as error:
+        raise UserError(f"{email} could not sign in: {error.response['Error']['Message']}") from error
+    except (WarrantException, NotImplementedError) as error:
+        raise UserError(f"{email} could not sign in: Cognito asks for more than a password. {error}") from error
+    except HTTPClientError as error:
+        raise UserError("Cognito does not answer. Is the local cloud running (`make local`)?") from error
+    tokens: dict[str, str] = answer["AuthenticationResult"]
+    return tokens
+
+
+def sign_up(client_id: str, email: str, password: str) -> None:
+    """Register; Cognito mails a confirmation code to `email`. Raises UserError."""
+    client = boto3.client("cognito-idp", config=Config(signature_version=UNSIGNED))
+    try:
+        client.sign_up(
+            ClientId=client_id,
+            Username=email,
+            Password=password,
+            UserAttributes=[{"Name": "email", "Value": email}],
+        )
+    except ClientError as error:
+        raise UserError(f"{email} could not sign up: {error.response['Error']['Message']}") from error
+    except HTTPClientError as error:
+        raise UserError("Cognito does not answer. Is the local cloud running (`make local`)?") from error
+
+
+def confirm(client_id: str, email: str, code: str) -> None:
+    """Confirm a registration with the code from the mail. Raises UserError."""
+    client = boto3.client("cognito-idp", config=Config(signature_version=UNSIGNED))
+    try:
+        client.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=code)
+    except ClientError as error:
+        raise UserError(f"{email} could not be confirmed: {error.response['Error']['Message']}") from error
+
+
+def ensure_demo_user(user_pool_arn: str) -> None:
+    """Make sure that the demo user exists and has the demo password."""
+    client = boto3.client("cognito-idp")
+    pool = pool_id(user_pool_arn)
+    with suppress(client.exceptions.UsernameExistsException):
+        client.admin_create_user(
+            UserPoolId=pool,
+            Username=DEMO_EMAIL,
+            UserAttributes=[{"Name": "email", "Value": DEMO_EMAIL}, {"Name": "email_verified", "Value": "true"}],
+            MessageAction="SUPPRESS",
+        )
+    client.admin_set_user_password(UserPoolId=pool, Username=DEMO_EMAIL, Password=DEMO_PASSWORD, Permanent=True)
