@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from chalicelib import items
 from chalicelib.errors import ProfileNotFound, ProfileTooLarge, StoreUnavailable
@@ -115,5 +115,5 @@ def _errors_translated() -> Iterator[None]:
             # Our own limit counts what this service writes; another writer's attributes in the item count too.
             raise ProfileTooLarge("The profile does not fit into the database. Store less in it.") from error
         raise
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError) as error:
         raise StoreUnavailable("The database did not answer. Try again shortly.") from error

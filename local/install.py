@@ -46,20 +46,15 @@ def main(folder: Path) -> None:
     say("Installing the requirements (a minute or so) ...")
     began = time.monotonic()
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    process = subprocess.Popen(
-        [*pip, "-r", str(folder / "requirements-dev.txt")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=folder,
-    )
+    command = [*pip, "-r", str(folder / "requirements-dev.txt")]
     lines = []
-    for line in process.stdout or ():
-        lines.append(line)
-        if line.startswith(("Collecting", "Installing")):
-            print(".", end="", file=sys.stderr, flush=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if line.startswith(("Collecting", "Installing")):
+                print(".", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    if process.wait():
+    if process.returncode:
         say("".join(lines[-15:]))
         fail("pip could not install the requirements; its last lines are above. Is the package index reachable?")
     installed.write_text(wanted)

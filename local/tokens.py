@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import jwt
-from jwt import PyJWKClient
-from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError
+from jwt import PyJWK, PyJWKClient
+from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSetError
 
 CLOCK_SKEW = 10
 """Seconds by which this machine's clock may differ from the pool's."""
@@ -51,20 +51,27 @@ class TokenVerifier:
     def claims(self, token: str) -> dict[str, Any]:
         """The verified claims of an id token. Raises InvalidToken, KeysUnavailable."""
         try:
-            key = self._keys.get_signing_key(str(jwt.get_unverified_header(token).get("kid")))
+            kid = str(jwt.get_unverified_header(token).get("kid"))
             claims: dict[str, Any] = jwt.decode(
                 token,
-                key,
+                self._key(kid),
                 algorithms=["RS256"],
                 issuer=self.issuer,
                 audience=list(self._client_ids) or None,
                 leeway=CLOCK_SKEW,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"], "verify_aud": bool(self._client_ids)},
             )
-        except PyJWKClientConnectionError as error:
-            raise KeysUnavailable(f"The user pool's keys could not be fetched from {self.jwks_url}.") from error
-        except (jwt.InvalidTokenError, PyJWKClientError) as error:
+        except jwt.InvalidTokenError as error:
             raise InvalidToken(f"The token is not valid: {error}.") from error
         if claims.get("token_use") != "id":
             raise InvalidToken("This is not an id token. Send the id token, not the access or refresh token.")
         return claims
+
+    def _key(self, kid: str) -> PyJWK:
+        try:
+            self._keys.get_jwk_set()
+            return self._keys.get_signing_key(kid)
+        except (PyJWKClientConnectionError, PyJWKSetError, ValueError) as error:
+            raise KeysUnavailable(f"The user pool's keys could not be had from {self.jwks_url}.") from error
+        except PyJWKClientError as error:
+            raise InvalidToken("The token is not valid: no key of the user pool signed it.") from error

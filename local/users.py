@@ -7,7 +7,7 @@ from contextlib import suppress
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import WarrantException
 
@@ -37,7 +37,7 @@ def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> di
         raise UserError(f"{email} could not sign in: {error.response['Error']['Message']}") from error
     except (WarrantException, NotImplementedError) as error:
         raise UserError(f"{email} could not sign in: Cognito asks for more than a password. {error}") from error
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError) as error:
         raise UserError("Cognito does not answer. Is the local cloud running (`make local`)?") from error
     tokens: dict[str, str] = answer["AuthenticationResult"]
     return tokens
@@ -55,7 +55,7 @@ def sign_up(client_id: str, email: str, password: str) -> None:
         )
     except ClientError as error:
         raise UserError(f"{email} could not sign up: {error.response['Error']['Message']}") from error
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError) as error:
         raise UserError("Cognito does not answer. Is the local cloud running (`make local`)?") from error
 
 

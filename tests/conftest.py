@@ -1,0 +1,196 @@
+"""What the tests stand on: an AWS of their own on free ports, users who really sign in, and the API over real HTTP.
+
+Everything is started when a test first asks for it and stopped at the end; nothing is shared with a running
+`make local`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from hypothesis import settings
+
+from chalicelib.store import ProfileStore
+from local import environment, users
+from local.api import serving
+from local.emulator import Emulator, confirmation_code
+from resources import backend
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# The machines that run these are shared: a slow example is no failure, and CI must see what a developer saw.
+settings.register_profile("here", deadline=None, derandomize=True)
+settings.load_profile("here")
+
+PASSWORD = "Correct-Horse-42"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_aws_settings() -> Iterator[None]:
+    """The shell's AWS settings are not for the tests; each sets what it needs."""
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running local cloud with the backend deployed, as `make cloud` leaves it."""
+
+    port: int
+    folder: Path
+    outputs: Mapping[str, str]
+
+
+@pytest.fixture(scope="session")
+def cloud(no_aws_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder = tmp_path_factory.mktemp("cloud")
+    port = free_port()
+    os.environ["LOCAL_STATE"] = str(folder)
+    with Emulator(port, folder):
+        variables = environment.for_endpoint(port)
+        environment.enter(variables)
+        parameters = {"DomainSuffix": "test", "DeletionProtection": "false"}
+        outputs = backend.deploy(environment.STAGE, parameters, progress=print)
+        environment.record(variables | backend.chalice_environment(outputs))
+        yield Cloud(port, folder, outputs)
+
+
+@pytest.fixture(scope="session")
+def dynamodb(cloud: Cloud) -> DynamoDBClient:
+    return boto3.client("dynamodb")
+
+
+@pytest.fixture(scope="session")
+def store(cloud: Cloud) -> ProfileStore:
+    return ProfileStore.connect(cloud.outputs["TableName"])
+
+
+@dataclass(frozen=True)
+class User:
+    email: str
+    sub: str
+    id_token: str
+    access_token: str
+    refresh_token: str
+
+
+@pytest.fixture(scope="session")
+def new_user(cloud: Cloud) -> Callable[[], User]:
+    """Sign up, confirm with the mailed code and sign in: another user at each call."""
+    count = iter(range(1, 1000))
+    arn, client_id = cloud.outputs["UserPoolArn"], cloud.outputs["UserPoolClientId"]
+
+    def sign_up_and_in() -> User:
+        email = f"user-{next(count)}@example.com"
+        users.sign_up(client_id, email, PASSWORD)
+        users.confirm(client_id, email, confirmation_code(cloud.port, email))
+        tokens = users.sign_in(arn, client_id, email, PASSWORD)
+        found = boto3.client("cognito-idp").admin_get_user(UserPoolId=users.pool_id(arn), Username=email)
+        sub = next(attribute["Value"] for attribute in found["UserAttributes"] if attribute["Name"] == "sub")
+        return User(email, sub, tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"])
+
+    return sign_up_and_in
+
+
+@pytest.fixture(scope="session")
+def ada(new_user: Callable[[], User]) -> User:
+    """A user for tests that store nothing, or leave what they stored."""
+    return new_user()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body, parse_float=Decimal)
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API on a port, over HTTP as a client sends it: no library that corrects what a test gets wrong."""
+
+    port: int
+
+    def __call__(
+        self,
+        method: str,
+        path: str = "/user/profile",
+        *,
+        token: str | None = None,
+        body: bytes | str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
+        raw = body.encode() if isinstance(body, str) else body
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            if token is not None:
+                connection.putheader("Authorization", f"Bearer {token}")
+            for name, value in headers:
+                connection.putheader(name, value)
+            if raw is not None:
+                connection.putheader("Content-Length", str(len(raw)))
+            connection.endheaders(raw)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def get(self, user: User) -> Answer:
+        return self("GET", token=user.id_token)
+
+    def post(self, user: User, body: bytes | str, content_type: str | None = "application/json") -> Answer:
+        headers = [("Content-Type", content_type)] if content_type is not None else []
+        return self("POST", token=user.id_token, body=body, headers=headers)
+
+
+@pytest.fixture(scope="session")
+def api(cloud: Cloud) -> Iterator[Api]:
+    port = free_port()
+    with serving(port):
+        yield Api(port)
+
+
+def assert_problem(answer: Answer, status: int, name: str | None = None) -> dict[str, Any]:
+    """The answer is this problem, whole, and a script in a browser can read it. `name` None: about:blank."""
+    assert answer.status == status, answer.body
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Expose-Headers"] == "ETag,Retry-After"
+    assert answer.headers["Cache-Control"] == "no-store"
+    problem: dict[str, Any] = answer.json()
+    assert problem["type"] == (f"urn:problem-type:user-profile:{name}" if name else "about:blank")
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["request_id"]
+    assert set(problem) <= {"type", "title", "status", "detail", "request_id", "errors"}
+    return problem

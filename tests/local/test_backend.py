@@ -1,0 +1,105 @@
+"""Deploying the backend through CloudFormation: from nothing, again, changed, and when it goes wrong."""
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from resources import backend
+from resources.backend import BackendError
+from tests.conftest import Cloud
+
+PARAMETERS = {"DomainSuffix": "again", "DeletionProtection": "false"}
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+def test_a_stage_is_deployed_and_deployed_again_without_a_change(cloud: Cloud, told: list[str]) -> None:
+    first = backend.deploy("twice", PARAMETERS, told.append)
+    assert told == [f"{name} create complete" for name in ("Table", "UserPool", "UserPoolClient", "UserPoolDomain")]
+    told.clear()
+    assert backend.deploy("twice", PARAMETERS, told.append) == first
+    assert backend.deploy("twice", {}, told.append) == first, "what is not said keeps its value"
+    assert told == []
+    assert first["TableName"] == "user-profile-twice"
+    assert first["UserPoolDomain"] == "user-profile-twice-again.auth.us-east-1.amazoncognito.com"
+    assert backend.chalice_environment(first) == {
+        "DYNAMODB_TABLE": "user-profile-twice",
+        "USER_POOL_ARN": first["UserPoolArn"],
+        "USER_POOL_CLIENT_ID": first["UserPoolClientId"],
+    }
+
+
+def test_a_change_keeps_the_users_and_their_data(cloud: Cloud, told: list[str]) -> None:
+    before = backend.deploy("changed", PARAMETERS, told.append)
+    after = backend.deploy("changed", {"CallbackUrls": "https://app.example.com/signed-in"}, told.append)
+    assert after == before
+    client = boto3.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=after["UserPoolId"], ClientId=after["UserPoolClientId"]
+    )["UserPoolClient"]
+    assert client["CallbackURLs"] == ["https://app.example.com/signed-in"]
+
+
+def test_the_table_and_the_client_are_as_the_example_has_them(cloud: Cloud) -> None:
+    table = boto3.client("dynamodb").describe_table(TableName=cloud.outputs["TableName"])["Table"]
+    assert [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]] == [("pk", "HASH"), ("sk", "RANGE")]
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert (index["IndexName"], index["Projection"]["ProjectionType"]) == ("sk-pk-index", "ALL")
+    client = boto3.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=cloud.outputs["UserPoolId"], ClientId=cloud.outputs["UserPoolClientId"]
+    )["UserPoolClient"]
+    assert client["CallbackURLs"] == ["https://localhost:3000", "http://localhost:3000"]
+    assert set(client["AllowedOAuthFlows"]) == {"code", "implicit"}
+    assert "ClientSecret" not in client
+
+
+def test_parameters_may_turn_off_what_the_example_has(cloud: Cloud, told: list[str]) -> None:
+    outputs = backend.deploy(
+        "lean", PARAMETERS | {"Index": "false", "ImplicitFlow": "false", "BillingMode": "PROVISIONED"}, told.append
+    )
+    table = boto3.client("dynamodb").describe_table(TableName=outputs["TableName"])["Table"]
+    assert not table.get("GlobalSecondaryIndexes")
+    assert table["ProvisionedThroughput"]["WriteCapacityUnits"] == 1
+
+
+def test_a_refused_parameter_is_told_in_cloudformations_words(cloud: Cloud, told: list[str]) -> None:
+    with pytest.raises(BackendError, match="user-profile-bad-backend"):
+        backend.deploy("bad", {**PARAMETERS, "DomainSuffix": "has-aws-in-it"}, told.append)
+
+
+def test_a_taken_domain_is_told_and_the_failed_stack_is_not_built_upon(cloud: Cloud, told: list[str]) -> None:
+    taken = boto3.client("cognito-idp").create_user_pool(PoolName="another")["UserPool"]["Id"]
+    boto3.client("cognito-idp").create_user_pool_domain(Domain="user-profile-late-again", UserPoolId=taken)
+    with pytest.raises(BackendError, match=r"UserPoolDomain: .*already"):
+        backend.deploy("late", PARAMETERS, told.append)
+    with pytest.raises(BackendError, match="ROLLBACK_COMPLETE"):
+        backend.deploy("late", PARAMETERS, told.append)
+
+
+def test_aws_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with pytest.raises(BackendError, match="cannot be reached"):
+        backend.deploy("dev", PARAMETERS, told.append)
+
+
+def test_no_region_is_told(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(BackendError, match="region"):
+        backend.deploy("dev", PARAMETERS, told.append)
+
+
+def test_an_error_of_another_kind_is_not_taken_for_an_absent_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def describe_stacks(self, **_: str) -> None:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "DescribeStacks")
+
+    monkeypatch.setattr(boto3, "client", lambda _: Refusing())
+    with pytest.raises(BackendError, match="not you"):
+        backend.deploy("dev", PARAMETERS, print)

@@ -1,0 +1,300 @@
+"""The commands as a user gives them: `make local` and what goes with it, in a copy of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local import environment
+from tests.conftest import Api, assert_problem, free_port
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BARE = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a fresh clone has, with the requirements installed already (they are, else this test would not run)."""
+    folder = tmp_path_factory.mktemp("clone") / "user-profile"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    installed = Path(sys.prefix) / "installed.txt"
+    assert installed.exists(), "run these tests with `make test`"
+    return folder
+
+
+class Running:
+    """A `make` target in a copy of the project, as a terminal runs it: a process group that Ctrl-C reaches whole."""
+
+    def __init__(self, folder: Path, target: str, **variables: str) -> None:
+        self.ports = {"API_PORT": str(free_port()), "AWS_PORT": str(free_port()), **variables}
+        self.folder = folder
+        self._output = folder / f"output-{self.ports['AWS_PORT']}.txt"
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                ["make", target, *(f"{name}={value}" for name, value in self.ports.items())],
+                cwd=folder, env=BARE | {"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def api(self) -> Api:
+        return Api(int(self.ports["API_PORT"]))
+
+    def said(self) -> str:
+        return self._output.read_text()
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + 90
+        while text not in self.said():
+            assert self._process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+
+    def signal(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+    def ended(self) -> int:
+        return self._process.wait(60)
+
+
+@contextmanager
+def running(folder: Path, target: str = "local", *, ready: str = "Ctrl-C", **variables: str) -> Iterator[Running]:
+    command = Running(folder, target, **variables)
+    try:
+        if ready:
+            command.wait_for(ready)
+        yield command
+    finally:
+        command.signal(signal.SIGINT)
+        command.ended()
+
+
+def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=BARE | variables, check=False, capture_output=True, text=True, timeout=120
+    )  # fmt: skip
+
+
+def listens(port: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(port))) == 0
+
+
+def token(folder: Path, *arguments: str) -> str:
+    done = run(folder, "-s", "token", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout), "a token and nothing else"
+    return done.stdout.strip()
+
+
+def test_the_whole_story_and_the_profile_is_still_there_after_a_restart(clone: Path) -> None:
+    assert run(clone, "-s", "token").returncode != 0
+    with running(clone) as local:
+        table = local.said()
+        assert f"http://127.0.0.1:{local.ports['API_PORT']}/user/profile" in table
+        assert "ada@example.com" in table
+        post = local.api("POST", token=token(clone), body='{"name": "Ada"}')
+        assert post.status == 200
+        signed_up = run(clone, "sign-up", "EMAIL=grace@example.com", "PASSWORD=Grace-Hopper-1906")
+        assert "signed up" in signed_up.stdout, signed_up.stderr
+        grace = token(clone, "EMAIL=grace@example.com", "PASSWORD=Grace-Hopper-1906")
+        assert_problem(local.api("GET", token=grace), 404, "profile-not-found")
+    assert "Stopped." in local.said()
+    assert "Traceback" not in local.said()
+    assert not listens(local.ports["API_PORT"])
+    assert not listens(local.ports["AWS_PORT"])
+
+    with running(clone, **local.ports) as again:
+        assert "create complete" not in again.said(), "what is deployed already is left alone"
+        read = again.api("GET", token=token(clone))
+        assert (read.json()["profile_data"], read.headers["ETag"]) == ({"name": "Ada"}, post.headers["ETag"])
+        assert token(clone, "EMAIL=grace@example.com", "PASSWORD=Grace-Hopper-1906")
+
+
+def test_a_second_one_in_the_same_folder_is_told_and_the_first_goes_on(clone: Path) -> None:
+    with running(clone) as first:
+        second = run(clone, "local", f"API_PORT={free_port()}", f"AWS_PORT={free_port()}")
+        assert second.returncode != 0
+        assert "running already" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert first.api("GET").status == 401
+
+
+@pytest.mark.parametrize("variable", ["API_PORT", "AWS_PORT"])
+def test_a_busy_port_is_told_by_its_variable(clone: Path, variable: str) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        ports = {"API_PORT": free_port(), "AWS_PORT": free_port(), variable: busy.getsockname()[1]}
+        done = run(clone, "local", *(f"{name}={port}" for name, port in ports.items()))
+        assert done.returncode != 0
+        assert f"{variable}=" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_told(clone: Path, port: str) -> None:
+    done = run(clone, "local", f"API_PORT={port}")
+    assert done.returncode != 0
+    assert f"{port!r} is not a port" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_told(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = run(clone, "local", LOCAL_STATE=str(tmp_path / "file" / "state"))
+    assert done.returncode != 0
+    assert "cannot write to" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_python_that_is_told(clone: Path) -> None:
+    done = run(clone, "local", "PYTHON=no-such-python")
+    assert done.returncode != 0
+    assert "there is no no-such-python" in done.stderr
+
+
+def test_ctrl_c_before_it_is_ready_stops_all_that_was_started(clone: Path) -> None:
+    with running(clone, ready="Starting the local AWS") as local:
+        local.signal(signal.SIGINT)
+        local.ended()
+    assert "Traceback" not in local.said()
+    assert not listens(local.ports["AWS_PORT"])
+    assert not listens(local.ports["API_PORT"])
+
+
+def test_being_terminated_saves_as_ctrl_c_does(clone: Path) -> None:
+    with running(clone) as local:
+        local.api("POST", token=token(clone), body='{"saved": "at the end"}')
+        local.signal(signal.SIGTERM)
+        local.ended()
+    with running(clone) as again:
+        assert again.api("GET", token=token(clone)).json()["profile_data"] == {"saved": "at the end"}
+
+
+def test_when_a_part_dies_the_rest_is_stopped_and_it_is_told(clone: Path) -> None:
+    with running(clone) as local:
+        found = subprocess.run(
+            ["pgrep", "-f", f"chalice local .*--port {local.ports['API_PORT']}"], capture_output=True, check=True
+        )
+        os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+        assert local.ended() != 0
+    assert "the API ended by itself" in local.said()
+    assert not listens(local.ports["AWS_PORT"])
+
+
+def test_with_the_cloud_alone_a_bare_chalice_local_works_from_any_shell(clone: Path) -> None:
+    """The shell's own AWS settings, right or wrong for AWS, do not matter to the local cloud."""
+    nowhere = "http://127.0.0.1:9"
+    misleading = {
+        "AWS_PROFILE": "none-of-that-name", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": nowhere,
+        "http_proxy": nowhere, "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x",
+    }  # fmt: skip
+    with running(clone, "cloud"):
+        for shell in ({}, misleading):
+            port = free_port()
+            process = subprocess.Popen(
+                [clone / ".venv/bin/chalice", "local", "--stage", "local", "--port", str(port), "--no-autoreload"],
+                cwd=clone, env=BARE | shell, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                deadline = time.monotonic() + 30
+                while not listens(str(port)):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+                api = Api(port)
+                assert api("POST", token=token(clone), body='{"a": 1}').status == 200
+                assert_problem(api("GET"), 401, "not-signed-in")
+            finally:
+                process.terminate()
+                process.wait()
+
+
+def test_a_bare_chalice_local_without_a_cloud_lets_nobody_in_and_says_what_to_do(clone: Path, tmp_path: Path) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [clone / ".venv/bin/chalice", "local", "--stage", "local", "--port", str(port), "--no-autoreload"],
+        cwd=clone, env=BARE | {"LOCAL_STATE": str(tmp_path)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert "make local" in process.stdout.readline()
+        while not listens(str(port)):
+            time.sleep(0.05)
+        assert_problem(Api(port)("GET", token="any"), 503, "store-unavailable")
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["sign-up"], "EMAIL="),
+        (["token"], "make local"),
+    ],
+)
+def test_a_command_that_lacks_something_says_what(clone: Path, tmp_path: Path, arguments: list[str], told: str) -> None:
+    done = run(clone, *arguments, LOCAL_STATE=str(tmp_path))
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_make_alone_lists_the_commands(clone: Path) -> None:
+    assert {"make local", "make token", "make test"} <= set(re.findall(r"make [\w-]+", run(clone).stdout))
+
+
+def test_the_environment_of_the_local_cloud_removes_what_would_lead_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in environment.for_endpoint(1):
+            patch.setenv(name, "before")
+        environment.enter(environment.for_endpoint(1234))
+        assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1234"
+        assert "AWS_PROFILE" not in os.environ
+        assert "AWS_SESSION_TOKEN" not in os.environ
+
+
+# --- the README -------------------------------------------------------------------------------------------------------
+
+
+def commands_in_the_readme() -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def test_the_readmes_commands_do_what_it_says(clone: Path) -> None:
+    elsewhere = ("git clone", "cd ", "make test", "aws ", "chalice deploy", ".venv/bin/chalice deploy")
+    first, *others = (command for command in commands_in_the_readme() if not command.startswith(elsewhere))
+    assert first == "make local", "the first thing a reader is told"
+    assert any(command.startswith("curl") for command in others)
+    with running(clone) as local:
+        for command in others:
+            shell = command.replace("localhost:8000", f"localhost:{local.ports['API_PORT']}")
+            done = subprocess.run(
+                ["bash", "-c", shell], cwd=clone, env=BARE, check=False, capture_output=True, text=True
+            )  # fmt: skip
+            assert done.returncode == 0, (command, done.stderr)
+            assert '"status"' not in done.stdout, (command, done.stdout)

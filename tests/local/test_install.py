@@ -1,0 +1,92 @@
+"""The installer, on machines that lack something: one line that says what to do, and no stack trace."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import install
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "local" / "install.py"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that needs nothing, so that installing it takes a second."""
+    (tmp_path / "requirements.txt").write_text("")
+    (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\n")
+    return tmp_path
+
+
+def refusal(capsys: pytest.CaptureFixture[str], folder: Path) -> str:
+    with pytest.raises(SystemExit) as caught:
+        install.main(folder)
+    message = str(caught.value)
+    assert message.startswith("error: ")
+    assert "\n" not in message
+    assert capsys.readouterr().out == ""
+    return message
+
+
+def test_it_installs_once_and_again_only_when_the_requirements_change(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install.main(project)
+    assert (project / ".venv" / "bin" / "python").exists()
+    assert "Installing" in capsys.readouterr().err
+    install.main(project)
+    assert capsys.readouterr().err == ""
+    (project / "requirements.txt").write_text("# changed\n")
+    install.main(project)
+    assert "Installing" in capsys.readouterr().err
+
+
+def test_an_interrupted_installation_is_finished_the_next_time(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / ".venv").mkdir()
+    (project / ".venv" / "installed.txt").write_text("unfinished")
+    install.main(project)
+    assert "Installing" in capsys.readouterr().err
+
+
+def test_an_old_python_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "OLDEST", (99, 0))
+    assert "Python 99.0 or newer is needed" in refusal(capsys, project)
+
+
+def test_a_python_without_venv_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert "apt install python3-venv" in refusal(capsys, project)
+
+
+def test_a_folder_that_cannot_be_written_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / ".venv").write_text("in the way")  # root may write anywhere, so that a file stands in for no permission
+    assert "cannot write to" in refusal(capsys, project)
+
+
+def test_a_requirement_that_does_not_exist_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "requirements.txt").write_text("./no-such-folder\n")
+    assert "pip could not install" in refusal(capsys, project)
+
+
+def test_a_venv_that_cannot_be_made_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert "cannot make .venv" in refusal(capsys, project)
+
+
+def test_it_runs_on_a_bare_python(project: Path) -> None:
+    """-I -S: no site-packages, as on a machine where nothing is installed yet."""
+    command = [sys.executable, "-I", "-S", str(SCRIPT)]
+    done = subprocess.run(command, cwd=project, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (project / ".venv" / "installed.txt").exists()

@@ -1,0 +1,123 @@
+"""What may be stored: each limit from both sides, and that the sizes are DynamoDB's."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from ministack.services.dynamodb import _attribute_value_size as size_in_the_emulator
+
+from chalicelib.errors import InvalidProfile, ProfileTooLarge
+from chalicelib.items import to_attribute_value
+from chalicelib.profile import JSON, MAX_BYTES, MAX_VIOLATIONS, check_profile_data
+
+
+def nested(levels: int, kind: str = "object") -> JSON:
+    value: JSON = {} if kind == "object" else []
+    for _ in range(levels - 2):
+        value = {"a": value} if kind == "object" else [value]
+    return {"a": value}
+
+
+def violations(data: Any) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidProfile) as caught:
+        check_profile_data(data)
+    return [(violation.pointer, violation.detail) for violation in caught.value.violations]
+
+
+@pytest.mark.parametrize("data", [None, [], "x", 1, Decimal("1.5"), True])
+def test_profile_data_is_an_object(data: JSON) -> None:
+    assert [pointer for pointer, _ in violations(data)] == [""]
+
+
+@pytest.mark.parametrize("kind", ["object", "array"])
+def test_31_levels_can_be_stored_and_32_cannot(kind: str) -> None:
+    assert check_profile_data(nested(31, kind))
+    ((pointer, detail),) = violations(nested(32, kind))
+    assert pointer == "/a" + ("/a" if kind == "object" else "/0") * 30
+    assert "31" in detail
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        0,
+        Decimal("-0.0"),
+        Decimal("0E+999"),
+        10**37,
+        int("9" * 38),
+        -int("9" * 38),
+        10**125,
+        Decimal("9." + "9" * 37 + "E+125"),
+        Decimal("1E-130"),
+        Decimal("-1E-130"),
+        Decimal("1." + "0" * 5000),
+        Decimal("0.1"),
+        Decimal("12345678901234567890.5"),
+    ],
+)
+def test_numbers_that_can_be_stored(number: int | Decimal) -> None:
+    assert check_profile_data({"n": number})
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (int("1" * 39), "38 significant digits"),
+        (Decimal("1." + "1" * 38), "38 significant digits"),
+        (Decimal("9" * 5000), "5,000"),
+        (10**126, "9.99...E+125"),
+        (Decimal("1E+126"), "9.99...E+125"),
+        (Decimal("1E+400"), "9.99...E+125"),
+        (Decimal("-1E+126"), "9.99...E+125"),
+        (Decimal("9.9E-131"), "1E-130"),
+    ],
+)
+def test_numbers_that_cannot_be_stored(number: int | Decimal, told: str) -> None:
+    ((pointer, detail),) = violations({"a": [0, {"n": number}]})
+    assert pointer == "/a/1/n"
+    assert told in detail
+
+
+def test_a_name_has_at_least_one_character_at_every_depth() -> None:
+    assert [pointer for pointer, _ in violations({"": 1, "a": [{"b": {"": 2}}]})] == ["/", "/a/0/b/"]
+
+
+def test_a_name_has_at_most_65535_bytes() -> None:
+    assert check_profile_data({"a": {"é" * 32_767 + "e": 1}})
+    ((pointer, _),) = violations({"a": {"é" * 32_768: 1}})
+    assert len(pointer) < 50
+
+
+def test_pointers_are_escaped_as_rfc_6901_has_it() -> None:
+    assert [pointer for pointer, _ in violations({"a/b": {"m~n": {"": 1}}})] == ["/a~1b/m~0n/"]
+
+
+def test_not_more_faults_are_told_than_anybody_reads() -> None:
+    assert len(violations({"a": [{"": 1}] * 1000})) == MAX_VIOLATIONS
+
+
+@pytest.mark.parametrize("character", ["x", "é", "😀"])
+def test_the_size_limit_is_exact(character: str) -> None:
+    width = len(character.encode())
+    room = MAX_BYTES - 3 - 1 - len("text")  # an object, one member, its name
+    text = character * (room // width) + "x" * (room % width)
+    assert check_profile_data({"text": text})
+    with pytest.raises(ProfileTooLarge, match=f"{MAX_BYTES + 1:,} bytes"):
+        check_profile_data({"text": text + "x"})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "", "x", "é😀", None, True, 0, 7, -7, 10, 12, 100, 123, 1200, -1200, 10**37, int("9" * 38), Decimal("0.1"),
+        Decimal("0.01"), Decimal("0.12"), Decimal("1.2"), Decimal("12.3"), Decimal("-12.34"), Decimal("1E-130"),
+        Decimal("1E+125"), [], {}, [1, [2, {"a": "b"}]], {"a": {"b": [None, False]}},
+    ],
+)  # fmt: skip
+def test_sizes_are_what_the_database_counts(value: JSON) -> None:
+    """The emulator's own arithmetic, which was fitted to AWS, agrees with ours: a byte less would be let in by us."""
+    data: JSON = {"k": value, "pad": ""}
+    room = MAX_BYTES - size_in_the_emulator(to_attribute_value(data))
+    assert check_profile_data({"k": value, "pad": "x" * room})
+    with pytest.raises(ProfileTooLarge):
+        check_profile_data({"k": value, "pad": "x" * (room + 1)})

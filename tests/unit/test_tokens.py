@@ -1,0 +1,196 @@
+"""The token verifier, against keys of our own: what AWS would let in, what it would not, and how keys are fetched."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from local import tokens
+from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
+
+POOL = "eu-west-1_abc"
+ARN = f"arn:aws:cognito-idp:eu-west-1:123456789012:userpool/{POOL}"
+ISSUER = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC_PEM = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+class Pool:
+    """The pool's public keys on HTTP, with a count of how often they were asked for."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, rsa.RSAPrivateKey] = {"known": KEY}
+        self.answer = b""
+        self.fetches = 0
+        pool = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                pool.fetches += 1
+                assert self.path == f"/{POOL}/.well-known/jwks.json"
+                body = pool.answer or json.dumps({"keys": [pool.jwk(kid) for kid in pool.keys]}).encode()
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def jwk(self, kid: str) -> dict[str, Any]:
+        jwk: dict[str, Any] = json.loads(RSAAlgorithm.to_jwk(self.keys[kid].public_key()))
+        return {**jwk, "kid": kid, "use": "sig", "alg": "RS256"}
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    served = Pool()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def verifier(pool: Pool) -> TokenVerifier:
+    return TokenVerifier(ARN, ("client", "second-client"), pool.url + "/")
+
+
+def claims(**changed: Any) -> dict[str, Any]:
+    now = int(time.time())
+    whole = {
+        "sub": "5f0c", "iss": ISSUER, "aud": "client", "token_use": "id", "iat": now, "exp": now + 3600,
+        "cognito:username": "5f0c", "email": "ada@example.com",
+    }  # fmt: skip
+    return {name: value for name, value in (whole | changed).items() if value is not None}
+
+
+def signed(key: Any = KEY, kid: str | None = "known", algorithm: str = "RS256", **changed: Any) -> str:
+    headers = {"kid": kid} if kid is not None else {}
+    return jwt.encode(claims(**changed), key, algorithm=algorithm, headers=headers)
+
+
+def hs256_with_the_public_key() -> str:
+    """PyJWT itself refuses to sign like this, so it is put together by hand."""
+    import hashlib  # noqa: PLC0415
+    import hmac  # noqa: PLC0415
+    from base64 import urlsafe_b64encode  # noqa: PLC0415
+
+    def part(value: dict[str, Any]) -> bytes:
+        return urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+
+    content = part({"alg": "HS256", "typ": "JWT", "kid": "known"}) + b"." + part(claims())
+    signature = urlsafe_b64encode(hmac.new(PUBLIC_PEM, content, hashlib.sha256).digest()).rstrip(b"=")
+    return (content + b"." + signature).decode()
+
+
+def test_an_id_token_of_the_pool_and_client_is_taken(verifier: TokenVerifier) -> None:
+    assert verifier.claims(signed())["sub"] == "5f0c"
+    assert verifier.claims(signed(aud="second-client"))["email"] == "ada@example.com"
+
+
+def test_where_no_client_is_configured_any_of_the_pools_is_taken(pool: Pool) -> None:
+    assert TokenVerifier(ARN, (), pool.url).claims(signed(aud="whoever"))["aud"] == "whoever"
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "issuer"),
+    [
+        ("aws", "eu-west-1", f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"),
+        ("aws-us-gov", "us-gov-west-1", f"https://cognito-idp.us-gov-west-1.amazonaws.com/{POOL}"),
+        ("aws-cn", "cn-north-1", f"https://cognito-idp.cn-north-1.amazonaws.com.cn/{POOL}"),
+    ],
+)
+def test_keys_come_from_the_issuer_unless_an_endpoint_is_named(partition: str, region: str, issuer: str) -> None:
+    verifier = TokenVerifier(f"arn:{partition}:cognito-idp:{region}:123456789012:userpool/{POOL}", ())
+    assert verifier.issuer == issuer
+    assert verifier.jwks_url == f"{issuer}/.well-known/jwks.json"
+
+
+NOW = int(time.time())
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("garbage", id="garbage"),
+        pytest.param("a.b.c", id="three parts of nothing"),
+        pytest.param("é.ü.ö", id="not ASCII"),
+        pytest.param("..", id="three empty parts"),
+        pytest.param(signed()[:-8], id="signature cut short"),
+        pytest.param(signed() + ".x", id="a part too many"),
+        pytest.param(signed(None, algorithm="none"), id="alg none"),
+        pytest.param(hs256_with_the_public_key(), id="HS256 with the public key"),
+        pytest.param(signed(KEY, algorithm="RS512"), id="RS512"),
+        pytest.param(signed(OTHER_KEY), id="another key under a known kid"),
+        pytest.param(signed(OTHER_KEY, kid="unknown"), id="unknown kid"),
+        pytest.param(signed(kid=None), id="no kid"),
+        pytest.param(signed(exp=NOW - 3600, iat=NOW - 7200), id="expired"),
+        pytest.param(signed(exp=None), id="never expires"),
+        pytest.param(signed(nbf=NOW + 3600), id="not yet valid"),
+        pytest.param(signed(iat=NOW + 3600, exp=NOW + 7200), id="issued in the future"),
+        pytest.param(signed(iss=ISSUER.replace("abc", "other")), id="another pool's"),
+        pytest.param(signed(iss="https://evil.example"), id="wrong issuer"),
+        pytest.param(signed(iss=None), id="no issuer"),
+        pytest.param(signed(aud="other"), id="wrong audience"),
+        pytest.param(signed(aud=None), id="no audience"),
+        pytest.param(signed(sub=None), id="nobody's"),
+        pytest.param(signed(token_use="access"), id="access token"),
+        pytest.param(signed(token_use=None), id="no use"),
+    ],
+)
+def test_what_does_not_prove_who_is_calling_is_refused(verifier: TokenVerifier, token: str) -> None:
+    with pytest.raises(InvalidToken):
+        verifier.claims(token)
+
+
+def test_keys_are_fetched_once(verifier: TokenVerifier, pool: Pool) -> None:
+    for _ in range(5):
+        verifier.claims(signed())
+    assert pool.fetches == 1
+
+
+def test_unknown_kids_do_not_make_us_fetch_more_often_than_the_bound(verifier: TokenVerifier, pool: Pool) -> None:
+    for number in range(20):
+        with pytest.raises(InvalidToken):
+            verifier.claims(signed(OTHER_KEY, kid=f"made-up-{number}"))
+    assert pool.fetches == 1
+
+
+def test_a_new_key_of_the_pool_is_found_when_the_bound_has_passed(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "REFETCH_AFTER", 0.2)
+    verifier = TokenVerifier(ARN, ("client",), pool.url)
+    verifier.claims(signed())
+    pool.keys["rotated"] = OTHER_KEY
+    with pytest.raises(InvalidToken):
+        verifier.claims(signed(OTHER_KEY, kid="rotated"))
+    time.sleep(0.3)
+    assert verifier.claims(signed(OTHER_KEY, kid="rotated"))["sub"] == "5f0c"
+
+
+def test_without_the_keys_nobody_is_let_in(verifier: TokenVerifier, pool: Pool) -> None:
+    pool.close()
+    with pytest.raises(KeysUnavailable, match=pool.url):
+        verifier.claims(signed())
+
+
+@pytest.mark.parametrize("answer", [b"{}", b'{"keys": []}', b"[]", b"<html>", b'{"keys": [{"kty": "?"}]}'])
+def test_without_usable_keys_nobody_is_let_in(pool: Pool, answer: bytes) -> None:
+    pool.answer = answer
+    with pytest.raises((KeysUnavailable, InvalidToken)):
+        TokenVerifier(ARN, ("client",), pool.url).claims(signed())
