@@ -18,6 +18,8 @@ from local.api import ApiError, serving
 from local.emulator import Emulator, EmulatorError, confirmation_code, port_is_free
 from resources import backend
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Failure(Exception):
     """What the user should read, in a line that says what to do."""
@@ -57,7 +59,7 @@ def main() -> None:
 
 def up(aws_port: int, api_port: int | None) -> None:
     """Run the local cloud, and the API unless `api_port` is None, until Ctrl-C."""
-    for stop in (signal.SIGTERM, signal.SIGHUP):
+    for stop in STOPS:  # SIGINT too: a shell starts what it puts in the background with Ctrl-C ignored
         signal.signal(stop, signal.default_int_handler)
     folder = environment.folder()
     with ExitStack() as stack:
@@ -135,7 +137,7 @@ def _saving(emulator: Emulator) -> Iterator[Emulator]:
         try:
             yield emulator
         finally:
-            for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for stop in STOPS:
                 signal.signal(stop, signal.SIG_IGN)
             print("\nStopping, and saving what the local AWS holds ...", file=sys.stderr, flush=True)
 

@@ -11,6 +11,7 @@ tests/api/test_tokens.py fails when a Chalice to come no longer asks that functi
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Mapping
@@ -45,6 +46,8 @@ def stand_in_for_api_gateway() -> None:
     For the stage `local`, also load what `make local` recorded about the local cloud into the environment.
     """
     environment.load_if_local()
+    # The command sets the root logger to INFO, where botocore tells where it found its credentials.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     chalice.local.create_local_server = create_server
 
 
