@@ -18,26 +18,29 @@ OLDEST = (3, 11)
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 
 
+def is_current(folder: Path) -> bool:
+    """Whether just what `folder`/requirements*.txt name is installed in `folder`/.venv, for this Python."""
+    installed = folder / ".venv" / "installed.txt"
+    return installed.exists() and installed.read_text() == _fingerprint(folder)
+
+
 def main(folder: Path) -> None:
-    """Install what `folder`/requirements*.txt name into `folder`/.venv, unless just that is installed already."""
+    """Install what `folder`/requirements*.txt name into `folder`/.venv, unless that is done already."""
     if sys.version_info < OLDEST:
         fail(
             f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; this is {sys.version.split()[0]}. "
             "Name another one: make PYTHON=python3.13 ..."
         )
-    text = b"".join((folder / name).read_bytes() for name in REQUIREMENTS)
-    wanted = hashlib.sha256(text).hexdigest() + " " + sys.version
-    venv, installed = folder / ".venv", folder / ".venv" / "installed.txt"
-    if installed.exists() and installed.read_text() == wanted:
+    if is_current(folder):
         return
+    venv, installed = folder / ".venv", folder / ".venv" / "installed.txt"
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             fail(f"this Python has no module '{module}'. On Debian and Ubuntu: apt install python3-venv")
     say("Making .venv ...")
     try:
         venv.mkdir(exist_ok=True)
-        probe = venv / "installed.txt"
-        probe.write_text("unfinished")
+        installed.write_text("unfinished")
     except OSError as error:
         fail(f"cannot write to {venv} ({error.strerror}). Make the folder writable, or work in another copy.")
     made = subprocess.run([sys.executable, "-m", "venv", str(venv)], check=False, capture_output=True, text=True)
@@ -57,8 +60,13 @@ def main(folder: Path) -> None:
     if process.returncode:
         say("".join(lines[-15:]))
         fail("pip could not install the requirements; its last lines are above. Is the package index reachable?")
-    installed.write_text(wanted)
+    installed.write_text(_fingerprint(folder))
     say(f"  done in {time.monotonic() - began:.0f} s")
+
+
+def _fingerprint(folder: Path) -> str:
+    text = b"".join((folder / name).read_bytes() for name in REQUIREMENTS)
+    return f"{hashlib.sha256(text).hexdigest()} {sys.version}"
 
 
 def say(text: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from local import environment
+from local import environment, install
 from tests.conftest import Api, assert_problem, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -37,8 +37,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
-    installed = Path(sys.prefix) / "installed.txt"
-    assert installed.exists(), "run these tests with `make test`"
+    assert install.is_current(ROOT), "the requirements changed: run `make install`"
     return folder
 
 
