@@ -3,12 +3,15 @@
 PYTHON ?= python3
 export API_PORT ?= 8000
 export AWS_PORT ?= 4566
-export EMAIL PASSWORD
+# Given to make alone: many shells have an EMAIL of their own.
+given = $(if $(filter command,$(origin $(1))),$($(1)))
+export USER_EMAIL = $(call given,EMAIL)
+export USER_PASSWORD = $(call given,PASSWORD)
 .DEFAULT_GOAL := help
 .PHONY: help install local cloud token sign-up test format
 
 help:  ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 install:
 	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON). Install Python 3.11 or newer." >&2; exit 1; }

@@ -23,11 +23,11 @@ from chalicelib.profile import JSON, MAX_DIGITS, Profile
 AttributeValue: TypeAlias = dict[str, Any]
 """DynamoDB's own form of a value: {"S": "text"}, {"N": "1"}, {"M": {...}}."""
 
-_EXACTLY = Context(prec=MAX_DIGITS)
-"""Drops the zeros that say nothing, as DynamoDB does; a checked number has no digit more than this keeps."""
-
 PARTITION = "USERS#ALL"
 DATA, REVISION, CREATED_AT, UPDATED_AT = "profile_data", "revision", "created_at", "updated_at"
+
+
+_DIGITS = Context(prec=MAX_DIGITS)  # no digit of a checked number is beyond these; zeros that say nothing go
 
 
 def key(sub: str) -> dict[str, AttributeValue]:
@@ -68,7 +68,7 @@ def to_attribute_value(value: JSON) -> AttributeValue:
         return {"M": {name: to_attribute_value(member) for name, member in value.items()}}
     if isinstance(value, list):
         return {"L": [to_attribute_value(element) for element in value]}
-    return {"N": str(value if isinstance(value, int) else value.normalize(_EXACTLY) or 0)}
+    return {"N": str(value if isinstance(value, int) else value.normalize(_DIGITS) or 0)}
 
 
 def from_attribute_value(value: AttributeValue) -> JSON:

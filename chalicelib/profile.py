@@ -7,7 +7,7 @@ itself disagree about some of them and none says where in the data the trouble i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import TypeAlias
 
 from chalicelib.errors import InvalidProfile, ProfileTooLarge, Violation
@@ -24,7 +24,8 @@ MAX_BYTES = 400 * 1024 - 300
 """The data's size by DynamoDB's rules. An item may have 400 KB; its other attributes and what UpdateItem charges for
 its expression (3, 19 an assignment, 39 an if_not_exists: measured against AWS, see docs/decisions.md) come to less than
 300 bytes of it."""
-MAX_VIOLATIONS = 50  # told at once
+MAX_VIOLATIONS, MAX_POINTER = 50, 500  # told at once, and characters in each: an answer has its limits too
+_DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)  # drops zeros that say nothing, as DynamoDB does
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Profile:
 def check_profile_data(data: JSON) -> dict[str, JSON]:
     """`data` as it came, if it can be stored and read back exactly.
 
-    Raises InvalidProfile with every violation found (up to MAX_VIOLATIONS), or ProfileTooLarge.
+    Raises InvalidProfile with the violations found (the first MAX_VIOLATIONS), or ProfileTooLarge.
     """
     if not isinstance(data, dict):
         raise InvalidProfile([Violation("", 'Profile data must be a JSON object, like {"name": "Ada"}.')])
     violations: list[Violation] = []
     size = _inspect(data, (), violations)
     if violations:
-        raise InvalidProfile(violations[:MAX_VIOLATIONS])
+        raise InvalidProfile(violations)
     if size > MAX_BYTES:
         raise ProfileTooLarge(
             f"The profile data takes {size:,} bytes in the database, and at most {MAX_BYTES:,} fit. Store less in it."
@@ -63,56 +64,42 @@ def _inspect(value: JSON, path: tuple[str | int, ...], violations: list[Violatio
     Sizes as AWS gives them ("DynamoDB item sizes and formats"): UTF-8 for names and strings, 1 for true, false and
     null, 3 for an object or array and 1 for each of its elements.
     """
-    if not isinstance(value, dict | list):
-        size, fault = _inspect_scalar(value)
-        if fault:
-            violations.append(Violation(_pointer(path), fault))
-        return size
+    if isinstance(value, str):
+        return len(value.encode())
+    if value is None or isinstance(value, bool):
+        return 1
+    if isinstance(value, int | Decimal):
+        return _inspect_number(value, path, violations)
     if len(path) >= MAX_DEPTH:
         # No further down: the rest of this branch could not be stored whatever it holds.
-        violations.append(Violation(_pointer(path), f"Nested too deep: at most {MAX_DEPTH} levels can be stored."))
+        _add(violations, path, f"Nested too deep: at most {MAX_DEPTH} levels can be stored.")
         return 0
     size = 3 + len(value)
-    if isinstance(value, list):
-        for index, element in enumerate(value):
-            size += _inspect(element, (*path, index), violations)
-        return size
-    for name, member in value.items():
-        name_size = len(name.encode())
-        if not name:
-            violations.append(Violation(_pointer((*path, name)), "A name must have at least one character."))
-        elif name_size > MAX_NAME_BYTES:
-            shown = (*path, f"{name[:32]}...")
-            violations.append(Violation(_pointer(shown), f"A name may have at most {MAX_NAME_BYTES:,} bytes."))
-        size += name_size + _inspect(member, (*path, name), violations)
+    for step, member in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(step, str):
+            name_size = len(step.encode())
+            size += name_size
+            if not 1 <= name_size <= MAX_NAME_BYTES:
+                _add(violations, (*path, step), f"A name must have 1 to {MAX_NAME_BYTES:,} bytes.")
+        size += _inspect(member, (*path, step), violations)
     return size
 
 
-def _inspect_scalar(value: str | int | Decimal | bool | None) -> tuple[int, str]:
-    """A scalar's size in bytes, and why it cannot be stored ("" if it can).
-
-    A number takes a byte for each pair of significant digits, pairs aligned on the decimal point, and one more; a
-    negative one another (AWS says "approximately"; this is what was measured, see MAX_BYTES).
-    """
-    if isinstance(value, str):
-        return len(value.encode()), ""
-    if value is None or isinstance(value, bool):
-        return 1, ""
-    mantissa, _, scale = str(Decimal(value)).lstrip("-").partition("E")
-    whole, _, fraction = mantissa.partition(".")
-    padded = (whole + fraction).lstrip("0")
-    digits = padded.rstrip("0")
-    if not digits:
-        return 1, ""
-    exponent = int(scale or 0) - len(fraction) + len(padded) - len(digits)
-    if len(digits) > MAX_DIGITS:
-        return 0, f"A number may have at most {MAX_DIGITS} significant digits, this has {len(digits):,}. Use a string."
-    if not MIN_EXPONENT <= exponent + len(digits) - 1 <= MAX_EXPONENT:
-        return 0, "A number must be 0 or between 1E-130 and 9.99...E+125, or their negatives. Use a string."
-    pairs = (len(digits) + exponent % 2 + 1) // 2
-    return 1 + pairs + (value < 0), ""
+def _inspect_number(value: int | Decimal, path: tuple[str | int, ...], violations: list[Violation]) -> int:
+    """A number takes a byte for each pair of significant digits, pairs aligned on the decimal point, and one more; a
+    negative one another (AWS says "approximately"; this is what was measured, see MAX_BYTES)."""
+    number = Decimal(value).normalize(_DIGITS)
+    if number != value:
+        _add(violations, path, f"A number may have at most {MAX_DIGITS} significant digits. Use a string.")
+    elif number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
+        _add(violations, path, "A number must be 0, or between 1E-130 and 9.99...E+125 either way. Use a string.")
+    sign, digits, exponent = number.as_tuple()
+    return 1 + bool(number) * ((len(digits) + int(exponent) % 2 + 1) // 2 + sign)
 
 
-def _pointer(path: tuple[str | int, ...]) -> str:
-    """`path` as a JSON Pointer (RFC 6901)."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+def _add(violations: list[Violation], path: tuple[str | int, ...], detail: str) -> None:
+    """Add a violation at `path`, told as a JSON Pointer (RFC 6901), a monstrous one cut short. Enough is enough."""
+    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    violations.append(Violation(pointer if len(pointer) <= MAX_POINTER else pointer[:MAX_POINTER] + "...", detail))
+    if len(violations) == MAX_VIOLATIONS:
+        raise InvalidProfile(violations)

@@ -14,7 +14,7 @@ class MissingSetting(Exception):
 class Settings:
     """What was set; nothing is missed before it is needed, since every `chalice` command imports app.py."""
 
-    dynamodb_table: str = ""
+    table: str = ""
     """DYNAMODB_TABLE, the table's name."""
     user_pool_arn: str = ""
     """USER_POOL_ARN, the Cognito user pool whose tokens API Gateway verifies."""
@@ -26,7 +26,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         return cls(
-            dynamodb_table=environ.get("DYNAMODB_TABLE", ""),
+            table=environ.get("DYNAMODB_TABLE", ""),
             user_pool_arn=environ.get("USER_POOL_ARN", ""),
             client_ids=tuple(filter(None, map(str.strip, environ.get("USER_POOL_CLIENT_ID", "").split(",")))),
             cors_allow_origin=environ.get("CORS_ALLOW_ORIGIN") or "*",
@@ -34,6 +34,6 @@ class Settings:
 
     def table_name(self) -> str:
         """The table's name. Raises MissingSetting."""
-        if not self.dynamodb_table:
+        if not self.table:
             raise MissingSetting("DYNAMODB_TABLE is not set: this stage has no backend yet. See README.md, Deploy.")
-        return self.dynamodb_table
+        return self.table

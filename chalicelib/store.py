@@ -24,13 +24,15 @@ from chalicelib.profile import JSON, Profile, check_profile_data
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-THROTTLED = ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
-"""Error codes, beside those of status 5xx, of requests that may succeed when sent again (AWS: Error handling with
-DynamoDB)."""
+TRY_AGAIN = (
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded",
+    "ThrottlingException", "TransactionConflictException",
+)  # fmt: skip
+"""Error codes, beside all of status 5xx, of requests that may succeed when sent again (AWS: Error handling)."""
 
 CLIENT_CONFIG = Config(
-    # At worst 3 tries of 1 s to connect and 2 s to answer, with up to 1 s and 2 s between them: 12 s. That is inside
-    # the function's timeout (lambda_timeout, 20 s), and that inside API Gateway's 29 s.
+    # At worst about 12 s: 3 tries of 1 s to connect and 2 s to answer, with up to 1 s and 2 s between them. That is
+    # inside the function's timeout (lambda_timeout, 20 s), and that inside API Gateway's 29 s.
     connect_timeout=1,
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
@@ -109,7 +111,7 @@ def _errors_translated() -> Iterator[None]:
         yield
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        if code in THROTTLED or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        if code in TRY_AGAIN or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             raise StoreUnavailable("The database is busy. Try again shortly.") from error
         if code == "ValidationException" and "size" in message and "exceeded" in message:
             # Our own limit counts what this service writes; another writer's attributes in the item count too.

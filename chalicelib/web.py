@@ -40,7 +40,7 @@ PROBLEMS: dict[type[errors.ProfileError], Problem] = {
         HTTPStatus.UNAUTHORIZED,
         "not-signed-in",
         "You are not signed in",
-        {"WWW-Authenticate": 'Bearer realm="user-profile", error="invalid_token"'},
+        {"WWW-Authenticate": 'Bearer realm="user-profile"'},
     ),
     errors.ProfileNotFound: Problem(HTTPStatus.NOT_FOUND, "profile-not-found", "There is no profile yet"),
     errors.ProfileTooLarge: Problem(HTTPStatus(413), "profile-too-large", "The profile is too large"),
@@ -87,7 +87,7 @@ def _exact_number(text: str) -> int | Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:  # the exponent itself has 19 digits or more: any number out of range does in its place
-        return Decimal("1E+999999")
+        return Decimal("1E+999999") if Decimal(text.lower().partition("e")[0]) else 0
 
 
 def _refuse_constant(name: str) -> NoReturn:

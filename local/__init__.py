@@ -1,10 +1,11 @@
 """The local cloud: an AWS for development and tests, in one process on this machine. None of it is ever deployed.
 
-install.py    make .venv and put the requirements into it (runs on a bare Python)
-emulator.py   start and stop ministack: DynamoDB, Cognito, CloudFormation
-users.py      sign up, sign in (SRP), the demo user
-tokens.py     verify an id token as API Gateway's Cognito authorizer does
-gateway.py    API Gateway's part under `chalice local`: routing, tokens, CORS
+install.py      make .venv and put the requirements into it (runs on a bare Python)
+emulator.py     start and stop ministack: DynamoDB, Cognito, CloudFormation
+users.py        sign up, sign in (SRP), the demo user
+api.py          run the API: `chalice local --stage local`
+gateway.py      API Gateway's part under `chalice local`: routing, tokens, CORS
+tokens.py       verify an id token as API Gateway's Cognito authorizer does
 environment.py  where `chalice local --stage local` finds all this
-__main__.py   the commands behind `make local`, `make cloud`, `make token`, `make sign-up`
+__main__.py     the commands behind `make local`, `make cloud`, `make token`, `make sign-up`
 """

@@ -1,11 +1,16 @@
 """The commands behind `make local`, `make cloud`, `make token` and `make sign-up`: python -m local COMMAND."""
 
+# ruff: noqa: E402
+
 from __future__ import annotations
+
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the imports below take their time, Ctrl-C simply ends us
 
 import argparse
 import fcntl
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -38,12 +43,12 @@ def main() -> None:
             command.add_argument("--api-port", default=os.environ.get("API_PORT", "8000"))
     for name, summary in (("token", "print an id token"), ("sign-up", "register a user and confirm the e-mail")):
         command = commands.add_parser(name, help=summary)
-        command.add_argument("--email", default=os.environ.get("EMAIL"))
-        command.add_argument("--password", default=os.environ.get("PASSWORD"))
+        command.add_argument("--email", default=os.environ.get("USER_EMAIL"))
+        command.add_argument("--password", default=os.environ.get("USER_PASSWORD"))
     options = parser.parse_args()
     try:
         if options.command == "token":
-            token(options.email or users.DEMO_EMAIL, options.password or users.DEMO_PASSWORD)
+            token(options.email, options.password)
         elif options.command == "sign-up":
             sign_up(options.email, options.password)
         else:
@@ -64,6 +69,8 @@ def up(aws_port: int, api_port: int | None) -> None:
     folder = environment.folder()
     with ExitStack() as stack:
         stack.enter_context(_only_one_in(folder))
+        if aws_port == api_port:
+            raise Failure(f"API_PORT and AWS_PORT are both {api_port}. Give each its own.")
         for port, variable in ((aws_port, "AWS_PORT"), (api_port, "API_PORT")):
             if port is not None and not port_is_free(port):
                 raise Failure(f"port {port} is taken by another program. Choose another: make local {variable}=...")
@@ -98,7 +105,7 @@ def _table(aws_port: int, api_port: int | None, client_id: str) -> str:
         "scope": "openid email profile",
         "redirect_uri": "http://localhost:3000",
     }
-    api = f"http://127.0.0.1:{api_port}/user/profile" if api_port else "chalice local --stage local"
+    api = f"http://127.0.0.1:{api_port}/user/profile" if api_port else ".venv/bin/chalice local --stage local"
     rows = {
         "API": api,
         "Sign-in page": f"http://127.0.0.1:{aws_port}/oauth2/authorize?{urlencode(query)}",
@@ -170,8 +177,11 @@ def _port(text: str) -> int:
 # --- make token, make sign-up -----------------------------------------------------------------------------------------
 
 
-def token(email: str, password: str) -> None:
-    """Print the id token of a fresh sign-in, and nothing else."""
+def token(email: str | None, password: str | None) -> None:
+    """Print the id token of a fresh sign-in, the demo user's if no other is named, and nothing else."""
+    if email and not password:
+        raise Failure(f"say the password of {email} too: make -s token EMAIL={email} PASSWORD=...")
+    email, password = email or users.DEMO_EMAIL, password or users.DEMO_PASSWORD
     _enter_local_cloud()
     tokens = users.sign_in(os.environ["USER_POOL_ARN"], os.environ["USER_POOL_CLIENT_ID"], email, password)
     print(tokens["IdToken"])

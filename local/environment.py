@@ -19,29 +19,27 @@ def folder() -> Path:
 
 
 def for_endpoint(port: int) -> dict[str, str]:
-    """The variables that make every AWS client talk to the emulator on `port`, whatever this machine is set up for."""
+    """The variables that make every AWS client talk to the emulator on `port`."""
     return {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_PROFILE": "",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
 
 
 def enter(variables: dict[str, str]) -> None:
-    """Set `variables` for this process; an empty one is removed."""
-    os.environ.update(variables)
-    for name, value in variables.items():
-        if not value:
+    """Set `variables` for this process, and drop every other AWS setting that the shell may have: each could lead
+    elsewhere."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") and name != "AWS_CHALICE_CLI_MODE":
             del os.environ[name]
+    os.environ.update(variables)
 
 
 def record(variables: dict[str, str]) -> None:
@@ -60,6 +58,6 @@ def load() -> bool:
 
 
 def load_if_local() -> None:
-    """For a `chalice` command with `--stage local`: enter the recorded environment."""
-    if os.environ.get("STAGE") == STAGE and not load():
+    """For a `chalice` command with `--stage local`, marked in .chalice/config.json: enter what is recorded."""
+    if "USE_LOCAL_CLOUD" in os.environ and not load():
         print("There is no local cloud yet: run `make local` (or `make cloud`) first.", flush=True)

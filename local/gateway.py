@@ -15,6 +15,7 @@ import logging
 import os
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -27,7 +28,8 @@ from chalice.config import Config
 from chalice.local import LambdaContext, LambdaEventConverter, LocalDevServer, RouteMatcher
 
 from chalicelib import web
-from chalicelib.errors import NotSignedIn, ProfileError, StoreUnavailable
+from chalicelib.errors import NotSignedIn
+from chalicelib.settings import Settings
 from local import environment
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
@@ -60,17 +62,17 @@ def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> Loc
         api_gateway = gateway
 
     server.server.RequestHandlerClass = Handler
+    server.server.socket.listen(128)  # socketserver's 5 make the sixth of a burst of clients wait for seconds
     return server
 
 
 def verifier_from(environ: Mapping[str, str]) -> TokenVerifier | None:
     """The verifier for the stage's user pool; None where the stage has none yet."""
-    arn = environ.get("USER_POOL_ARN")
-    if not arn:
+    settings = Settings.from_environment(environ)
+    if not settings.user_pool_arn:
         return None
-    client_ids = tuple(filter(None, environ.get("USER_POOL_CLIENT_ID", "").split(",")))
     endpoint = environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER") or environ.get("AWS_ENDPOINT_URL")
-    return TokenVerifier(arn, client_ids, endpoint)
+    return TokenVerifier(settings.user_pool_arn, settings.client_ids, endpoint)
 
 
 class ApiGateway:
@@ -105,8 +107,10 @@ class ApiGateway:
         if method in entries and entries[method].authorizer:
             try:
                 claims = self._claims(event["multiValueHeaders"].get("authorization", []))
-            except ProfileError as error:
+            except NotSignedIn as error:
                 return self.refusal(web.error_response(error))
+            except KeysUnavailable as error:
+                return self.refusal(_unavailable(f"{error} Without them nobody can be let in."))
             event["requestContext"]["authorizer"] = {"claims": claims}
         response = self._app(event, context)
         return (
@@ -123,7 +127,7 @@ class ApiGateway:
     def _claims(self, authorization: list[str]) -> dict[str, str]:
         """The claims of the token in the Authorization header lines, as API Gateway hands them on: strings all."""
         if self._verifier is None:
-            raise StoreUnavailable("USER_POOL_ARN is not set: this stage has no user pool yet, so nobody can sign in.")
+            raise KeysUnavailable("USER_POOL_ARN is not set: this stage has no user pool yet, and so no keys.")
         if len(authorization) > 1:
             raise NotSignedIn("There is more than one Authorization header.")
         token = "".join(authorization).strip()
@@ -136,9 +140,12 @@ class ApiGateway:
             claims = self._verifier.claims(token)
         except InvalidToken as error:
             raise NotSignedIn(str(error)) from error
-        except KeysUnavailable as error:
-            raise StoreUnavailable(f"{error} Without them nobody can be let in. Is the local cloud running?") from error
         return {name: _claim_as_text(value) for name, value in claims.items()}
+
+
+def _unavailable(detail: str) -> Response:
+    body = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
+    return Response(body, {"Retry-After": "1"}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _claim_as_text(value: object) -> str:
@@ -154,16 +161,35 @@ class RequestHandler(BaseHTTPRequestHandler):
     api_gateway: ApiGateway
     command = ""
 
+    timeout = 30  # seconds that a client may keep us waiting
+
+    def handle(self) -> None:
+        with suppress(ConnectionError, TimeoutError):  # the client is gone
+            super().handle()
+
     def handle_request(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdecimal():
+        try:
+            self._handle_request()
+        except OSError:
+            raise
+        except Exception:
+            logging.getLogger(__name__).exception("Unexpected error in the local API Gateway")
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _handle_request(self) -> None:
+        lengths = self.headers.get_all("Content-Length", ["0"])
+        if "Transfer-Encoding" in self.headers or not (lengths[0].isdecimal() and len(lengths[0]) < 16):
             return self.send_error(HTTPStatus.LENGTH_REQUIRED, "Send the body's length in Content-Length.")
-        if int(length) > MAX_BODY:
-            remaining = int(length)  # read on: a client that is still sending would not hear the answer
-            while remaining > 0 and (chunk := self.rfile.read(min(remaining, 65_536))):
-                remaining -= len(chunk)
-            return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {MAX_BODY:,} bytes.")
-        body = self.rfile.read(int(length))
+        if len(lengths) > 1 or self.headers.defects:
+            return self.send_error(HTTPStatus.BAD_REQUEST, "The request's headers are malformed.")
+        length = int(lengths[0])
+        if length > MAX_BODY:
+            while length > 0 and (chunk := self.rfile.read(min(length, 65_536))):
+                length -= len(chunk)  # read on: a client that is still sending would not hear the answer
+            return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {MAX_BODY:,} bytes.")
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return self.send_error(HTTPStatus.BAD_REQUEST, f"The body ended after {len(body):,} of {length:,} bytes.")
         return self._send(*self.api_gateway.answer(self.command, self.path, self.headers, body))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_request  # noqa: N815
@@ -171,11 +197,13 @@ class RequestHandler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What is not even a request for the API, in the API's error shape; the connection ends with it."""
         self.close_connection = True
-        detail = message or HTTPStatus(code).phrase
-        status, headers, body = self.api_gateway.refusal(Response({"Message": detail}, {"Connection": "close"}, code))
-        self._send(status, headers, body)
+        # http.server's words for a method that it has no do_... for, and for HTTP/2.0
+        status = {501: HTTPStatus.METHOD_NOT_ALLOWED, 505: HTTPStatus.BAD_REQUEST}.get(code, HTTPStatus(code))
+        told = Response({"Message": message or status.phrase}, {"Connection": "close"}, status)
+        self._send(*self.api_gateway.refusal(told))
 
     def _send(self, status: int, headers: Mapping[str, Any], body: bytes) -> None:
+        self.request_version = "HTTP/1.1"  # also to who spoke 0.9: the answer has a status line and headers
         self.send_response(status)
         for name, values in {**headers, "Content-Length": str(len(body))}.items():
             for value in values if isinstance(values, list) else [values]:

@@ -21,7 +21,9 @@ REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 def is_current(folder: Path) -> bool:
     """Whether just what `folder`/requirements*.txt name is installed in `folder`/.venv, for this Python."""
     installed = folder / ".venv" / "installed.txt"
-    return installed.exists() and installed.read_text() == _fingerprint(folder)
+    return (
+        (folder / ".venv/bin/python").exists() and installed.exists() and installed.read_text() == _fingerprint(folder)
+    )
 
 
 def main(folder: Path) -> None:
@@ -66,7 +68,8 @@ def main(folder: Path) -> None:
 
 def _fingerprint(folder: Path) -> str:
     text = b"".join((folder / name).read_bytes() for name in REQUIREMENTS)
-    return f"{hashlib.sha256(text).hexdigest()} {sys.version}"
+    # The scripts in a venv hold its path: a project that was moved needs a new one.
+    return f"{hashlib.sha256(text).hexdigest()} {sys.version} {(folder / '.venv').resolve()}"
 
 
 def say(text: str) -> None:

@@ -5,6 +5,7 @@ In AWS the gateway does this before the function runs. PyJWT does the work; what
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import jwt
@@ -15,6 +16,8 @@ CLOCK_SKEW = 10
 """Seconds by which this machine's clock may differ from the pool's."""
 REFETCH_AFTER = 30
 """Seconds that must pass before an unknown `kid` makes us fetch the pool's keys again."""
+PAUSE_AFTER_FAILURE = 1
+"""Seconds for which nobody asks again when the keys could not be had."""
 FETCH_TIMEOUT = 3
 """Seconds within which the pool's keys must arrive."""
 
@@ -47,11 +50,15 @@ class TokenVerifier:
         )
         self._client_ids = client_ids
         self._keys = PyJWKClient(self.jwks_url, cooldown_duration=REFETCH_AFTER, timeout=FETCH_TIMEOUT)
+        self._ask_again_at = 0.0
 
     def claims(self, token: str) -> dict[str, Any]:
         """The verified claims of an id token. Raises InvalidToken, KeysUnavailable."""
         try:
             kid = str(jwt.get_unverified_header(token).get("kid"))
+            # Nothing is believed yet; but who sent another kind of token should hear that and not what it lacks.
+            if jwt.decode(token, options={"verify_signature": False}).get("token_use") != "id":
+                raise InvalidToken("This is not an id token. Send the id token, not the access or refresh token.")
             claims: dict[str, Any] = jwt.decode(
                 token,
                 self._key(kid),
@@ -63,15 +70,19 @@ class TokenVerifier:
             )
         except jwt.InvalidTokenError as error:
             raise InvalidToken(f"The token is not valid: {error}.") from error
-        if claims.get("token_use") != "id":
-            raise InvalidToken("This is not an id token. Send the id token, not the access or refresh token.")
         return claims
 
     def _key(self, kid: str) -> PyJWK:
+        if time.monotonic() < self._ask_again_at:
+            raise KeysUnavailable(f"The user pool's keys cannot be had from {self.jwks_url}.")
         try:
-            self._keys.get_jwk_set()
-            return self._keys.get_signing_key(kid)
-        except (PyJWKClientConnectionError, PyJWKSetError, ValueError) as error:
-            raise KeysUnavailable(f"The user pool's keys could not be had from {self.jwks_url}.") from error
-        except PyJWKClientError as error:
-            raise InvalidToken("The token is not valid: no key of the user pool signed it.") from error
+            self._keys.get_signing_keys()
+            try:
+                return self._keys.get_signing_key(kid)
+            except PyJWKClientError as error:
+                if isinstance(error, PyJWKClientConnectionError):
+                    raise
+                raise InvalidToken("The token is not valid: no key of the user pool signed it.") from error
+        except (PyJWKClientError, PyJWKSetError, OSError, ValueError) as error:
+            self._ask_again_at = time.monotonic() + PAUSE_AFTER_FAILURE
+            raise KeysUnavailable(f"The user pool's keys cannot be had from {self.jwks_url}.") from error

@@ -81,7 +81,7 @@ def _start(client: CloudFormationClient, name: str, stack: StackTypeDef | None, 
     if not status.endswith("_COMPLETE") or status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
         raise BackendError(
             f"The stack {name} is in the state {status}. Wait if it is in progress; if its creation failed, delete the "
-            f"stack (the table and the user pool stay) and run this again."
+            f"stack and run this again."
         )
     known = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
     parameters += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(known - set(wanted))]

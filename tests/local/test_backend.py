@@ -1,5 +1,8 @@
 """Deploying the backend through CloudFormation: from nothing, again, changed, and when it goes wrong."""
 
+import re
+from pathlib import Path
+
 import boto3
 import pytest
 from botocore.exceptions import ClientError
@@ -18,7 +21,7 @@ def told() -> list[str]:
 
 def test_a_stage_is_deployed_and_deployed_again_without_a_change(cloud: Cloud, told: list[str]) -> None:
     first = backend.deploy("twice", PARAMETERS, told.append)
-    assert told == [f"{name} create complete" for name in ("Table", "UserPool", "UserPoolClient", "UserPoolDomain")]
+    assert told == [f"{name} create complete" for name in ("UserPool", "UserPoolClient", "UserPoolDomain", "Table")]
     told.clear()
     assert backend.deploy("twice", PARAMETERS, told.append) == first
     assert backend.deploy("twice", {}, told.append) == first, "what is not said keeps its value"
@@ -32,10 +35,23 @@ def test_a_stage_is_deployed_and_deployed_again_without_a_change(cloud: Cloud, t
     }
 
 
+def test_the_readmes_parameters_are_the_templates(cloud: Cloud, told: list[str]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (line,) = re.findall(r"--parameter-overrides (.*)", readme)
+    given = dict(pair.split("=") for pair in line.split())
+    assert given.pop("Stage") == "dev"
+    outputs = backend.deploy("dev", given, told.append)
+    assert {"TableName", "UserPoolArn", "UserPoolClientId"} <= set(outputs)
+
+
 def test_a_change_keeps_the_users_and_their_data(cloud: Cloud, told: list[str]) -> None:
     before = backend.deploy("changed", PARAMETERS, told.append)
+    boto3.client("cognito-idp").admin_create_user(UserPoolId=before["UserPoolId"], Username="kept@example.com")
+    boto3.client("dynamodb").put_item(TableName=before["TableName"], Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
     after = backend.deploy("changed", {"CallbackUrls": "https://app.example.com/signed-in"}, told.append)
     assert after == before
+    assert boto3.client("cognito-idp").list_users(UserPoolId=after["UserPoolId"])["Users"]
+    assert boto3.client("dynamodb").scan(TableName=after["TableName"])["Count"] == 1
     client = boto3.client("cognito-idp").describe_user_pool_client(
         UserPoolId=after["UserPoolId"], ClientId=after["UserPoolClientId"]
     )["UserPoolClient"]
@@ -61,6 +77,10 @@ def test_parameters_may_turn_off_what_the_example_has(cloud: Cloud, told: list[s
     )
     table = boto3.client("dynamodb").describe_table(TableName=outputs["TableName"])["Table"]
     assert not table.get("GlobalSecondaryIndexes")
+    client = boto3.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=outputs["UserPoolId"], ClientId=outputs["UserPoolClientId"]
+    )["UserPoolClient"]
+    assert client["AllowedOAuthFlows"] == ["code"]
     assert table["ProvisionedThroughput"]["WriteCapacityUnits"] == 1
 
 
@@ -76,6 +96,8 @@ def test_a_taken_domain_is_told_and_the_failed_stack_is_not_built_upon(cloud: Cl
         backend.deploy("late", PARAMETERS, told.append)
     with pytest.raises(BackendError, match="ROLLBACK_COMPLETE"):
         backend.deploy("late", PARAMETERS, told.append)
+    boto3.client("cloudformation").delete_stack(StackName="user-profile-late-backend")
+    assert backend.deploy("late", {**PARAMETERS, "DomainSuffix": "other"}, told.append), "nothing stands in the way"
 
 
 def test_aws_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from local import environment, install
-from tests.conftest import Api, assert_problem, free_port
+from tests.conftest import Api, Cloud, assert_problem, free_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
 
 
@@ -100,8 +101,8 @@ def listens(port: str) -> bool:
         return probe.connect_ex(("127.0.0.1", int(port))) == 0
 
 
-def token(folder: Path, *arguments: str) -> str:
-    done = run(folder, "-s", "token", *arguments)
+def token(folder: Path, *arguments: str, **shell: str) -> str:
+    done = run(folder, "-s", "token", *arguments, **shell)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout), "a token and nothing else"
     return done.stdout.strip()
@@ -112,7 +113,11 @@ def test_the_whole_story_and_the_profile_is_still_there_after_a_restart(clone: P
     with running(clone) as local:
         table = local.said()
         assert f"http://127.0.0.1:{local.ports['API_PORT']}/user/profile" in table
-        assert "ada@example.com" in table
+        assert "ada@example.com  password Ada-Lovelace-1815" in table
+        assert "make -s token" in table
+        (sign_in_page,) = re.findall(r"http://127\.0\.0\.1:\d+(/oauth2/authorize\S+)", table)
+        page = Api(int(local.ports["AWS_PORT"]))("GET", sign_in_page)
+        assert (page.status, b'type="password"' in page.body) == (200, True)
         post = local.api("POST", token=token(clone), body='{"name": "Ada"}')
         assert post.status == 200
         signed_up = run(clone, "sign-up", "EMAIL=grace@example.com", "PASSWORD=Grace-Hopper-1906")
@@ -152,6 +157,13 @@ def test_a_busy_port_is_told_by_its_variable(clone: Path, variable: str) -> None
         assert "Traceback" not in done.stderr
 
 
+def test_one_port_for_both_is_told(clone: Path) -> None:
+    port = free_port()
+    done = run(clone, "local", f"API_PORT={port}", f"AWS_PORT={port}")
+    assert done.returncode != 0
+    assert f"API_PORT and AWS_PORT are both {port}" in done.stderr
+
+
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1"])
 def test_a_port_that_is_none_is_told(clone: Path, port: str) -> None:
     done = run(clone, "local", f"API_PORT={port}")
@@ -173,10 +185,14 @@ def test_without_a_python_that_is_told(clone: Path) -> None:
     assert "there is no no-such-python" in done.stderr
 
 
-def test_ctrl_c_before_it_is_ready_stops_all_that_was_started(clone: Path) -> None:
-    with running(clone, ready="Starting the local AWS") as local:
+@pytest.mark.parametrize("ready", ["Starting the local AWS", "Deploying", "Starting the API"])
+def test_ctrl_c_before_it_is_ready_stops_all_that_was_started_and_nothing_else(
+    clone: Path, cloud: Cloud, ready: str
+) -> None:
+    with running(clone, ready=ready) as local:
         local.signal(signal.SIGINT)
-        local.ended()
+        assert local.ended() != 0
+    assert listens(str(cloud.port)), "an emulator that it did not start"
     assert "Traceback" not in local.said()
     assert not listens(local.ports["AWS_PORT"])
     assert not listens(local.ports["API_PORT"])
@@ -207,7 +223,9 @@ def test_with_the_cloud_alone_a_bare_chalice_local_works_from_any_shell(clone: P
     nowhere = "http://127.0.0.1:9"
     misleading = {
         "AWS_PROFILE": "none-of-that-name", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": nowhere,
-        "http_proxy": nowhere, "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x",
+        "http_proxy": nowhere, "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x", "AWS_MAX_ATTEMPTS": "x",
+        "AWS_ENDPOINT_URL_DYNAMODB": nowhere, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": nowhere,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true", "STAGE": "dev", "USER_POOL_ARN": "nonsense", "EMAIL": "me@here",
     }  # fmt: skip
     with running(clone, "cloud"):
         for shell in ({}, misleading):
@@ -222,7 +240,7 @@ def test_with_the_cloud_alone_a_bare_chalice_local_works_from_any_shell(clone: P
                     assert time.monotonic() < deadline
                     time.sleep(0.05)
                 api = Api(port)
-                assert api("POST", token=token(clone), body='{"a": 1}').status == 200
+                assert api("POST", token=token(clone, **shell), body='{"a": 1}').status == 200
                 assert_problem(api("GET"), 401, "not-signed-in")
             finally:
                 process.terminate()
@@ -240,7 +258,7 @@ def test_a_bare_chalice_local_without_a_cloud_lets_nobody_in_and_says_what_to_do
         assert "make local" in process.stdout.readline()
         while not listens(str(port)):
             time.sleep(0.05)
-        assert_problem(Api(port)("GET", token="any"), 503, "store-unavailable")
+        assert "user pool" in assert_problem(Api(port)("GET", token="any"), 503)["detail"]
     finally:
         process.terminate()
         process.communicate()
@@ -250,6 +268,7 @@ def test_a_bare_chalice_local_without_a_cloud_lets_nobody_in_and_says_what_to_do
     ("arguments", "told"),
     [
         (["sign-up"], "EMAIL="),
+        (["token", "EMAIL=grace@example.com"], "PASSWORD="),
         (["token"], "make local"),
     ],
 )
@@ -298,3 +317,6 @@ def test_the_readmes_commands_do_what_it_says(clone: Path) -> None:
             )  # fmt: skip
             assert done.returncode == 0, (command, done.stderr)
             assert '"status"' not in done.stdout, (command, done.stdout)
+            if command.startswith("curl -i"):
+                assert '"profile_data":{"name":"Ada","born":1815}' in done.stdout
+        assert set(re.findall(r"`make (?:-s )?([a-z-]+)", README)) <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.M))

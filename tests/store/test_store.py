@@ -8,6 +8,8 @@ and deletes it.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -24,7 +26,8 @@ from chalicelib import items
 from chalicelib.errors import InvalidProfile, ProfileNotFound, ProfileTooLarge, StoreUnavailable
 from chalicelib.profile import JSON, MAX_BYTES
 from chalicelib.store import CLIENT_CONFIG, ProfileStore
-from tests.unit.test_items import values
+from tests.conftest import Cloud
+from tests.unit.test_items import exactly, values
 from tests.unit.test_profile import nested
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ def client(request: pytest.FixtureRequest) -> Iterator[DynamoDBClient]:
         yield request.getfixturevalue("dynamodb")
         return
     with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
         for name, value in SHELL.items():
             patch.setenv(name, value)
         yield boto3.client("dynamodb", endpoint_url=ENDPOINT, config=CLIENT_CONFIG)
@@ -164,7 +169,7 @@ def test_an_item_with_values_that_are_not_json_is_read_and_replaced(store: Profi
 def test_any_json_comes_back_equal(client: DynamoDBClient, table: str, value: JSON) -> None:
     store = ProfileStore(client, table)
     assert store.replace("anybody", {"value": value}).data == {"value": value}
-    assert store.get("anybody").data == {"value": value}
+    assert exactly(store.get("anybody").data) == exactly({"value": value})
 
 
 def test_the_deepest_and_the_largest_that_pass_the_limits_are_stored(store: ProfileStore, sub: str) -> None:
@@ -199,6 +204,19 @@ def test_the_databases_own_limit_is_answered_the_same(store: ProfileStore, sub: 
     with pytest.raises(ProfileTooLarge):
         store.replace(sub, {"text": "x" * 200_000})
     assert store.get(sub).data == {}
+
+
+@pytest.mark.skipif(ENDPOINT is not None, reason="this is the run that it makes")
+def test_the_contract_runs_against_any_endpoint(cloud: Cloud) -> None:
+    shell = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "eu-west-1"}
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))}
+    endpoint = {"STORE_TEST_ENDPOINT": f"http://127.0.0.1:{cloud.port}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--no-cov", "-p", "no:cacheprovider", __file__, "-k", "layout or example"],
+        env=bare | shell | endpoint, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "user-profile-test-" not in str(boto3.client("dynamodb", region_name="eu-west-1").list_tables())
 
 
 # --- when the database does not do what it is asked -------------------------------------------------------------------

@@ -108,6 +108,13 @@ def test_without_a_pool_the_door_stays_shut(gateway: ApiGateway, seen: list[dict
     assert b"USER_POOL_ARN" in body
 
 
+def test_configured_clients_are_read_as_the_service_reads_them() -> None:
+    arn = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc"
+    verifier = verifier_from({"USER_POOL_ARN": arn, "USER_POOL_CLIENT_ID": "one, two"})
+    assert verifier is not None
+    assert verifier._client_ids == ("one", "two")
+
+
 def test_a_view_without_an_authorizer_asks_for_no_token(gateway: ApiGateway) -> None:
     assert gateway.answer("GET", "/open", headers(), b"")[0] == 200
 

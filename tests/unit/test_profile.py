@@ -64,7 +64,8 @@ def test_numbers_that_can_be_stored(number: int | Decimal) -> None:
     [
         (int("1" * 39), "38 significant digits"),
         (Decimal("1." + "1" * 38), "38 significant digits"),
-        (Decimal("9" * 5000), "5,000"),
+        (Decimal("9" * 5000), "38 significant digits"),
+        (Decimal("1E+999999999999999999"), "9.99...E+125"),
         (10**126, "9.99...E+125"),
         (Decimal("1E+126"), "9.99...E+125"),
         (Decimal("1E+400"), "9.99...E+125"),
@@ -85,7 +86,13 @@ def test_a_name_has_at_least_one_character_at_every_depth() -> None:
 def test_a_name_has_at_most_65535_bytes() -> None:
     assert check_profile_data({"a": {"é" * 32_767 + "e": 1}})
     ((pointer, _),) = violations({"a": {"é" * 32_768: 1}})
-    assert len(pointer) < 50
+    assert pointer.startswith("/a/éé")
+
+
+def test_an_answer_stays_small_however_long_the_names_and_many_the_faults() -> None:
+    told = violations({"n" * 60_000: {"m" * 60_000: [Decimal("1E+400")] * 40_000}})
+    assert len(told) == MAX_VIOLATIONS
+    assert sum(len(pointer) for pointer, _ in told) < 50_000
 
 
 def test_pointers_are_escaped_as_rfc_6901_has_it() -> None:

@@ -192,5 +192,27 @@ def test_without_the_keys_nobody_is_let_in(verifier: TokenVerifier, pool: Pool) 
 @pytest.mark.parametrize("answer", [b"{}", b'{"keys": []}', b"[]", b"<html>", b'{"keys": [{"kty": "?"}]}'])
 def test_without_usable_keys_nobody_is_let_in(pool: Pool, answer: bytes) -> None:
     pool.answer = answer
-    with pytest.raises((KeysUnavailable, InvalidToken)):
-        TokenVerifier(ARN, ("client",), pool.url).claims(signed())
+    verifier = TokenVerifier(ARN, ("client",), pool.url)
+    for _ in range(10):
+        with pytest.raises(KeysUnavailable):
+            verifier.claims(signed(kid="made-up"))
+    assert pool.fetches == 1, "a failure too is remembered for a while"
+
+
+def test_keys_that_could_not_be_had_are_asked_for_again(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "PAUSE_AFTER_FAILURE", 0)
+    verifier = TokenVerifier(ARN, ("client",), pool.url)
+    pool.answer = b"{}"
+    with pytest.raises(KeysUnavailable):
+        verifier.claims(signed())
+    pool.answer = b""
+    assert verifier.claims(signed())["sub"] == "5f0c"
+
+
+def test_a_failing_refetch_lets_nobody_in(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "REFETCH_AFTER", 0)
+    verifier = TokenVerifier(ARN, ("client",), pool.url)
+    verifier.claims(signed())
+    pool.close()
+    with pytest.raises(KeysUnavailable):
+        verifier.claims(signed(kid="unknown"))
