@@ -6,6 +6,7 @@ users.py        sign up, sign in (SRP), the demo user
 api.py          run the API: `chalice local --stage local`
 gateway.py      API Gateway's part under `chalice local`: routing, tokens, CORS
 tokens.py       verify an id token as API Gateway's Cognito authorizer does
+process.py      start such things, and stop them whatever happens
 environment.py  where `chalice local --stage local` finds all this
 __main__.py     the commands behind `make local`, `make cloud`, `make token`, `make sign-up`
 """

@@ -14,16 +14,16 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from subprocess import Popen
 from urllib.parse import urlencode
 
 from local import environment, users
 from local.api import ApiError, serving
-from local.emulator import Emulator, EmulatorError, confirmation_code, port_is_free
+from local.emulator import EmulatorError, confirmation_code, emulator, port_is_free
+from local.process import STOPS
 from resources import backend
-
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Failure(Exception):
@@ -75,7 +75,7 @@ def up(aws_port: int, api_port: int | None) -> None:
             if port is not None and not port_is_free(port):
                 raise Failure(f"port {port} is taken by another program. Choose another: make local {variable}=...")
         with _Step(f"Starting the local AWS on 127.0.0.1:{aws_port}"):
-            emulator = stack.enter_context(_saving(Emulator(aws_port, folder)))
+            aws = stack.enter_context(_saving(emulator(aws_port, folder)))
         variables = environment.for_endpoint(aws_port)
         environment.enter(variables)
         with _Step("Deploying resources/backend.yaml to it") as detail:
@@ -91,7 +91,7 @@ def up(aws_port: int, api_port: int | None) -> None:
             with _Step(f"Starting the API on 127.0.0.1:{api_port}"):
                 api = stack.enter_context(serving(api_port))
         print(_table(aws_port, api_port, outputs["UserPoolClientId"]), flush=True)
-        while emulator.running():
+        while aws.poll() is None:
             if api and api.poll() is not None:
                 raise Failure(f"the API ended by itself with status {api.returncode}; what it said is above.")
             time.sleep(0.2)
@@ -138,11 +138,11 @@ def _only_one_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _saving(emulator: Emulator) -> Iterator[Emulator]:
+def _saving(started: AbstractContextManager[Popen[bytes]]) -> Iterator[Popen[bytes]]:
     """The emulator, stopped and saved at the end however often Ctrl-C is pressed meanwhile."""
-    with emulator:
+    with started as process:
         try:
-            yield emulator
+            yield process
         finally:
             for stop in STOPS:
                 signal.signal(stop, signal.SIG_IGN)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local import environment
+from local.process import running
 
 START_SECONDS = 30
 
@@ -23,26 +24,16 @@ class ApiError(Exception):
 @contextmanager
 def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run the API on 127.0.0.1:`port`; entered when it answers, stopped at the end. Raises ApiError."""
-    process = subprocess.Popen(
-        # Without autoreload: Chalice watches the whole folder, .venv and .local included, every second.
-        [
-            Path(sys.executable).with_name("chalice"),
-            *("local", "--stage", environment.STAGE, "--port", str(port), "--no-autoreload"),
-        ],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for the command that started it
-    )
-    try:
+    chalice = Path(sys.executable).with_name("chalice")
+    # Without autoreload: Chalice watches the whole folder, .venv and .local included, every second.
+    command = [str(chalice), "local", "--stage", environment.STAGE, "--port", str(port), "--no-autoreload"]
+    with running(command, os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise ApiError("the API did not start; what it said is above.")
             time.sleep(0.1)
         yield process
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _answers(port: int) -> bool:

@@ -6,16 +6,17 @@ import http.client
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+
+from local.process import running
 
 START_SECONDS = 60
-STOP_SECONDS = 30
 
 
 class EmulatorError(Exception):
@@ -33,79 +34,40 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-class Emulator:
-    """A running ministack, its state kept in `folder` from one run to the next.
+@contextmanager
+def emulator(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A running ministack, its state kept in `folder` from one run to the next. Raises EmulatorError.
 
     The state is written when it is stopped, not after each request: after a `kill -9` what was stored since the last
     start is gone.
     """
-
-    def __init__(self, port: int, folder: Path) -> None:
-        self._port = port
-        self._log = folder / "emulator.log"
-        self._state = folder / "state"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Emulator:
-        settings = {
-            "BIND_HOST": "127.0.0.1",
-            "GATEWAY_PORT": str(self._port),
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(self._state),
-            "SFTP_ENABLED": "0",
-            "IOT_MTLS_ENABLED": "0",
-            "LOG_LEVEL": "WARNING",
-            "TMPDIR": str(self._state),  # for its process-id file, else one for all users of the machine
-        }
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))}
-        self._state.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as log:
-            # A session of its own: Ctrl-C at the terminal is for us, and we stop it when its state can be saved.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "ministack"],
-                env={**inherited, **settings},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def stop(self) -> None:
-        """Stop it and wait until its state is saved."""
-        if self._process is None or not self.running():
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _wait_until_ready(self) -> None:
+    log, state = folder / "emulator.log", folder / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(state),
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        "TMPDIR": str(state),  # for its process-id file, else in a folder for all users of the machine
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))}
+    with running([sys.executable, "-m", "ministack"], inherited | settings, log) as process:
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if not self.running():
-                break
-            try:
-                _get(self._port, "/_ministack/health")
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise EmulatorError(f"The local AWS did not start. Its last words are in {self._log}.")
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise EmulatorError(f"the local AWS did not start. Its last words are in {log}.")
+            time.sleep(0.1)
+        yield process
+
+
+def _answers(port: int) -> bool:
+    try:
+        return bool(_get(port, "/_ministack/health"))
+    except OSError:
+        return False
 
 
 def confirmation_code(port: int, email: str) -> str:

@@ -23,7 +23,7 @@ from hypothesis import settings
 from chalicelib.store import ProfileStore
 from local import environment, users
 from local.api import serving
-from local.emulator import Emulator, confirmation_code
+from local.emulator import confirmation_code, emulator
 from resources import backend
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def cloud(no_aws_settings: None, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("cloud")
     port = free_port()
     os.environ["LOCAL_STATE"] = str(folder)
-    with Emulator(port, folder):
+    with emulator(port, folder):
         variables = environment.for_endpoint(port)
         environment.enter(variables)
         parameters = {"DomainSuffix": "test", "DeletionProtection": "false"}

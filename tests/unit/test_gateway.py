@@ -1,5 +1,6 @@
 """API Gateway's part under `chalice local`, without HTTP: what the function is handed and when it is not asked."""
 
+import socket
 from email.message import Message
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from chalice.app import Chalice, CognitoUserPoolAuthorizer, CORSConfig, Request
 from chalice.config import Config
 
-from local.gateway import ApiGateway, verifier_from
+from local.gateway import ApiGateway, RequestHandler, verifier_from
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
 CLAIMS = {
@@ -152,3 +153,23 @@ def test_the_verifier_is_made_from_the_stages_settings() -> None:
     real = verifier_from({"USER_POOL_ARN": arn})
     assert real is not None
     assert real.jwks_url == "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc/.well-known/jwks.json"
+
+
+def test_a_bug_in_the_gateway_itself_is_answered_too(
+    gateway: ApiGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(gateway, "answer", broken)
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"GET /secret HTTP/1.1\r\n\r\n")
+    RequestHandler.api_gateway = gateway
+    RequestHandler(ours, ("127.0.0.1", 1), None)  # type: ignore[arg-type]
+    ours.close()
+    answer = theirs.recv(65_536)
+    theirs.close()
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"about:blank" in answer
+    assert b"a bug" not in answer
+    assert "ZeroDivisionError" in caplog.text
