@@ -29,20 +29,43 @@ authorizer = CognitoUserPoolAuthorizer("user-pool", provider_arns=[settings.user
 app.register_middleware(web.problem_middleware(cors, app.log), "http")
 
 
+precondition = functools.partial(web.precondition, required=settings.require_preconditions)
+
+
 @functools.cache
 def store() -> ProfileStore:
     return ProfileStore.connect(settings.table_name())
 
 
-@app.route("/user/profile", methods=["GET"], authorizer=authorizer, cors=cors, content_types=[])
+PROFILE = "/user/profile"
+MINE = {"authorizer": authorizer, "cors": cors}
+
+
+@app.route(PROFILE, methods=["GET"], content_types=[], **MINE)
 @web.answers(app)
 def get_profile(request: Request) -> Response:
     user = identify(request.context, settings.client_ids)
-    return web.profile_response(store().get(user.sub))
+    profile = store().get(user.sub)
+    return web.read_response(profile, web.precondition(request))
 
 
-@app.route("/user/profile", methods=["POST"], authorizer=authorizer, cors=cors, content_types=[web.JSON_TYPE])
+@app.route(PROFILE, methods=["POST", "PUT"], content_types=[web.JSON_TYPE], **MINE)
 @web.answers(app)
 def replace_profile(request: Request) -> Response:
-    user = identify(request.context, settings.client_ids)
-    return web.profile_response(store().replace(user.sub, web.json_body(request)))
+    user, condition = identify(request.context, settings.client_ids), precondition(request)
+    return web.profile_response(store().replace(user.sub, web.json_body(request), condition))
+
+
+@app.route(PROFILE, methods=["PATCH"], content_types=web.PATCH_TYPES, **MINE)
+@web.answers(app)
+def patch_profile(request: Request) -> Response:
+    user, condition = identify(request.context, settings.client_ids), precondition(request)
+    return web.profile_response(store().patch(user.sub, web.json_body(request), condition))
+
+
+@app.route(PROFILE, methods=["DELETE"], content_types=[], **MINE)
+@web.answers(app)
+def delete_profile(request: Request) -> Response:
+    user, condition = identify(request.context, settings.client_ids), precondition(request)
+    store().delete(user.sub, condition)
+    return web.no_content()

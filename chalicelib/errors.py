@@ -3,6 +3,9 @@
     ProfileError
     ├── NotSignedIn
     ├── MalformedJSON
+    ├── MalformedPrecondition
+    ├── PreconditionFailed
+    ├── PreconditionRequired
     ├── InvalidProfile
     ├── ProfileTooLarge
     ├── ProfileNotFound
@@ -25,6 +28,23 @@ class NotSignedIn(ProfileError):
 
 class MalformedJSON(ProfileError):
     """The body is not one JSON text: syntax, encoding, duplicate names, lone surrogates, NaN, nothing at all."""
+
+
+class MalformedPrecondition(ProfileError):
+    """If-Match or If-None-Match is not a list of entity tags."""
+
+
+class PreconditionFailed(ProfileError):
+    """The stored profile is not in the state that the caller made a condition."""
+
+    def __init__(self, revision: str | None) -> None:
+        state = "The profile has changed" if revision else "There is no profile"
+        super().__init__(f"{state}, so the request was not carried out. GET the profile and decide again.")
+        self.revision = revision  # the current one; None where nothing is stored
+
+
+class PreconditionRequired(ProfileError):
+    """A change of an existing profile must say in If-Match which state it changes."""
 
 
 @dataclass(frozen=True)

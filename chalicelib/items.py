@@ -68,7 +68,7 @@ def to_attribute_value(value: JSON) -> AttributeValue:
         return {"M": {name: to_attribute_value(member) for name, member in value.items()}}
     if isinstance(value, list):
         return {"L": [to_attribute_value(element) for element in value]}
-    return {"N": str(value if isinstance(value, int) else value.normalize(_DIGITS) or 0)}
+    return {"N": str(value) if isinstance(value, int) else f"{_DIGITS.plus(value).normalize(_DIGITS):f}"}
 
 
 def from_attribute_value(value: AttributeValue) -> JSON:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from chalicelib.errors import InvalidProfile, ProfileTooLarge, Violation
+from chalicelib.errors import InvalidProfile, PreconditionFailed, PreconditionRequired, ProfileTooLarge, Violation
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | Decimal | bool | None"
 """A JSON value with exact numbers: integers are int, all others Decimal, none is a float."""
@@ -38,6 +38,46 @@ class Profile:
     revision: str  # opaque, new with every change, never used again: what the ETag says
     created_at: str | None = None  # RFC 3339, UTC; older writers left none
     updated_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Precondition:
+    """What must hold of the stored revision (RFC 9110, section 13). None: not asked for; ANY: whatever is stored."""
+
+    ANY: ClassVar[frozenset[str]] = frozenset('"')  # which no tag can hold; "*" is a tag like others
+    match: frozenset[str] | None = None
+    none_match: frozenset[str] | None = None
+    required: bool = False  # whether an existing profile may be changed under a condition alone
+
+    def check(self, revision: str | None) -> None:
+        """Raise PreconditionFailed or PreconditionRequired if it does not hold of `revision` (None: nothing stored)."""
+        unmet = self.match is not None and not _among(revision, self.match)
+        if unmet or (self.none_match is not None and _among(revision, self.none_match)):
+            raise PreconditionFailed(revision)
+        if self.required and revision is not None and self.match is None and self.none_match is None:
+            raise PreconditionRequired("Send the ETag of the profile that you change in If-Match.")
+
+
+def _among(revision: str | None, tags: frozenset[str]) -> bool:
+    return revision is not None and (tags == Precondition.ANY or revision in tags)
+
+
+def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
+    """`target` after the merge patch (RFC 7396): objects merge, null removes, everything else replaces.
+
+    Raises InvalidProfile for a patch nested deeper than any profile.
+    """
+    if not isinstance(patch, dict):
+        return patch
+    if depth > MAX_DEPTH:
+        raise InvalidProfile([Violation("", f"Nested too deep: at most {MAX_DEPTH} levels can be stored.")])
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value, depth + 1)
+    return merged
 
 
 def check_profile_data(data: JSON) -> dict[str, JSON]:

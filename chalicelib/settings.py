@@ -22,6 +22,8 @@ class Settings:
     """USER_POOL_CLIENT_ID, the app clients whose tokens are taken, comma-separated; empty for any of the pool's."""
     cors_allow_origin: str = "*"
     """CORS_ALLOW_ORIGIN, the origin whose scripts may call the API."""
+    require_preconditions: bool = False
+    """REQUIRE_PRECONDITIONS, "true": an existing profile is changed only under If-Match or If-None-Match."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -30,6 +32,7 @@ class Settings:
             user_pool_arn=environ.get("USER_POOL_ARN", ""),
             client_ids=tuple(filter(None, map(str.strip, environ.get("USER_POOL_CLIENT_ID", "").split(",")))),
             cors_allow_origin=environ.get("CORS_ALLOW_ORIGIN") or "*",
+            require_preconditions=environ.get("REQUIRE_PRECONDITIONS", "").lower() == "true",
         )
 
     def table_name(self) -> str:

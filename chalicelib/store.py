@@ -6,12 +6,14 @@ credentials) is a deployment mistake: nothing the caller does can mend it, so it
 
 from __future__ import annotations
 
+import random
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -19,10 +21,14 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 
 from chalicelib import items
 from chalicelib.errors import ProfileNotFound, ProfileTooLarge, StoreUnavailable
-from chalicelib.profile import JSON, Profile, check_profile_data
+from chalicelib.profile import JSON, Precondition, Profile, check_profile_data, merge_patch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
+Item: TypeAlias = dict[str, Any]  # as DynamoDB returns it; {} where nothing is stored
+Guard: TypeAlias = tuple[str, dict[str, items.AttributeValue]]  # a condition expression, "" for none, and its values
 
 TRY_AGAIN = (
     "ProvisionedThroughputExceededException", "RequestLimitExceeded",
@@ -42,6 +48,18 @@ CLIENT_CONFIG = Config(
 )
 
 
+TRIES, PATIENCE = 10, 5.0  # of a change that others keep overtaking: how many, and for how many seconds
+UNCONDITIONALLY = Precondition()
+UPDATE = "SET #data = :data, #revision = :revision, #updated = :now, #created = if_not_exists(#created, :now)"
+NAMES = {  # all are aliased: many a name is a reserved word
+    "#sk": "sk",
+    "#data": items.DATA,
+    "#revision": items.REVISION,
+    "#updated": items.UPDATED_AT,
+    "#created": items.CREATED_AT,
+}
+
+
 def utc_now() -> str:
     """The time in RFC 3339, UTC, with microseconds: 2026-11-22T10:00:00.123456Z."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -52,57 +70,151 @@ def new_revision() -> str:
     return secrets.token_urlsafe(16)
 
 
+def pause(attempt: int) -> None:
+    """Let the others go first: up to 20 ms, twice that after each further attempt, 0.5 s at most."""
+    time.sleep(random.uniform(0, min(0.5, 0.02 * 2**attempt)))  # noqa: S311 - no secret
+
+
+class _Changed(Exception):
+    """The guard of a write did not hold; `item` is what is stored, the write was not done."""
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+
+
 @dataclass(frozen=True)
 class ProfileStore:
-    """The profiles in one DynamoDB table. Safe to share between threads."""
+    """The profiles in one DynamoDB table. Safe to share between threads.
+
+    `check` refuses data that may not be stored; the others are the world's part, to be replaced in tests.
+    """
 
     client: DynamoDBClient
     table: str
+    check: Callable[[JSON], JSON] = check_profile_data
     clock: Callable[[], str] = utc_now
     revisions: Callable[[], str] = new_revision
+    pause: Callable[[int], None] = pause
 
     @classmethod
-    def connect(cls, table: str) -> ProfileStore:
+    def connect(cls, table: str, check: Callable[[JSON], JSON] = check_profile_data) -> ProfileStore:
         """The store in `table`, with the region, credentials and endpoint of the environment. Sends nothing yet."""
-        return cls(boto3.client("dynamodb", config=CLIENT_CONFIG), table)
+        return cls(boto3.client("dynamodb", config=CLIENT_CONFIG), table, check)
 
     def get(self, sub: str) -> Profile:
-        """The profile of user `sub`, with every write that was acknowledged before (a strongly consistent read).
-
-        Raises ProfileNotFound, StoreUnavailable.
-        """
-        with _errors_translated():
-            answer = self.client.get_item(TableName=self.table, Key=items.key(sub), ConsistentRead=True)
-        if "Item" not in answer:
+        """The profile of user `sub`, with every write that was acknowledged before. Raises ProfileNotFound,
+        StoreUnavailable."""
+        item = self._read(sub)
+        if not item:
             raise ProfileNotFound("No profile is stored for you yet. POST one to create it.")
-        return items.profile_from(answer["Item"])
+        return items.profile_from(item)
 
-    def replace(self, sub: str, data: JSON) -> Profile:
+    def replace(self, sub: str, data: JSON, condition: Precondition = UNCONDITIONALLY) -> Profile:
         """Make `data` the profile of user `sub`, whether or not there is one. Attributes of other writers stay.
 
-        Raises InvalidProfile, ProfileTooLarge, StoreUnavailable.
+        Raises InvalidProfile, ProfileTooLarge, PreconditionFailed, PreconditionRequired, StoreUnavailable.
         """
-        checked = check_profile_data(data)
+        checked = self.check(data)
+        return self._settle(condition, None, lambda _, guard: self._set(sub, checked, guard))
+
+    def patch(self, sub: str, patch: JSON, condition: Precondition = UNCONDITIONALLY) -> Profile:
+        """Apply a merge patch to the profile of user `sub`, or to an empty one, without losing anybody's change.
+
+        A patch that changes nothing writes nothing. Raises what `replace` does.
+        """
+
+        def apply(item: Item, guard: Guard) -> Profile:
+            current = items.profile_from(item) if item else None
+            merged = self.check(merge_patch(current.data if current else {}, patch))
+            if current and items.to_attribute_value(merged) == items.to_attribute_value(current.data):
+                return current
+            return self._set(sub, merged, guard)
+
+        item = self._read(sub)
+        condition.check(_revision(item))
+        return self._settle(condition, item, apply)
+
+    def delete(self, sub: str, condition: Precondition = UNCONDITIONALLY) -> None:
+        """Remove the profile of user `sub`, if there is one. Raises what `replace` does, of the last three."""
+        self._settle(condition, None, lambda _, guard: self._remove(sub, guard))
+
+    def _settle(self, condition: Precondition, item: Item | None, write: Callable[[Item, Guard], T]) -> T:
+        """Write once if `condition` holds, or over `item` as it was seen; look again when somebody was quicker."""
+        deadline = time.monotonic() + PATIENCE
+        for attempt in range(TRIES):
+            try:
+                return write(item or {}, _guard(condition) if item is None else _while_unchanged(item))
+            except _Changed as changed:
+                item = changed.item
+                condition.check(_revision(item))
+                if time.monotonic() > deadline:
+                    break
+                self.pause(attempt)
+        raise StoreUnavailable("Too many changes of this profile at once. Yours was not made; try again shortly.")
+
+    def _read(self, sub: str) -> Item:
         with _errors_translated():
-            answer = self.client.update_item(
-                TableName=self.table,
-                Key=items.key(sub),
-                UpdateExpression="SET #data = :data, #revision = :revision, #updated = :now,"
-                " #created = if_not_exists(#created, :now)",
-                ExpressionAttributeNames={
-                    "#data": items.DATA,
-                    "#revision": items.REVISION,
-                    "#updated": items.UPDATED_AT,
-                    "#created": items.CREATED_AT,
-                },
-                ExpressionAttributeValues={
-                    ":data": items.to_attribute_value(checked),
-                    ":revision": {"S": self.revisions()},
-                    ":now": {"S": self.clock()},
-                },
-                ReturnValues="ALL_NEW",
-            )
-        return items.profile_from(answer["Attributes"])
+            return self.client.get_item(TableName=self.table, Key=items.key(sub), ConsistentRead=True).get("Item", {})
+
+    def _set(self, sub: str, data: JSON, guard: Guard) -> Profile:
+        revision = {"S": self.revisions()}
+        change = {":data": items.to_attribute_value(data), ":revision": revision, ":now": {"S": self.clock()}}
+        try:
+            with _errors_translated():
+                answer = self.client.update_item(
+                    TableName=self.table,
+                    Key=items.key(sub),
+                    UpdateExpression=UPDATE,
+                    ReturnValues="ALL_NEW",
+                    **_conditional(guard, UPDATE, change),
+                )
+            return items.profile_from(answer["Attributes"])
+        except _Changed as changed:
+            if changed.item.get(items.REVISION) == revision:
+                # Our own: it was written, the answer was lost, and botocore sent it again.
+                return items.profile_from(changed.item)
+            raise
+
+    def _remove(self, sub: str, guard: Guard) -> None:
+        with _errors_translated():
+            self.client.delete_item(TableName=self.table, Key=items.key(sub), **_conditional(guard))
+
+
+def _revision(item: Item) -> str | None:
+    return items.profile_from(item).revision if item else None
+
+
+def _guard(condition: Precondition) -> Guard:
+    """The precondition as DynamoDB can check it in the write itself. Where it cannot (both headers at once, tags of an
+    item without a revision) the write is refused first, and done over the item that the refusal shows."""
+    if condition.match is None:
+        absent = condition.none_match is not None or condition.required
+        return ("attribute_not_exists(#sk)" if absent else ""), {}
+    if condition == Precondition(match=Precondition.ANY, required=condition.required):
+        return "attribute_exists(#sk)", {}
+    tags = condition.match if condition.none_match is None else ()
+    values = {f":tag{number}": {"S": tag} for number, tag in enumerate(sorted(tags) or [""])}
+    return f"#revision IN ({', '.join(values)})", values
+
+
+def _while_unchanged(item: Item) -> Guard:
+    """The condition that what is stored is still just this."""
+    if not item:
+        return "attribute_not_exists(#sk)", {}
+    if items.REVISION in item:
+        return "#revision = :seen", {":seen": item[items.REVISION]}
+    data = {":seen": item[items.DATA]} if items.DATA in item else {}
+    return "attribute_not_exists(#revision) AND " + ("#data = :seen" if data else "attribute_not_exists(#data)"), data
+
+
+def _conditional(guard: Guard, update: str = "", change: dict[str, items.AttributeValue] | None = None) -> Any:
+    """The request's part that says under which condition, and what the names and values in its expressions are."""
+    expression, values = guard[0], {**guard[1], **(change or {})}
+    names = {alias: name for alias, name in NAMES.items() if alias in expression + update}
+    arguments: dict[str, Any] = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+    if expression:
+        arguments |= {"ConditionExpression": expression, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    return {name: value for name, value in arguments.items() if value}
 
 
 @contextmanager
@@ -111,6 +223,9 @@ def _errors_translated() -> Iterator[None]:
         yield
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        if code == "ConditionalCheckFailedException":
+            response: Any = error.response
+            raise _Changed(response.get("Item", {})) from error
         if code in TRY_AGAIN or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             raise StoreUnavailable("The database is busy. Try again shortly.") from error
         if code == "ValidationException" and "size" in message and "exceeded" in message:

@@ -8,6 +8,7 @@ the CORS headers: a script in a browser must be able to read why it was refused.
 import functools
 import json
 import logging
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
@@ -16,11 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from chalice.app import Chalice, CORSConfig, Request, Response
 
 from chalicelib import errors
+from chalicelib.profile import Precondition
 
 if TYPE_CHECKING:
     from chalicelib.profile import JSON, Profile
 
 JSON_TYPE, PROBLEM_JSON_TYPE = "application/json", "application/problem+json"
+PATCH_TYPES = ["application/merge-patch+json", JSON_TYPE]
+ENTITY_TAG = re.compile(r'(W/)?"([!#-~\x80-\U0010ffff]*)"(?=[ \t]*(?:,|$))')
+MAX_TAGS = 100  # as many as DynamoDB's IN takes
 PERSONAL = {"Cache-Control": "no-store"}
 """Personal data stays out of every cache, the browser's on a shared computer too; ETags work all the same."""
 
@@ -28,26 +33,24 @@ PERSONAL = {"Cache-Control": "no-store"}
 class Problem(NamedTuple):
     """How an error is told over HTTP; `name` ends its type, urn:problem-type:user-profile:<name>."""
 
-    status: HTTPStatus
+    status: int
     name: str
     title: str
     headers: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
 PROBLEMS: dict[type[errors.ProfileError], Problem] = {
-    errors.MalformedJSON: Problem(HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not valid JSON"),
+    errors.MalformedJSON: Problem(400, "malformed-json", "The body is not valid JSON"),
+    errors.MalformedPrecondition: Problem(400, "malformed-precondition", "The precondition is not readable"),
     errors.NotSignedIn: Problem(
-        HTTPStatus.UNAUTHORIZED,
-        "not-signed-in",
-        "You are not signed in",
-        {"WWW-Authenticate": 'Bearer realm="user-profile"'},
+        401, "not-signed-in", "You are not signed in", {"WWW-Authenticate": 'Bearer realm="user-profile"'}
     ),
-    errors.ProfileNotFound: Problem(HTTPStatus.NOT_FOUND, "profile-not-found", "There is no profile yet"),
-    errors.ProfileTooLarge: Problem(HTTPStatus(413), "profile-too-large", "The profile is too large"),
-    errors.InvalidProfile: Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-profile", "The profile is not valid"),
-    errors.StoreUnavailable: Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "store-unavailable", "Temporarily unavailable", {"Retry-After": "1"}
-    ),
+    errors.ProfileNotFound: Problem(404, "profile-not-found", "There is no profile yet"),
+    errors.PreconditionFailed: Problem(412, "precondition-failed", "The profile is not as you last saw it"),
+    errors.ProfileTooLarge: Problem(413, "profile-too-large", "The profile is too large"),
+    errors.InvalidProfile: Problem(422, "invalid-profile", "The profile is not valid"),
+    errors.PreconditionRequired: Problem(428, "precondition-required", "The change needs a precondition"),
+    errors.StoreUnavailable: Problem(503, "store-unavailable", "Temporarily unavailable", {"Retry-After": "1"}),
 }
 
 
@@ -103,6 +106,44 @@ def _object_without_duplicates(pairs: list[tuple[str, "JSON"]]) -> dict[str, "JS
     return members
 
 
+def precondition(request: Request, *, required: bool = False) -> Precondition:
+    """What If-Match and If-None-Match ask for (RFC 9110, section 13.1). Raises MalformedPrecondition.
+
+    Weak tags: strong comparison never matches one, so that they are left out of If-Match; weak comparison, which
+    If-None-Match uses, knows them by what they quote.
+    """
+    return Precondition(_tags(request, "if-match", weak=False), _tags(request, "if-none-match", weak=True), required)
+
+
+def _tags(request: Request, name: str, *, weak: bool) -> frozenset[str] | None:
+    lines: Any = request.to_original_event().get("multiValueHeaders") or request.headers
+    found = [value if isinstance(value, list) else [value] for key, value in lines.items() if key.lower() == name]
+    if not found:
+        return None
+    text = ",".join(str(line) for values in found for line in values).strip()
+    if text == "*":
+        return Precondition.ANY
+    tags = ENTITY_TAG.findall(text)
+    if not tags or len(tags) > MAX_TAGS or ENTITY_TAG.sub("", text).strip(", \t"):
+        raise errors.MalformedPrecondition(f'{name.title()} takes * or up to {MAX_TAGS} entity tags: "one", "another".')
+    return frozenset(tag for is_weak, tag in tags if weak or not is_weak)
+
+
+def read_response(profile: "Profile", condition: Precondition) -> Response:
+    """200 with the profile, or 304 where the caller has this revision already. Raises PreconditionFailed."""
+    Precondition(match=condition.match).check(profile.revision)
+    try:
+        condition.check(profile.revision)
+    except errors.PreconditionFailed:
+        return Response("", {"ETag": f'"{profile.revision}"', **PERSONAL}, HTTPStatus.NOT_MODIFIED)
+    return profile_response(profile)
+
+
+def no_content() -> Response:
+    """204: done, and there is nothing to show."""
+    return Response("", dict(PERSONAL), HTTPStatus.NO_CONTENT)
+
+
 def profile_response(profile: "Profile") -> Response:
     """200 with the profile, in the shape that front ends of the original example read, and its ETag."""
     times = {"created_at": profile.created_at, "updated_at": profile.updated_at}
@@ -112,27 +153,15 @@ def profile_response(profile: "Profile") -> Response:
 
 
 def dump_json(value: "JSON") -> str:
-    """`value` as JSON text, every number exact."""
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_float_of_the_same_text)
-    except ArithmeticError:
-        return _dump_exactly(value)
-
-
-def _float_of_the_same_text(number: Decimal) -> float:
-    """The float that json, which writes floats fast, writes as just this number: there is one for 0.1, none for 1/3."""
-    nearest = float(number)
-    if Decimal(repr(nearest)) != number:
-        raise ArithmeticError
-    return nearest
-
-
-def _dump_exactly(value: "JSON") -> str:
+    """`value` as JSON text, every number exact, which json.dumps has no way to do with a Decimal."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{dump_json(name)}:{_dump_exactly(member)}" for name, member in value.items()) + "}"
+        return "{" + ",".join([f"{_encode(name)}:{dump_json(member)}" for name, member in value.items()]) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_dump_exactly, value)) + "]"
-    return str(value) if isinstance(value, Decimal) else dump_json(value)
+        return "[" + ",".join(map(dump_json, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else _encode(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def answers(app: Chalice) -> Callable[[Callable[[Request], Response]], Callable[[], Response]]:
@@ -158,6 +187,8 @@ def error_response(error: errors.ProfileError) -> Response:
     body = {"type": f"urn:problem-type:user-profile:{name}", "title": title, "status": status, "detail": str(error)}
     if isinstance(error, errors.InvalidProfile):
         body["errors"] = [violation.__dict__ for violation in error.violations]
+    if isinstance(error, errors.PreconditionFailed) and error.revision:
+        headers = {"ETag": f'"{error.revision}"'}
     return Response(body, dict(headers), status)
 
 
@@ -183,6 +214,8 @@ def problem_middleware(cors: CORSConfig, log: logging.Logger) -> Callable[..., R
             response = Response({}, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
         if response.status_code < HTTPStatus.BAD_REQUEST:
             return response
+        if response.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
+            response.headers["Accept-Patch"] = ", ".join(PATCH_TYPES)
         # API Gateway's id stands in its logs and its own errors; the function's, in the function's logs.
         function_id = getattr(request.lambda_context, "aws_request_id", "")
         return complete(response, request.context.get("requestId") or function_id, cors)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -23,9 +25,16 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 
 from chalicelib import items
-from chalicelib.errors import InvalidProfile, ProfileNotFound, ProfileTooLarge, StoreUnavailable
-from chalicelib.profile import JSON, MAX_BYTES
-from chalicelib.store import CLIENT_CONFIG, ProfileStore
+from chalicelib.errors import (
+    InvalidProfile,
+    PreconditionFailed,
+    PreconditionRequired,
+    ProfileNotFound,
+    ProfileTooLarge,
+    StoreUnavailable,
+)
+from chalicelib.profile import JSON, MAX_BYTES, Precondition
+from chalicelib.store import CLIENT_CONFIG, PATIENCE, TRIES, ProfileStore, pause
 from tests.conftest import Cloud
 from tests.unit.test_items import exactly, values
 from tests.unit.test_profile import nested
@@ -92,7 +101,7 @@ def sub() -> str:
     return str(uuid.uuid4())
 
 
-def stored(store: ProfileStore, sub: str) -> Mapping[str, Any]:
+def item_of(store: ProfileStore, sub: str) -> Mapping[str, Any]:
     return store.client.get_item(TableName=store.table, Key=items.key(sub), ConsistentRead=True).get("Item", {})
 
 
@@ -107,7 +116,7 @@ def test_nothing_is_found_where_nothing_was_stored(store: ProfileStore, sub: str
 
 def test_a_new_profile_is_stored_in_the_examples_layout(store: ProfileStore, sub: str) -> None:
     store.replace(sub, {"name": "Ada"})
-    assert stored(store, sub) == {
+    assert item_of(store, sub) == {
         "pk": {"S": "USERS#ALL"},
         "sk": {"S": f"USER#{sub}"},
         "profile_data": {"M": {"name": {"S": "Ada"}}},
@@ -161,7 +170,7 @@ def test_an_item_with_values_that_are_not_json_is_read_and_replaced(store: Profi
     write_by_hand(store, sub, profile_data={"M": {"b": {"B": b"\x00\xff"}, "s": {"SS": ["a"]}}}, hand={"NS": ["1"]})
     assert store.get(sub).data == {"b": "AP8=", "s": ["a"]}
     assert store.replace(sub, {}).data == {}
-    assert stored(store, sub)["hand"] == {"NS": ["1"]}, "attributes of other writers stay"
+    assert item_of(store, sub)["hand"] == {"NS": ["1"]}, "attributes of other writers stay"
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -192,10 +201,10 @@ def test_the_deepest_and_the_largest_that_pass_the_limits_are_stored(store: Prof
 )
 def test_a_refused_write_changes_nothing(store: ProfileStore, sub: str, data: JSON, error: type[Exception]) -> None:
     store.replace(sub, {"kept": True})
-    before = stored(store, sub)
+    before = item_of(store, sub)
     with pytest.raises(error):
         store.replace(sub, data)
-    assert stored(store, sub) == before
+    assert item_of(store, sub) == before
 
 
 def test_the_databases_own_limit_is_answered_the_same(store: ProfileStore, sub: str) -> None:
@@ -219,6 +228,270 @@ def test_the_contract_runs_against_any_endpoint(cloud: Cloud) -> None:
     assert "user-profile-test-" not in str(boto3.client("dynamodb", region_name="eu-west-1").list_tables())
 
 
+# --- preconditions ----------------------------------------------------------------------------------------------------
+
+
+def tags(*revisions: str) -> frozenset[str]:
+    return frozenset(revisions)
+
+
+class Counting:
+    """A DynamoDB client that notes which calls are made."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls.append(name)
+        return getattr(self._client, name)
+
+
+CHANGES: dict[str, Callable[[ProfileStore, str, Precondition], object]] = {
+    "replace": lambda store, sub, condition: store.replace(sub, {"new": True}, condition),
+    "patch": lambda store, sub, condition: store.patch(sub, {"new": True}, condition),
+    "delete": lambda store, sub, condition: store.delete(sub, condition),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("condition", "stored", "holds"),
+    [
+        (Precondition(match=tags("r1")), True, True),
+        (Precondition(match=tags("r0", "r1")), True, True),
+        (Precondition(match=tags("r0")), True, False),
+        (Precondition(match=tags()), True, False),
+        (Precondition(match=tags("r1")), False, False),
+        (Precondition(match=Precondition.ANY), True, True),
+        (Precondition(match=Precondition.ANY), False, False),
+        (Precondition(none_match=Precondition.ANY), True, False),
+        (Precondition(none_match=Precondition.ANY), False, True),
+        (Precondition(none_match=tags("r1")), True, False),
+        (Precondition(none_match=tags("r0")), True, True),
+        (Precondition(none_match=tags("r1")), False, True),
+        (Precondition(tags("r1"), tags("r0")), True, True),
+        (Precondition(tags("r1"), tags("r1")), True, False),
+        (Precondition(Precondition.ANY, tags("r1")), True, False),
+        (Precondition(Precondition.ANY, tags("r0")), False, False),
+        (Precondition(match=tags("r1"), required=True), True, True),
+        (Precondition(match=Precondition.ANY, required=True), True, True),
+        (Precondition(required=True), False, True),
+    ],
+)
+def test_a_change_is_made_just_when_its_condition_holds(
+    store: ProfileStore, sub: str, change: str, condition: Precondition, *, stored: bool, holds: bool
+) -> None:
+    if stored:
+        store.replace(sub, {"old": True})
+    before = item_of(store, sub)
+    if holds:
+        CHANGES[change](store, sub, condition)
+        after = item_of(store, sub)
+        assert after.get("revision", {}) != before.get("revision", {"S": "none"})
+        assert bool(after) == (change != "delete")
+        return
+    with pytest.raises(PreconditionFailed) as caught:
+        CHANGES[change](store, sub, condition)
+    assert caught.value.revision == ("r1" if stored else None)
+    assert item_of(store, sub) == before
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_where_conditions_are_required_an_existing_profile_is_not_changed_without_one(
+    store: ProfileStore, sub: str, change: str
+) -> None:
+    store.replace(sub, {"old": True})
+    with pytest.raises(PreconditionRequired):
+        CHANGES[change](store, sub, Precondition(required=True))
+    assert store.get(sub).data == {"old": True}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("header", ["match", "none_match"])
+def test_conditions_work_on_an_item_of_the_example_too(store: ProfileStore, sub: str, change: str, header: str) -> None:
+    write_by_hand(store, sub, profile_data={"M": {"name": {"S": "Ada"}}})
+    content = store.get(sub).revision
+    for revision in (content, "r0"):
+        condition = Precondition(tags(revision)) if header == "match" else Precondition(none_match=tags(revision))
+        if (revision == content) == (header == "match"):
+            CHANGES[change](store, sub, condition)
+            break
+        with pytest.raises(PreconditionFailed):
+            CHANGES[change](store, sub, condition)
+    else:
+        pytest.fail("no condition held")
+    assert item_of(store, sub).get("profile_data") != {"M": {"name": {"S": "Ada"}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "condition", "calls"),
+    [
+        ("replace", Precondition(), ["update_item"]),
+        ("replace", Precondition(match=tags("r1")), ["update_item"]),
+        ("replace", Precondition(match=tags("r0")), ["update_item"]),
+        ("replace", Precondition(none_match=Precondition.ANY), ["update_item"]),
+        ("delete", Precondition(), ["delete_item"]),
+        ("delete", Precondition(match=tags("r0")), ["delete_item"]),
+        ("patch", Precondition(), ["get_item", "update_item"]),
+        ("patch", Precondition(match=tags("r0")), ["get_item"]),
+    ],
+)
+def test_a_condition_costs_no_call_of_its_own(
+    store: ProfileStore, sub: str, change: str, condition: Precondition, calls: list[str]
+) -> None:
+    store.replace(sub, {"old": True})
+    counting: Any = Counting(store.client)
+    with suppress(PreconditionFailed):
+        CHANGES[change](replace(store, client=counting), sub, condition)
+    assert counting.calls == calls
+
+
+def test_a_revision_never_comes_back(client: DynamoDBClient, table: str, sub: str) -> None:
+    store = ProfileStore(client, table)
+    seen = set()
+    for _ in range(3):
+        seen.add(store.replace(sub, {}).revision)
+        seen.add(store.patch(sub, {"a": len(seen)}).revision)
+        store.delete(sub)
+    assert len(seen) == 6
+
+
+# --- delete and patch -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_deleted_is_gone_and_may_be_deleted_again(store: ProfileStore, sub: str) -> None:
+    store.replace(sub, {})
+    for _ in range(2):
+        store.delete(sub)
+        with pytest.raises(ProfileNotFound):
+            store.get(sub)
+
+
+def test_a_patch_merges_deeply(store: ProfileStore, sub: str) -> None:
+    store.replace(sub, {"a": {"b": 1, "c": 2}, "d": [1, 2], "e": "x"})
+    patched = store.patch(sub, {"a": {"c": None, "f": Decimal("0.1")}, "d": [3], "e": None})
+    assert patched.data == {"a": {"b": 1, "f": Decimal("0.1")}, "d": [3]}
+    assert patched == store.get(sub)
+    assert (patched.created_at, patched.updated_at, patched.revision) == ("t1", "t2", "r2")
+
+
+def test_a_patch_of_nothing_creates(store: ProfileStore, sub: str) -> None:
+    assert store.patch(sub, {"a": {"b": None, "c": 1}}).data == {"a": {"c": 1}}
+
+
+@pytest.mark.parametrize(
+    "patch", [{}, {"a": 1}, {"x": None}, {"n": Decimal("1E+5")}, {"o": {}}, {"n": Decimal("100000.0")}]
+)
+def test_a_patch_that_changes_nothing_writes_nothing(store: ProfileStore, sub: str, patch: JSON) -> None:
+    before = store.replace(sub, {"a": 1, "n": 100_000, "o": {"p": [Decimal("0.5")]}})
+    counting: Any = Counting(store.client)
+    assert replace(store, client=counting).patch(sub, patch) == before
+    assert counting.calls == ["get_item"]
+
+
+@pytest.mark.parametrize("patch", [{"a": True}, {"a": "1"}, {"a": [1]}, {"b": False}])
+def test_a_patch_that_changes_a_type_is_a_change(store: ProfileStore, sub: str, patch: JSON) -> None:
+    before = store.replace(sub, {"a": 1, "b": 0})
+    assert store.patch(sub, patch).revision != before.revision
+
+
+@pytest.mark.parametrize("patch", [[], None, "x", 1, {"a": {"": 1}}, {"n": 10**126}, nested(32)])
+def test_a_patch_obeys_the_limits_and_what_is_refused_changes_nothing(
+    store: ProfileStore, sub: str, patch: JSON
+) -> None:
+    before = store.replace(sub, {"kept": True})
+    with pytest.raises(InvalidProfile):
+        store.patch(sub, patch)
+    assert store.get(sub) == before
+
+
+def test_patches_that_fit_alone_may_be_too_large_together(store: ProfileStore, sub: str) -> None:
+    before = store.patch(sub, {"a": "x" * 300_000})
+    with pytest.raises(ProfileTooLarge):
+        store.patch(sub, {"b": "x" * 300_000})
+    assert store.get(sub) == before
+
+
+@pytest.mark.parametrize("meanwhile", ["patch", "replace", "delete", "create"])
+def test_a_patch_that_is_overtaken_is_made_over_what_the_other_left(
+    client: DynamoDBClient, table: str, sub: str, meanwhile: str
+) -> None:
+    other = ProfileStore(client, table)
+    if meanwhile != "create":
+        other.replace(sub, {"old": True})
+    overtake: dict[str, Callable[[], object]] = {
+        "patch": lambda: other.patch(sub, {"theirs": 1}),
+        "replace": lambda: other.replace(sub, {"theirs": 1}),
+        "delete": lambda: other.delete(sub),
+        "create": lambda: other.replace(sub, {"theirs": 1}),
+    }
+    left = {
+        "patch": {"old": True, "theirs": 1}, "replace": {"theirs": 1}, "delete": {}, "create": {"theirs": 1},
+    }  # fmt: skip
+    pending = [overtake[meanwhile]]
+
+    def clock() -> str:  # asked just before the write: the moment at which to be overtaken
+        if pending:
+            pending.pop()()
+        return "now"
+
+    assert ProfileStore(client, table, clock=clock).patch(sub, {"mine": 2}).data == left[meanwhile] | {"mine": 2}
+
+
+def test_a_patch_that_is_always_overtaken_gives_up_and_changes_nothing(
+    client: DynamoDBClient, table: str, sub: str
+) -> None:
+    other, pauses = ProfileStore(client, table), list[int]()
+    count = iter(range(1000))
+
+    def clock() -> str:
+        other.replace(sub, {"theirs": next(count)})
+        return "now"
+
+    busy = ProfileStore(client, table, clock=clock, pause=pauses.append)
+    with pytest.raises(StoreUnavailable):
+        busy.patch(sub, {"mine": 1})
+    assert "mine" not in dict(other.get(sub).data)  # type: ignore[arg-type]
+    assert len(pauses) == TRIES
+
+
+def test_a_patch_under_a_condition_that_is_overtaken_is_refused(client: DynamoDBClient, table: str, sub: str) -> None:
+    other = ProfileStore(client, table)
+    seen = other.replace(sub, {}).revision
+
+    def clock() -> str:
+        other.replace(sub, {"theirs": 1})
+        return "now"
+
+    with pytest.raises(PreconditionFailed):
+        ProfileStore(client, table, clock=clock).patch(sub, {"mine": 1}, Precondition(match=tags(seen)))
+    assert other.get(sub).data == {"theirs": 1}
+
+
+def test_a_write_whose_answer_was_lost_is_known_again(store: ProfileStore, sub: str) -> None:
+    """botocore sends it again; its own first try is then what makes the condition fail."""
+    seen = store.replace(sub, {}).revision
+
+    class Twice(Counting):
+        def update_item(self, **request: Any) -> Any:
+            self._client.update_item(**request)
+            return self._client.update_item(**request)
+
+    twice: Any = Twice(store.client)
+    assert replace(store, client=twice).replace(sub, {"a": 1}, Precondition(match=tags(seen))).data == {"a": 1}
+    assert replace(store, client=twice).patch(sub, {"b": 2}).data == {"a": 1, "b": 2}
+
+
+def test_pauses_grow_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    for attempt in range(TRIES):
+        pause(attempt)
+    assert all(0 <= seconds <= min(0.5, 0.02 * 2**attempt) for attempt, seconds in enumerate(slept))
+    assert sum(0.02 * 2**attempt if attempt < 5 else 0.5 for attempt in range(TRIES)) < PATIENCE
+
+
 # --- when the database does not do what it is asked -------------------------------------------------------------------
 
 
@@ -231,7 +504,7 @@ class Refusing:
     def _refuse(self, **_: object) -> None:
         raise self._error
 
-    get_item = update_item = _refuse
+    get_item = update_item = delete_item = _refuse
 
 
 def aws_error(code: str, status: int, message: str = "no") -> ClientError:
@@ -260,6 +533,10 @@ def test_a_busy_database_is_told_as_such(error: ClientError) -> None:
         store.get("anybody")
     with pytest.raises(StoreUnavailable):
         store.replace("anybody", {})
+    with pytest.raises(StoreUnavailable):
+        store.patch("anybody", {})
+    with pytest.raises(StoreUnavailable):
+        store.delete("anybody")
 
 
 def test_a_database_that_cannot_be_reached_is_told_as_such(store: ProfileStore) -> None:

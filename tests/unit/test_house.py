@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 ALLOWED = {
     "app": {"chalicelib.web", "chalicelib.identity", "chalicelib.store", "chalicelib.settings", "local.gateway"},
-    "chalicelib.web": {"chalicelib.errors"},
+    "chalicelib.web": {"chalicelib.errors", "chalicelib.profile"},
     "chalicelib.identity": {"chalicelib.errors"},
     "chalicelib.store": {"chalicelib.items", "chalicelib.profile", "chalicelib.errors"},
     "chalicelib.items": {"chalicelib.profile"},

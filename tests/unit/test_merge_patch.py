@@ -1,0 +1,70 @@
+"""RFC 7396, JSON Merge Patch."""
+
+import copy
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+
+from chalicelib.errors import InvalidProfile
+from chalicelib.profile import JSON, merge_patch
+from tests.unit.test_items import values
+
+APPENDIX_A: list[tuple[JSON, JSON, JSON]] = [
+    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+    ({"a": "b"}, {"a": None}, {}),
+    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+    ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+    (["a", "b"], ["c", "d"], ["c", "d"]),
+    ({"a": "b"}, ["c"], ["c"]),
+    ({"a": "foo"}, None, None),
+    ({"a": "foo"}, "bar", "bar"),
+    ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+    ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+]
+
+
+@pytest.mark.parametrize(("target", "patch", "result"), APPENDIX_A)
+def test_the_examples_of_the_rfcs_appendix(target: JSON, patch: JSON, result: JSON) -> None:
+    assert merge_patch(target, patch) == result
+
+
+def test_the_example_of_the_rfcs_section_3() -> None:
+    target: JSON = {
+        "title": "Goodbye!", "author": {"givenName": "John", "familyName": "Doe"},
+        "tags": ["example", "sample"], "content": "This will be unchanged",
+    }  # fmt: skip
+    patch: JSON = {
+        "title": "Hello!", "phoneNumber": "+01-123-456-7890", "author": {"familyName": None}, "tags": ["example"],
+    }  # fmt: skip
+    assert merge_patch(target, patch) == {
+        "title": "Hello!", "author": {"givenName": "John"}, "tags": ["example"],
+        "content": "This will be unchanged", "phoneNumber": "+01-123-456-7890",
+    }  # fmt: skip
+
+
+@given(target=values, patch=values)
+def test_a_merge_is_idempotent_and_changes_neither_of_the_two(target: JSON, patch: JSON) -> None:
+    before = copy.deepcopy((target, patch))
+    once = merge_patch(target, patch)
+    assert merge_patch(once, patch) == once
+    assert (target, patch) == before
+
+
+def test_numbers_stay_what_they_are() -> None:
+    assert merge_patch({"n": Decimal("0.1")}, {"m": Decimal("12345678901234567890.5")}) == {
+        "n": Decimal("0.1"), "m": Decimal("12345678901234567890.5"),
+    }  # fmt: skip
+
+
+def test_a_patch_deeper_than_any_profile_is_refused_and_not_followed() -> None:
+    patch: JSON = None
+    for _ in range(900):
+        patch = {"a": patch}
+    with pytest.raises(InvalidProfile):
+        merge_patch({}, patch)
