@@ -7,8 +7,9 @@ export AWS_PORT ?= 4566
 given = $(if $(filter command,$(origin $(1))),$($(1)))
 export USER_EMAIL = $(call given,EMAIL)
 export USER_PASSWORD = $(call given,PASSWORD)
+FUZZ_EXAMPLES ?= 2000
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud token sign-up test format
+.PHONY: help install local cloud token sign-up test fuzz format
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -34,6 +35,9 @@ test: install  ## what CI runs: lint, format, types, tests
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/pytest
+
+fuzz: install  ## ask the API thousands of generated questions (FUZZ_EXAMPLES=2000 for each operation)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
 
 format: install  ## lint and format the code
 	.venv/bin/ruff check --fix .

@@ -8,6 +8,7 @@ from chalice.app import Request, Response
 
 from chalicelib import web
 from chalicelib.identity import identify
+from chalicelib.schema import profile_check
 from chalicelib.settings import Settings
 from chalicelib.store import ProfileStore
 
@@ -29,12 +30,13 @@ authorizer = CognitoUserPoolAuthorizer("user-pool", provider_arns=[settings.user
 app.register_middleware(web.problem_middleware(cors, app.log), "http")
 
 
+check = profile_check(settings.profile_schema)
 precondition = functools.partial(web.precondition, required=settings.require_preconditions)
 
 
 @functools.cache
 def store() -> ProfileStore:
-    return ProfileStore.connect(settings.table_name())
+    return ProfileStore.connect(settings.table_name(), check)
 
 
 PROFILE = "/user/profile"

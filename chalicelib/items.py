@@ -15,24 +15,20 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any, TypeAlias
 
-from chalicelib.profile import JSON, MAX_DIGITS, Profile
+from chalicelib.profile import DIGITS, JSON, Profile
 
 AttributeValue: TypeAlias = dict[str, Any]
 """DynamoDB's own form of a value: {"S": "text"}, {"N": "1"}, {"M": {...}}."""
 
-PARTITION = "USERS#ALL"
 DATA, REVISION, CREATED_AT, UPDATED_AT = "profile_data", "revision", "created_at", "updated_at"
-
-
-_DIGITS = Context(prec=MAX_DIGITS)  # no digit of a checked number is beyond these; zeros that say nothing go
 
 
 def key(sub: str) -> dict[str, AttributeValue]:
     """The key of the item that holds the profile of user `sub`."""
-    return {"pk": {"S": PARTITION}, "sk": {"S": f"USER#{sub}"}}
+    return {"pk": {"S": "USERS#ALL"}, "sk": {"S": f"USER#{sub}"}}
 
 
 def profile_from(item: Mapping[str, Any]) -> Profile:
@@ -68,7 +64,7 @@ def to_attribute_value(value: JSON) -> AttributeValue:
         return {"M": {name: to_attribute_value(member) for name, member in value.items()}}
     if isinstance(value, list):
         return {"L": [to_attribute_value(element) for element in value]}
-    return {"N": str(value) if isinstance(value, int) else f"{_DIGITS.plus(value).normalize(_DIGITS):f}"}
+    return {"N": str(value) if isinstance(value, int) else f"{DIGITS.plus(value).normalize(DIGITS):f}"}
 
 
 def from_attribute_value(value: AttributeValue) -> JSON:
@@ -83,7 +79,7 @@ def from_attribute_value(value: AttributeValue) -> JSON:
     if kind == "L":
         return [from_attribute_value(element) for element in content]
     if kind == "N":
-        return _number(content)
+        return int(content) if content.lstrip("-").isdecimal() else Decimal(content)
     if kind == "NULL":
         return None
     if kind == "B":
@@ -92,7 +88,3 @@ def from_attribute_value(value: AttributeValue) -> JSON:
         return [from_attribute_value({kind[0]: element}) for element in content]
     plain: str | bool = content
     return plain
-
-
-def _number(text: str) -> int | Decimal:
-    return int(text) if text.lstrip("-").isdecimal() else Decimal(text)

@@ -6,6 +6,7 @@ itself disagree about some of them and none says where in the data the trouble i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import ClassVar, TypeAlias
@@ -25,7 +26,7 @@ MAX_BYTES = 400 * 1024 - 300
 its expression (3, 19 an assignment, 39 an if_not_exists: measured against AWS, see docs/decisions.md) come to less than
 300 bytes of it."""
 MAX_VIOLATIONS, MAX_POINTER = 50, 500  # told at once, and characters in each: an answer has its limits too
-_DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)  # drops zeros that say nothing, as DynamoDB does
+DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)  # drops zeros that say nothing, as DynamoDB does
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _inspect(value: JSON, path: tuple[str | int, ...], violations: list[Violatio
 def _inspect_number(value: int | Decimal, path: tuple[str | int, ...], violations: list[Violation]) -> int:
     """A number takes a byte for each pair of significant digits, pairs aligned on the decimal point, and one more; a
     negative one another (AWS says "approximately"; this is what was measured, see MAX_BYTES)."""
-    number = Decimal(value).normalize(_DIGITS)
+    number = Decimal(value).normalize(DIGITS)
     if number != value:
         _add(violations, path, f"A number may have at most {MAX_DIGITS} significant digits. Use a string.")
     elif number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
@@ -137,9 +138,13 @@ def _inspect_number(value: int | Decimal, path: tuple[str | int, ...], violation
     return 1 + bool(number) * ((len(digits) + int(exponent) % 2 + 1) // 2 + sign)
 
 
-def _add(violations: list[Violation], path: tuple[str | int, ...], detail: str) -> None:
-    """Add a violation at `path`, told as a JSON Pointer (RFC 6901), a monstrous one cut short. Enough is enough."""
+def violation_at(path: Iterable[str | int], detail: str) -> Violation:
+    """A violation at `path`, told as a JSON Pointer (RFC 6901), a monstrous one cut short."""
     pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    violations.append(Violation(pointer if len(pointer) <= MAX_POINTER else pointer[:MAX_POINTER] + "...", detail))
+    return Violation(pointer if len(pointer) <= MAX_POINTER else pointer[:MAX_POINTER] + "...", detail)
+
+
+def _add(violations: list[Violation], path: tuple[str | int, ...], detail: str) -> None:
+    violations.append(violation_at(path, detail))
     if len(violations) == MAX_VIOLATIONS:
         raise InvalidProfile(violations)

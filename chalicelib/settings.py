@@ -14,16 +14,12 @@ class MissingSetting(Exception):
 class Settings:
     """What was set; nothing is missed before it is needed, since every `chalice` command imports app.py."""
 
-    table: str = ""
-    """DYNAMODB_TABLE, the table's name."""
-    user_pool_arn: str = ""
-    """USER_POOL_ARN, the Cognito user pool whose tokens API Gateway verifies."""
-    client_ids: tuple[str, ...] = ()
-    """USER_POOL_CLIENT_ID, the app clients whose tokens are taken, comma-separated; empty for any of the pool's."""
-    cors_allow_origin: str = "*"
-    """CORS_ALLOW_ORIGIN, the origin whose scripts may call the API."""
-    require_preconditions: bool = False
-    """REQUIRE_PRECONDITIONS, "true": an existing profile is changed only under If-Match or If-None-Match."""
+    table: str = ""  # DYNAMODB_TABLE, its name
+    user_pool_arn: str = ""  # USER_POOL_ARN, the Cognito user pool whose tokens API Gateway verifies
+    client_ids: tuple[str, ...] = ()  # USER_POOL_CLIENT_ID, app clients, comma-separated; empty: any of the pool's
+    cors_allow_origin: str = "*"  # CORS_ALLOW_ORIGIN, the origin whose scripts may call the API
+    require_preconditions: bool = False  # REQUIRE_PRECONDITIONS, "true": no change of an existing profile without one
+    profile_schema: str = ""  # PROFILE_SCHEMA, a JSON Schema's file in chalicelib
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -33,6 +29,7 @@ class Settings:
             client_ids=tuple(filter(None, map(str.strip, environ.get("USER_POOL_CLIENT_ID", "").split(",")))),
             cors_allow_origin=environ.get("CORS_ALLOW_ORIGIN") or "*",
             require_preconditions=environ.get("REQUIRE_PRECONDITIONS", "").lower() == "true",
+            profile_schema=environ.get("PROFILE_SCHEMA", ""),
         )
 
     def table_name(self) -> str:

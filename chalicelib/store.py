@@ -130,6 +130,7 @@ class ProfileStore:
                 return current
             return self._set(sub, merged, guard)
 
+        check_profile_data(merge_patch({}, patch))  # what is wrong whatever is stored is told before what depends on it
         item = self._read(sub)
         condition.check(_revision(item))
         return self._settle(condition, item, apply)

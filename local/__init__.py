@@ -5,6 +5,7 @@ emulator.py     start and stop ministack: DynamoDB, Cognito, CloudFormation
 users.py        sign up, sign in (SRP), the demo user
 api.py          run the API: `chalice local --stage local`
 gateway.py      API Gateway's part under `chalice local`: routing, tokens, CORS
+documentation.py  docs/openapi.yaml to be read in a browser
 tokens.py       verify an id token as API Gateway's Cognito authorizer does
 process.py      start such things, and stop them whatever happens
 environment.py  where `chalice local --stage local` finds all this

@@ -108,13 +108,14 @@ def _table(aws_port: int, api_port: int | None, client_id: str) -> str:
     api = f"http://127.0.0.1:{api_port}/user/profile" if api_port else ".venv/bin/chalice local --stage local"
     rows = {
         "API": api,
+        "Its description": f"http://127.0.0.1:{api_port}/docs" if api_port else "docs/openapi.yaml",
         "Sign-in page": f"http://127.0.0.1:{aws_port}/oauth2/authorize?{urlencode(query)}",
         "Demo user": f"{users.DEMO_EMAIL}  password {users.DEMO_PASSWORD}",
         "Another user": "make sign-up EMAIL=... PASSWORD=...",
         "Get a token": "make -s token",
         "Stop": "Ctrl-C",
     }
-    return "\n" + "\n".join(f"  {name:<14}{value}" for name, value in rows.items()) + "\n"
+    return "\n" + "\n".join(f"  {name:<17}{value}" for name, value in rows.items()) + "\n"
 
 
 @contextmanager

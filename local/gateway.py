@@ -31,6 +31,7 @@ from chalicelib import web
 from chalicelib.errors import NotSignedIn
 from chalicelib.settings import Settings
 from local import environment
+from local.documentation import documentation
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
 MAX_BODY = 10 * 1024 * 1024
@@ -187,18 +188,22 @@ class RequestHandler(BaseHTTPRequestHandler):
             while length > 0 and (chunk := self.rfile.read(min(length, 65_536))):
                 length -= len(chunk)  # read on: a client that is still sending would not hear the answer
             return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {MAX_BODY:,} bytes.")
+        if self.command == "GET" and (page := documentation(self.path)):
+            return self._send(*page)
         body = self.rfile.read(length)
         if len(body) < length:
             return self.send_error(HTTPStatus.BAD_REQUEST, f"The body ended after {len(body):,} of {length:,} bytes.")
         return self._send(*self.api_gateway.answer(self.command, self.path, self.headers, body))
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_request  # noqa: N815
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):  # http.server asks for do_GET and the like; the API itself says which it has
+            return self.handle_request
+        raise AttributeError(name)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What is not even a request for the API, in the API's error shape; the connection ends with it."""
         self.close_connection = True
-        # http.server's words for a method that it has no do_... for, and for HTTP/2.0
-        status = {501: HTTPStatus.METHOD_NOT_ALLOWED, 505: HTTPStatus.BAD_REQUEST}.get(code, HTTPStatus(code))
+        status = HTTPStatus.BAD_REQUEST if code == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED else HTTPStatus(code)
         told = Response({"Message": message or status.phrase}, {"Connection": "close"}, status)
         self._send(*self.api_gateway.refusal(told))
 

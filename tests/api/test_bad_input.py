@@ -1,16 +1,19 @@
 """What may go wrong with a request: each has its answer, none is a 500, and a refused write changes nothing."""
 
 import base64
+import dataclasses
 import json
 import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from chalicelib import schema
 from chalicelib.profile import MAX_BYTES
 from local.gateway import MAX_BODY
 from tests.conftest import Api, Cloud, User, assert_problem
@@ -171,18 +174,6 @@ def test_a_burst_of_clients_is_answered(api: Api, ada: User) -> None:
 # --- the function itself, as API Gateway calls it ---------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def function(cloud: Cloud) -> Iterator[ModuleType]:
-    """app.py, imported as Lambda imports it, with the settings of the stage."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DYNAMODB_TABLE", cloud.outputs["TableName"])
-        patch.setenv("USER_POOL_CLIENT_ID", cloud.outputs["UserPoolClientId"])
-        patch.delenv("AWS_CHALICE_CLI_MODE", raising=False)
-        import app  # noqa: PLC0415
-
-        yield app
-
-
 def event(
     cloud: Cloud, user: User, method: str, body: str | None, *, encoded: bool = False, claims: Mapping[str, str] = {}
 ) -> dict[str, Any]:
@@ -229,3 +220,20 @@ def test_without_a_table_the_answer_is_a_500_and_the_log_names_the_setting(
     assert "DYNAMODB" not in answer["body"]
     assert "DYNAMODB_TABLE is not set" in caplog.text
     function.store.cache_clear()
+
+
+def test_with_a_schema_writes_are_checked_and_reads_are_not(
+    function: ModuleType, cloud: Cloud, ada: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "person.json").write_text('{"properties": {"age": {"type": "integer"}}}')
+    monkeypatch.setattr(schema, "__file__", str(tmp_path / "schema.py"))
+    assert function.app(event(cloud, ada, "POST", '{"age": "old"}'), None)["statusCode"] == 200
+    strict = dataclasses.replace(function.store(), check=schema.profile_check("person.json"))
+    monkeypatch.setattr(function, "store", lambda: strict)
+    read = function.app(event(cloud, ada, "GET", None), None)
+    assert json.loads(read["body"])["profile_data"] == {"age": "old"}, "what was stored before is served"
+    for method in ("POST", "PUT", "PATCH"):
+        answer = function.app(event(cloud, ada, method, '{"age": "older"}'), None)
+        assert answer["statusCode"] == 422
+        assert [error["pointer"] for error in json.loads(answer["body"])["errors"]] == ["/age"]
+    assert function.app(event(cloud, ada, "PATCH", '{"age": 36}'), None)["statusCode"] == 200

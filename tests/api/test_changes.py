@@ -153,7 +153,8 @@ def test_a_malformed_condition_is_a_400(api: Api, user: User, etag: str, method:
 
 
 def test_a_bad_body_is_told_before_a_condition_that_does_not_hold(api: Api, user: User, etag: str) -> None:
-    assert_problem(send(api, user, "PUT", [], If_Match='"other"'), 422, "invalid-profile")
+    for method in ("PUT", "PATCH"):
+        assert_problem(send(api, user, method, [], If_Match='"other"'), 422, "invalid-profile")
 
 
 # --- many at once -----------------------------------------------------------------------------------------------------

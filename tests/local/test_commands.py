@@ -115,6 +115,7 @@ def test_the_whole_story_and_the_profile_is_still_there_after_a_restart(clone: P
         assert f"http://127.0.0.1:{local.ports['API_PORT']}/user/profile" in table
         assert "ada@example.com  password Ada-Lovelace-1815" in table
         assert "make -s token" in table
+        assert f"http://127.0.0.1:{local.ports['API_PORT']}/docs" in table
         (sign_in_page,) = re.findall(r"http://127\.0\.0\.1:\d+(/oauth2/authorize\S+)", table)
         page = Api(int(local.ports["AWS_PORT"]))("GET", sign_in_page)
         assert (page.status, b'type="password"' in page.body) == (200, True)

@@ -1,0 +1,156 @@
+"""The optional JSON Schema: what it refuses, and what happens when it is itself wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib import schema
+from chalicelib.errors import InvalidProfile
+from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
+from chalicelib.schema import profile_check
+
+ROOT = Path(__file__).parents[2]
+PERSON = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 20},
+        "email": {"type": "string", "format": "email"},
+        "born": {"type": "integer"},
+        "score": {"type": "number", "multipleOf": 0.1, "maximum": 12345678901234567890},
+        "address": {"$ref": "#/$defs/address"},
+    },
+    "required": ["name"],
+    "unevaluatedProperties": False,
+    "$defs": {
+        "address": {
+            "allOf": [{"properties": {"city": {"type": "string"}}}],
+            "properties": {"zip": {"type": "string"}},
+            "unevaluatedProperties": False,
+        }
+    },
+}
+
+
+@pytest.fixture
+def checking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[object], Callable[[JSON], JSON]]:
+    """The check that a schema makes."""
+    monkeypatch.setattr(schema, "__file__", str(tmp_path / "schema.py"))
+
+    def write_and_load(content: object) -> Callable[[JSON], JSON]:
+        text = content if isinstance(content, str) else json.dumps(content)
+        (tmp_path / "profile.schema.json").write_text(text)
+        return profile_check("profile.schema.json")
+
+    return write_and_load
+
+
+def test_without_a_schema_the_limits_are_all_that_is_checked() -> None:
+    assert profile_check("") is check_profile_data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"name": "Ada"},
+        {"name": "Ada", "email": "ada@example.com", "born": 1815, "address": {"city": "London", "zip": "W1"}},
+        {"name": "Ada", "born": Decimal("1815.0"), "score": Decimal("0.3")},
+    ],
+)
+def test_what_conforms_is_stored(checking: Callable[..., Any], data: JSON) -> None:
+    assert checking(PERSON)(data) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "pointers"),
+    [
+        ({}, [""]),
+        ({"name": 1, "born": "x"}, ["/born", "/name"]),
+        ({"name": "x" * 21}, ["/name"]),
+        ({"name": "Ada", "email": "not an address"}, ["/email"]),
+        ({"name": "Ada", "born": Decimal("1815.5")}, ["/born"]),
+        ({"name": "Ada", "score": Decimal("0.35")}, ["/score"]),
+        ({"name": "Ada", "unknown": 1}, [""]),
+        ({"name": "Ada", "address": {"city": 1}}, ["/address", "/address/city"]),
+        ({"name": "Ada", "address": {"city": "London", "planet": "x"}}, ["/address"]),
+        ({"name": "Ada", "address": {"": 1}}, ["/address/"]),
+    ],
+)
+def test_what_does_not_conform_is_told_where(checking: Callable[..., Any], data: JSON, pointers: list[str]) -> None:
+    with pytest.raises(InvalidProfile) as caught:
+        checking(PERSON)(data)
+    assert sorted({violation.pointer for violation in caught.value.violations}) == pointers
+
+
+def test_an_answer_stays_small_however_much_does_not_conform(checking: Callable[..., Any]) -> None:
+    check = checking({"additionalProperties": {"type": "integer"}})
+    with pytest.raises(InvalidProfile) as caught:
+        check({f"key-{number}": "x" * 1000 for number in range(200)})
+    assert len(caught.value.violations) == MAX_VIOLATIONS
+    assert all(len(violation.detail) < 200 for violation in caught.value.violations)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        {"type": "nonsense"},
+        {"properties": []},
+        {"$ref": "#/$defs/nowhere"},
+        {"$ref": "https://example.com/elsewhere.json"},
+        {"$ref": "other.json"},
+        {"pattern": "("},
+    ],
+)
+def test_a_schema_that_is_wrong_ends_the_process_with_a_line(
+    checking: Callable[..., Any], content: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        checking(content)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: PROFILE_SCHEMA, chalicelib/profile.schema.json: ")
+
+
+def test_a_schema_that_is_not_there_ends_the_process_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        profile_check("nowhere.json")
+    assert "nowhere.json" in capsys.readouterr().err
+
+
+def test_without_the_library_what_to_do_is_said(
+    checking: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    with pytest.raises(SystemExit):
+        checking(PERSON)
+    assert "requirements.txt" in capsys.readouterr().err
+
+
+@pytest.fixture
+def wrong_schema() -> Iterator[str]:
+    path = ROOT / "chalicelib" / "wrong-schema-of-a-test.json"
+    path.write_text('{"type": "nonsense"}')
+    yield path.name
+    path.unlink()
+
+
+@pytest.mark.parametrize("command", [["package", "out-of-a-test"], ["local", "--no-autoreload", "--port", "0"]])
+def test_chalice_stops_at_a_wrong_schema(wrong_schema: str, command: list[str]) -> None:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = bare | {"PROFILE_SCHEMA": wrong_schema, "AWS_DEFAULT_REGION": "us-east-1"}
+    chalice = Path(sys.executable).with_name("chalice")
+    done = subprocess.run(
+        [chalice, command[0], "--stage", "dev", *command[1:]],
+        cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert f"error: PROFILE_SCHEMA, chalicelib/{wrong_schema}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (ROOT / "out-of-a-test").exists()
