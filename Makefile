@@ -7,7 +7,7 @@ export AWS_PORT ?= 4566
 given = $(if $(filter command,$(origin $(1))),$($(1)))
 export USER_EMAIL = $(call given,EMAIL)
 export USER_PASSWORD = $(call given,PASSWORD)
-FUZZ_EXAMPLES ?= 2000
+FUZZ_EXAMPLES ?= 4500
 .DEFAULT_GOAL := help
 .PHONY: help install local cloud token sign-up test fuzz format
 
@@ -36,7 +36,7 @@ test: install  ## what CI runs: lint, format, types, tests
 	.venv/bin/mypy
 	.venv/bin/pytest
 
-fuzz: install  ## ask the API thousands of generated questions (FUZZ_EXAMPLES=2000 for each operation)
+fuzz: install  ## ask the API thousands of generated questions (FUZZ_EXAMPLES for each operation)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
 
 format: install  ## lint and format the code
