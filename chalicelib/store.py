@@ -37,17 +37,15 @@ TRY_AGAIN = (
 """Error codes, beside all of status 5xx, of requests that may succeed when sent again (AWS: Error handling)."""
 
 CLIENT_CONFIG = Config(
-    # At worst about 12 s: 3 tries of 1 s to connect and 2 s to answer, with up to 1 s and 2 s between them. That is
-    # inside the function's timeout (lambda_timeout, 20 s), and that inside API Gateway's 29 s.
+    # A call takes 7 s at worst: 2 tries of 1 s to connect and 2 s to answer, and up to 1 s between them. A patch is two
+    # calls, 14 s: inside the function's timeout (lambda_timeout, 20 s), and that inside API Gateway's 29 s.
     connect_timeout=1,
     read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": 2},
     tcp_keepalive=True,
     # What reaches the client is built in items.py and has been checked there and in profile.py.
     parameter_validation=False,
 )
-
-
 TRIES, PATIENCE = 10, 5.0  # of a change that others keep overtaking: how many, and for how many seconds
 UNCONDITIONALLY = Precondition()
 UPDATE = "SET #data = :data, #revision = :revision, #updated = :now, #created = if_not_exists(#created, :now)"
@@ -71,8 +69,8 @@ def new_revision() -> str:
 
 
 def pause(attempt: int) -> None:
-    """Let the others go first: up to 20 ms, twice that after each further attempt, 0.5 s at most."""
-    time.sleep(random.uniform(0, min(0.5, 0.02 * 2**attempt)))  # noqa: S311 - no secret
+    """Let the others go first: up to 20 ms before the second attempt, twice that before each further, 0.5 s at most."""
+    time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311 - no secret
 
 
 class _Changed(Exception):
@@ -115,7 +113,7 @@ class ProfileStore:
         Raises InvalidProfile, ProfileTooLarge, PreconditionFailed, PreconditionRequired, StoreUnavailable.
         """
         checked = self.check(data)
-        return self._settle(condition, None, lambda _, guard: self._set(sub, checked, guard))
+        return self._settle(condition, lambda _, guard: self._set(sub, checked, guard))
 
     def patch(self, sub: str, patch: JSON, condition: Precondition = UNCONDITIONALLY) -> Profile:
         """Apply a merge patch to the profile of user `sub`, or to an empty one, without losing anybody's change.
@@ -131,26 +129,29 @@ class ProfileStore:
             return self._set(sub, merged, guard)
 
         check_profile_data(merge_patch({}, patch))  # what is wrong whatever is stored is told before what depends on it
-        item = self._read(sub)
-        condition.check(_revision(item))
-        return self._settle(condition, item, apply)
+        return self._settle(condition, apply, lambda: self._read(sub))
 
     def delete(self, sub: str, condition: Precondition = UNCONDITIONALLY) -> None:
         """Remove the profile of user `sub`, if there is one. Raises what `replace` does, of the last three."""
-        self._settle(condition, None, lambda _, guard: self._remove(sub, guard))
+        self._settle(condition, lambda _, guard: self._remove(sub, guard))
 
-    def _settle(self, condition: Precondition, item: Item | None, write: Callable[[Item, Guard], T]) -> T:
-        """Write once if `condition` holds, or over `item` as it was seen; look again when somebody was quicker."""
+    def _settle(
+        self, condition: Precondition, write: Callable[[Item, Guard], T], read: Callable[[], Item] | None = None
+    ) -> T:
+        """Write if `condition` holds: at once, or over what `read` shows; over the newer if somebody was quicker."""
         deadline = time.monotonic() + PATIENCE
+        item, guard = (read(), None) if read else ({}, _guard(condition))
         for attempt in range(TRIES):
-            try:
-                return write(item or {}, _guard(condition) if item is None else _while_unchanged(item))
-            except _Changed as changed:
-                item = changed.item
-                condition.check(_revision(item))
-                if time.monotonic() > deadline:
-                    break
+            if guard is None:
+                condition.check(items.profile_from(item).revision if item else None)
+            if attempt and time.monotonic() > deadline:
+                break
+            if attempt:
                 self.pause(attempt)
+            try:
+                return write(item, guard or _while_unchanged(item))
+            except _Changed as changed:
+                item, guard = changed.item, None
         raise StoreUnavailable("Too many changes of this profile at once. Yours was not made; try again shortly.")
 
     def _read(self, sub: str) -> Item:
@@ -179,10 +180,6 @@ class ProfileStore:
     def _remove(self, sub: str, guard: Guard) -> None:
         with _errors_translated():
             self.client.delete_item(TableName=self.table, Key=items.key(sub), **_conditional(guard))
-
-
-def _revision(item: Item) -> str | None:
-    return items.profile_from(item).revision if item else None
 
 
 def _guard(condition: Precondition) -> Guard:
