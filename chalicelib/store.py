@@ -74,10 +74,10 @@ def pause(attempt: int) -> None:
 
 
 class _Changed(Exception):
-    """The guard of a write did not hold; `item` is what is stored, the write was not done."""
+    """The guard of a write did not hold of `item`, which is stored; `resent`: botocore had sent the write before."""
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
+    def __init__(self, item: Item, *, resent: bool) -> None:
+        self.item, self.resent = item, resent
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,10 @@ class ProfileStore:
 
         def apply(item: Item, guard: Guard) -> Profile:
             current = items.profile_from(item) if item else None
-            merged = self.check(merge_patch(current.data if current else {}, patch))
+            merged = merge_patch(current.data if current else {}, patch)
             if current and items.to_attribute_value(merged) == items.to_attribute_value(current.data):
                 return current
-            return self._set(sub, merged, guard)
+            return self._set(sub, self.check(merged), guard)
 
         check_profile_data(merge_patch({}, patch))  # what is wrong whatever is stored is told before what depends on it
         return self._settle(condition, apply, lambda: self._read(sub))
@@ -178,8 +178,12 @@ class ProfileStore:
             raise
 
     def _remove(self, sub: str, guard: Guard) -> None:
-        with _errors_translated():
-            self.client.delete_item(TableName=self.table, Key=items.key(sub), **_conditional(guard))
+        try:
+            with _errors_translated():
+                self.client.delete_item(TableName=self.table, Key=items.key(sub), **_conditional(guard))
+        except _Changed as changed:
+            if changed.item or not changed.resent:  # else it was our own first try that removed it
+                raise
 
 
 def _guard(condition: Precondition) -> Guard:
@@ -190,9 +194,10 @@ def _guard(condition: Precondition) -> Guard:
         return ("attribute_not_exists(#sk)" if absent else ""), {}
     if condition == Precondition(match=Precondition.ANY, required=condition.required):
         return "attribute_exists(#sk)", {}
-    tags = condition.match if condition.none_match is None else ()
-    values = {f":tag{number}": {"S": tag} for number, tag in enumerate(sorted(tags) or [""])}
-    return f"#revision IN ({', '.join(values)})", values
+    tags = condition.match - {""} if condition.none_match is None else ()
+    values = {f":tag{number}": {"S": tag} for number, tag in enumerate(sorted(tags))}
+    never = "attribute_exists(#sk) AND attribute_not_exists(#sk)"
+    return (f"#revision IN ({', '.join(values)})" if values else never), values
 
 
 def _while_unchanged(item: Item) -> Guard:
@@ -202,7 +207,8 @@ def _while_unchanged(item: Item) -> Guard:
     if items.REVISION in item:
         return "#revision = :seen", {":seen": item[items.REVISION]}
     data = {":seen": item[items.DATA]} if items.DATA in item else {}
-    return "attribute_not_exists(#revision) AND " + ("#data = :seen" if data else "attribute_not_exists(#data)"), data
+    same = "#data = :seen" if data else "attribute_not_exists(#data)"
+    return f"attribute_exists(#sk) AND attribute_not_exists(#revision) AND {same}", data
 
 
 def _conditional(guard: Guard, update: str = "", change: dict[str, items.AttributeValue] | None = None) -> Any:
@@ -223,7 +229,8 @@ def _errors_translated() -> Iterator[None]:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
         if code == "ConditionalCheckFailedException":
             response: Any = error.response
-            raise _Changed(response.get("Item", {})) from error
+            resent = response["ResponseMetadata"].get("RetryAttempts", 0) > 0
+            raise _Changed(response.get("Item", {}), resent=resent) from error
         if code in TRY_AGAIN or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             raise StoreUnavailable("The database is busy. Try again shortly.") from error
         if code == "ValidationException" and "size" in message and "exceeded" in message:

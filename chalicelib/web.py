@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 JSON_TYPE, PROBLEM_JSON_TYPE = "application/json", "application/problem+json"
 PATCH_TYPES = ["application/merge-patch+json", JSON_TYPE]
-ENTITY_TAG = re.compile(r'(W/)?"([!#-~\x80-\U0010ffff]*)"(?=[ \t]*(?:,|$))')
+ENTITY_TAG = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"(?=[ \t]*(?:,|$))')
 MAX_TAGS = 100  # as many as DynamoDB's IN takes
 PERSONAL = {"Cache-Control": "no-store"}
 """Personal data stays out of every cache, the browser's on a shared computer too; ETags work all the same."""

@@ -210,7 +210,8 @@ class RequestHandler(BaseHTTPRequestHandler):
     def _send(self, status: int, headers: Mapping[str, Any], body: bytes) -> None:
         self.request_version = "HTTP/1.1"  # also to who spoke 0.9: the answer has a status line and headers
         self.send_response(status)
-        for name, values in {**headers, "Content-Length": str(len(body))}.items():
+        length = {} if status in (204, 304) else {"Content-Length": str(len(body))}  # RFC 9110, section 8.6
+        for name, values in {**headers, **length}.items():
             for value in values if isinstance(values, list) else [values]:
                 self.send_header(name, value)
         self.end_headers()

@@ -52,6 +52,17 @@ def test_it_describes_just_the_apps_routes(document: dict[str, Any], function: M
             assert list(body.get("content", {})) == entries[method.upper()].content_types
 
 
+def test_it_describes_every_status(document: dict[str, Any]) -> None:
+    always = {"400", "401", "412", "500", "503"}
+    writing = always | {"200", "413", "415", "422", "428"}
+    expected = {
+        "get": always | {"200", "304", "404"}, "post": writing, "put": writing, "patch": writing,
+        "delete": always | {"204", "428"},
+    }  # fmt: skip
+    operations = document["paths"]["/user/profile"]
+    assert {method: set(operation["responses"]) for method, operation in operations.items()} == expected
+
+
 def test_it_describes_every_problem(document: dict[str, Any]) -> None:
     described = {}
     for response in document["components"]["responses"].values():

@@ -483,6 +483,60 @@ def test_a_write_whose_answer_was_lost_is_known_again(store: ProfileStore, sub: 
     assert replace(store, client=twice).patch(sub, {"b": 2}).data == {"a": 1, "b": 2}
 
 
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_a_removal_whose_answer_was_lost_is_known_again(store: ProfileStore, sub: str, attempts: int) -> None:
+    seen = store.replace(sub, {}).revision
+
+    class Twice(Counting):
+        def delete_item(self, **request: Any) -> Any:
+            self._client.delete_item(**request)
+            try:
+                return self._client.delete_item(**request)
+            except ClientError as error:
+                error.response["ResponseMetadata"]["RetryAttempts"] = attempts
+                raise
+
+    twice: Any = Twice(store.client)
+    if attempts:
+        replace(store, client=twice).delete(sub, Precondition(match=tags(seen)))
+        return
+    with pytest.raises(PreconditionFailed):
+        replace(store, client=twice).delete(sub, Precondition(match=tags(seen)))
+
+
+@pytest.mark.parametrize("attributes", [{}, {"profile_data": {"M": {"a": {"N": "1"}}}}])
+def test_an_item_without_a_revision_that_is_deleted_meanwhile_is_not_brought_back(
+    client: DynamoDBClient, table: str, sub: str, attributes: dict[str, Any]
+) -> None:
+    other = ProfileStore(client, table)
+    write_by_hand(other, sub, **attributes)
+
+    def clock() -> str:
+        other.delete(sub)
+        return "now"
+
+    with pytest.raises(PreconditionFailed):
+        ProfileStore(client, table, clock=clock).patch(sub, {"x": 1}, Precondition(match=Precondition.ANY))
+    with pytest.raises(ProfileNotFound):
+        other.get(sub)
+
+
+def test_an_empty_revision_written_by_hand_matches_no_tag(store: ProfileStore, sub: str) -> None:
+    write_by_hand(store, sub, profile_data={"M": {}}, revision={"S": ""})
+    for condition in (Precondition(match=tags()), Precondition(match=tags(""))):
+        with pytest.raises(PreconditionFailed):
+            store.replace(sub, {"x": 1}, condition)
+
+
+def test_a_patch_that_changes_nothing_is_no_write_even_where_the_data_would_be_refused(
+    store: ProfileStore, sub: str
+) -> None:
+    write_by_hand(store, sub, profile_data={"M": {"": {"S": "by hand"}}})
+    assert store.patch(sub, {}).data == {"": "by hand"}
+    with pytest.raises(InvalidProfile):
+        store.patch(sub, {"a": 1})
+
+
 def test_pauses_grow_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)

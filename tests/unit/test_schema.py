@@ -90,11 +90,12 @@ def test_what_does_not_conform_is_told_where(checking: Callable[..., Any], data:
 
 
 def test_an_answer_stays_small_however_much_does_not_conform(checking: Callable[..., Any]) -> None:
-    check = checking({"additionalProperties": {"type": "integer"}})
-    with pytest.raises(InvalidProfile) as caught:
-        check({f"key-{number}": "x" * 1000 for number in range(200)})
-    assert len(caught.value.violations) == MAX_VIOLATIONS
-    assert all(len(violation.detail) < 200 for violation in caught.value.violations)
+    data: JSON = {f"key-{number}": "x" * 1000 for number in range(200)}
+    for content in ({"additionalProperties": {"type": "integer"}}, {"unevaluatedProperties": False}):
+        with pytest.raises(InvalidProfile) as caught:
+            checking(content)(data)
+        assert 1 <= len(caught.value.violations) <= MAX_VIOLATIONS
+        assert all(len(violation.detail) <= 500 for violation in caught.value.violations)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,8 @@ def test_an_answer_stays_small_however_much_does_not_conform(checking: Callable[
         {"$ref": "https://example.com/elsewhere.json"},
         {"$ref": "other.json"},
         {"pattern": "("},
+        {"$schema": "http://json-schema.org/draft-07/schema#"},
+        '{"not":' * 20_000 + "{}" + "}" * 20_000,
     ],
 )
 def test_a_schema_that_is_wrong_ends_the_process_with_a_line(
