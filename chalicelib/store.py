@@ -69,8 +69,8 @@ def new_revision() -> str:
 
 
 def pause(attempt: int) -> None:
-    """Let the others go first: up to 20 ms before the second attempt, twice that before each further, 0.5 s at most."""
-    time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311 - no secret
+    """Let the others go first: up to 0.1 s before the second attempt, twice that before each further, 1 s at most."""
+    time.sleep(random.uniform(0, min(1, 0.05 * 2**attempt)))  # noqa: S311 - no secret
 
 
 class _Changed(Exception):
