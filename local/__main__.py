@@ -24,6 +24,7 @@ from local.api import ApiError, serving
 from local.emulator import EmulatorError, confirmation_code, emulator, port_is_free
 from local.process import STOPS
 from resources import backend
+from resources.stacks import DeploymentError
 
 
 class Failure(Exception):
@@ -53,7 +54,7 @@ def main() -> None:
             sign_up(options.email, options.password)
         else:
             up(_port(options.aws_port), _port(options.api_port) if options.command == "up" else None)
-    except (Failure, ApiError, EmulatorError, users.UserError, backend.BackendError) as error:
+    except (Failure, ApiError, EmulatorError, users.UserError, DeploymentError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

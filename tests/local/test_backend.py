@@ -1,14 +1,11 @@
 """Deploying the backend through CloudFormation: from nothing, again, changed, and when it goes wrong."""
 
-import re
-from pathlib import Path
-
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from resources import backend
-from resources.backend import BackendError
+from resources.stacks import DeploymentError
 from tests.conftest import Cloud
 
 PARAMETERS = {"DomainSuffix": "again", "DeletionProtection": "false"}
@@ -33,15 +30,6 @@ def test_a_stage_is_deployed_and_deployed_again_without_a_change(cloud: Cloud, t
         "USER_POOL_ARN": first["UserPoolArn"],
         "USER_POOL_CLIENT_ID": first["UserPoolClientId"],
     }
-
-
-def test_the_readmes_parameters_are_the_templates(cloud: Cloud, told: list[str]) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (line,) = re.findall(r"--parameter-overrides (.*)", readme)
-    given = dict(pair.split("=") for pair in line.split())
-    assert given.pop("Stage") == "dev"
-    outputs = backend.deploy("dev", given, told.append)
-    assert {"TableName", "UserPoolArn", "UserPoolClientId"} <= set(outputs)
 
 
 def test_a_change_keeps_the_users_and_their_data(cloud: Cloud, told: list[str]) -> None:
@@ -85,16 +73,16 @@ def test_parameters_may_turn_off_what_the_example_has(cloud: Cloud, told: list[s
 
 
 def test_a_refused_parameter_is_told_in_cloudformations_words(cloud: Cloud, told: list[str]) -> None:
-    with pytest.raises(BackendError, match="user-profile-bad-backend"):
+    with pytest.raises(DeploymentError, match="user-profile-bad-backend"):
         backend.deploy("bad", {**PARAMETERS, "DomainSuffix": "has-aws-in-it"}, told.append)
 
 
 def test_a_taken_domain_is_told_and_the_failed_stack_is_not_built_upon(cloud: Cloud, told: list[str]) -> None:
     taken = boto3.client("cognito-idp").create_user_pool(PoolName="another")["UserPool"]["Id"]
     boto3.client("cognito-idp").create_user_pool_domain(Domain="user-profile-late-again", UserPoolId=taken)
-    with pytest.raises(BackendError, match=r"UserPoolDomain: .*already"):
+    with pytest.raises(DeploymentError, match=r"UserPoolDomain: .*already"):
         backend.deploy("late", PARAMETERS, told.append)
-    with pytest.raises(BackendError, match="ROLLBACK_COMPLETE"):
+    with pytest.raises(DeploymentError, match="ROLLBACK_COMPLETE"):
         backend.deploy("late", PARAMETERS, told.append)
     boto3.client("cloudformation").delete_stack(StackName="user-profile-late-backend")
     assert backend.deploy("late", {**PARAMETERS, "DomainSuffix": "other"}, told.append), "nothing stands in the way"
@@ -106,14 +94,14 @@ def test_aws_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, tol
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    with pytest.raises(BackendError, match="cannot be reached"):
+    with pytest.raises(DeploymentError, match="cannot be reached"):
         backend.deploy("dev", PARAMETERS, told.append)
 
 
 def test_no_region_is_told(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(BackendError, match="region"):
+    with pytest.raises(DeploymentError, match="region"):
         backend.deploy("dev", PARAMETERS, told.append)
 
 
@@ -123,5 +111,5 @@ def test_an_error_of_another_kind_is_not_taken_for_an_absent_stack(monkeypatch: 
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "DescribeStacks")
 
     monkeypatch.setattr(boto3, "client", lambda _: Refusing())
-    with pytest.raises(BackendError, match="not you"):
+    with pytest.raises(DeploymentError, match="not you"):
         backend.deploy("dev", PARAMETERS, print)
