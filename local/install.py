@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 OLDEST = (3, 11)
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "tests/requirements.txt")
 
 
 def is_current(folder: Path) -> bool:
@@ -50,20 +50,25 @@ def main(folder: Path) -> None:
         fail("cannot make .venv: " + (made.stdout + made.stderr).strip().replace("\n", " "))
     say("Installing the requirements (a minute or so) ...")
     began = time.monotonic()
+    pip_installs(["-r", str(folder / "requirements-dev.txt")], venv)
+    pip_installs(["--no-deps", "-r", str(folder / "tests" / "requirements.txt")], venv)
+    print(file=sys.stderr)
+    installed.write_text(_fingerprint(folder))
+    say(f"  done in {time.monotonic() - began:.0f} s")
+
+
+def pip_installs(what: list[str], venv: Path) -> None:
+    """Have pip install `what` into `venv`, a dot for each package; stop with its last words if it fails."""
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command = [*pip, "-r", str(folder / "requirements-dev.txt")]
     lines = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder) as process:
+    with subprocess.Popen([*pip, *what], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             lines.append(line)
             if line.startswith(("Collecting", "Installing")):
                 print(".", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
     if process.returncode:
-        say("".join(lines[-15:]))
+        say("\n" + "".join(lines[-15:]))
         fail("pip could not install the requirements; its last lines are above. Is the package index reachable?")
-    installed.write_text(_fingerprint(folder))
-    say(f"  done in {time.monotonic() - began:.0f} s")
 
 
 def _fingerprint(folder: Path) -> str:

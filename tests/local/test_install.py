@@ -18,6 +18,8 @@ def project(tmp_path: Path) -> Path:
     """A project that needs nothing, so that installing it takes a second."""
     (tmp_path / "requirements.txt").write_text("")
     (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "requirements.txt").write_text("")
     return tmp_path
 
 
