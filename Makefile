@@ -9,10 +9,11 @@ export USER_EMAIL = $(call given,EMAIL)
 export USER_PASSWORD = $(call given,PASSWORD)
 FUZZ_EXAMPLES ?= 4500
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud token sign-up test fuzz format
+.PHONY: help install local cloud token sign-up test fuzz format \
+	backend package deploy gateway destroy destroy-backend smoke
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 install:
 	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON). Install Python 3.11 or newer." >&2; exit 1; }
@@ -42,3 +43,31 @@ fuzz: install  ## ask the API thousands of generated questions (FUZZ_EXAMPLES fo
 format: install  ## lint and format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+# --- AWS: the account, and the region, that the shell is signed in to -------------------------------------------------
+
+resources = @.venv/bin/python -m resources $@ "$(call given,STAGE)"
+
+backend: install  ## make or update a stage's table and user pool: STAGE=dev (DOMAIN_SUFFIX, CALLBACK_URLS, LOGOUT_URLS)
+	$(resources) --domain-suffix="$(call given,DOMAIN_SUFFIX)" \
+		--callback-urls="$(call given,CALLBACK_URLS)" --logout-urls="$(call given,LOGOUT_URLS)"
+
+package: install  ## build what would be deployed, in out/: STAGE=dev
+	$(resources)
+
+deploy: install  ## deploy a stage's API with CloudFormation: STAGE=dev (ALARM_TOPIC)
+	$(resources) --alarm-topic="$(call given,ALARM_TOPIC)"
+
+gateway: install  ## after a `chalice deploy` by hand: API Gateway's own errors in our shape: STAGE=dev
+	$(resources)
+
+destroy: install  ## take a stage's API down, and leave users and data: STAGE=dev
+	$(resources)
+
+destroy-backend: install  ## delete a stage's users and data: STAGE=dev (CONFIRM=dev)
+	$(resources) --confirm="$(call given,CONFIRM)"
+
+smoke: install  ## look at a live deployment: URL=https://.../api TOKEN=... (or EMAIL, PASSWORD, STAGE; OVERWRITE=yes)
+	@.venv/bin/python -m tests.smoke --url="$(call given,URL)" --token="$(call given,TOKEN)" \
+		--email="$(call given,EMAIL)" --password="$(call given,PASSWORD)" --stage="$(call given,STAGE)" \
+		--overwrite="$(call given,OVERWRITE)"

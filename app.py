@@ -2,6 +2,7 @@
 
 import functools
 import os
+from typing import Any
 
 from chalice import Chalice, CognitoUserPoolAuthorizer, CORSConfig
 from chalice.app import Request, Response
@@ -14,11 +15,24 @@ from chalicelib.store import ProfileStore
 
 if os.environ.get("AWS_CHALICE_CLI_MODE"):
     # Set by the `chalice` command on a developer's machine, never in Lambda, where local/ does not exist either.
-    from local import gateway
+    from local import chalice_command
 
-    gateway.stand_in_for_api_gateway()
+    chalice_command.prepare()
 
 settings = Settings.from_environment(os.environ)
+
+
+class ClientAuthorizer(CognitoUserPoolAuthorizer):
+    """API Gateway's Cognito authorizer, which refuses the tokens of other apps too: their `aud` does not match."""
+
+    def to_swagger(self) -> dict[str, Any]:
+        definition: dict[str, Any] = super().to_swagger()
+        if settings.client_ids:
+            expression = f"^({'|'.join(settings.client_ids)})$"
+            definition["x-amazon-apigateway-authorizer"]["identityValidationExpression"] = expression
+        return definition
+
+
 app = Chalice(app_name="user-profile")
 cors = CORSConfig(
     allow_origin=settings.cors_allow_origin,
@@ -26,7 +40,7 @@ cors = CORSConfig(
     expose_headers=["ETag", "Retry-After"],
     max_age=600,
 )
-authorizer = CognitoUserPoolAuthorizer("user-pool", provider_arns=[settings.user_pool_arn])
+authorizer = ClientAuthorizer("user-pool", provider_arns=[settings.user_pool_arn])
 app.register_middleware(web.problem_middleware(cors, app.log), "http")
 
 

@@ -13,7 +13,8 @@ from chalicelib import errors, web
 ROOT = Path(__file__).parents[2]
 
 ALLOWED = {
-    "app": {f"chalicelib.{name}" for name in ("web", "identity", "store", "schema", "settings")} | {"local.gateway"},
+    "app": {f"chalicelib.{name}" for name in ("web", "identity", "store", "schema", "settings")}
+    | {"local.chalice_command"},
     "chalicelib.schema": {"chalicelib.profile", "chalicelib.errors"},
     "chalicelib.web": {"chalicelib.errors", "chalicelib.profile"},
     "chalicelib.identity": {"chalicelib.errors"},

@@ -1,0 +1,22 @@
+"""What a `chalice` command is told before it does anything, when it imports app.py on a developer's machine."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from local import gateway
+from resources import api
+from resources.stacks import DeploymentError
+
+
+def prepare() -> None:
+    """Refuse, in a line, to deploy or package a stage that could not work; have `chalice local` check tokens."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.info_name in ("deploy", "package"):
+        try:
+            api.check_stage(context.params["stage"])
+        except DeploymentError as error:
+            sys.exit(f"error: {error}")
+    gateway.stand_in_for_api_gateway()

@@ -1,0 +1,133 @@
+"""The commands behind `make backend`, `make deploy` and their like: python -m resources COMMAND STAGE."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import boto3
+
+from resources import api, backend, chalice_config, stacks
+from resources.stacks import DeploymentError, aws_errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m resources", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, does in COMMANDS.items():
+        command = commands.add_parser(name, help=(does.__doc__ or "").partition(".")[0])
+        command.add_argument("stage")
+        for option in OPTIONS.get(name, ()):
+            command.add_argument(f"--{option}", default="")
+    options = parser.parse_args()
+    # boto3 reads the one name alone, the AWS command line and Lambda know both.
+    os.environ.setdefault("AWS_DEFAULT_REGION", os.environ.get("AWS_REGION", ""))
+    if not os.environ["AWS_DEFAULT_REGION"]:
+        del os.environ["AWS_DEFAULT_REGION"]
+    try:
+        if not options.stage:
+            raise DeploymentError(f"say which stage: make {options.command} STAGE=dev")
+        if options.stage == "local":
+            raise DeploymentError("the stage local lives on this machine: make local. Choose dev or prod.")
+        chalice_config.environment(options.stage)
+        COMMANDS[options.command](options)
+    except DeploymentError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Interrupted. AWS goes on with what it was told; run the same command again to see it through.")
+
+
+def make_backend(options: argparse.Namespace) -> None:
+    """Create or update the table, the user pool and its sign-in page, and record them for Chalice."""
+    given = {
+        "DomainSuffix": options.domain_suffix,
+        "CallbackUrls": options.callback_urls,
+        "LogoutUrls": options.logout_urls,
+    }
+    parameters = {name: value for name, value in given.items() if value}
+    name = backend.stack_name(options.stage)
+    if "DomainSuffix" not in parameters and stacks.outputs(name) is None:
+        with aws_errors("to tell which account this is"):
+            parameters["DomainSuffix"] = boto3.client("sts").get_caller_identity()["Account"]
+    print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
+    outputs = backend.deploy(options.stage, parameters, _progress)
+    recorded = chalice_config.change_environment(options.stage, backend.chalice_environment(outputs))
+    for output, value in sorted(outputs.items()):
+        print(f"  {output:<17}{value}")
+    print(f"Recorded in {chalice_config.FILE}; commit it." if recorded else "Nothing to record: Chalice knows it.")
+    print(f"Next: make deploy STAGE={options.stage}")
+
+
+def make_package(options: argparse.Namespace) -> None:
+    """Build the stage's package and template."""
+    folder = api.package(options.stage)
+    print(f"{folder}/sam.json and {folder}/deployment.zip are what `make deploy STAGE={options.stage}` deploys.")
+
+
+def make_deploy(options: argparse.Namespace) -> None:
+    """Package the API, upload it and deploy it."""
+    print(f"Deploying the API as {api.stack_name(options.stage)} ...", flush=True)
+    topic = {"AlarmTopic": options.alarm_topic} if options.alarm_topic else {}
+    outputs = api.deploy(options.stage, topic, _progress)
+    url = api.url(outputs)
+    print(f"The API is at {url}/user/profile\nTry it: make smoke URL={url} TOKEN=<an id token>")
+
+
+def make_gateway(options: argparse.Namespace) -> None:
+    """Give an API of `chalice deploy` its gateway responses."""
+    api_id = api.deployed_by_chalice(options.stage)
+    if api_id is None:
+        raise DeploymentError(
+            f"`chalice deploy --stage {options.stage}` has not been run here. (An API of `make deploy` has no need.)"
+        )
+    api.put_gateway_responses(api_id)
+    print("API Gateway's own errors have the API's shape now. The next `chalice deploy` takes it away again.")
+
+
+def destroy(options: argparse.Namespace) -> None:
+    """Take the API down."""
+    found = api.destroy(options.stage, _progress)
+    left = f"Users and data are where they were, in {backend.stack_name(options.stage)}."
+    print(f"The API of {options.stage} is gone. {left}" if found else f"{options.stage} has no API that is known here.")
+
+
+def destroy_backend(options: argparse.Namespace) -> None:
+    """Delete users and data, when the stage's name is typed."""
+    name = backend.stack_name(options.stage)
+    if stacks.outputs(api.stack_name(options.stage)) is not None or api.deployed_by_chalice(options.stage):
+        raise DeploymentError(f"the API still uses it. Take that down first: make destroy STAGE={options.stage}")
+    outputs = stacks.outputs(name)
+    if outputs is None:
+        raise DeploymentError(f"there is no stack {name} in this account and region.")
+    print(f"This deletes {backend.holdings(outputs)}. Users cannot be restored.", flush=True)
+    confirm = options.confirm
+    if not confirm and sys.stdin.isatty():
+        confirm = input(f"Type the stage's name, {options.stage}, to delete them: ")
+    if confirm != options.stage:
+        raise DeploymentError(f"nothing was deleted. Say CONFIRM={options.stage}, or type it when asked.")
+    backend.destroy(options.stage, _progress)
+    chalice_config.change_environment(options.stage, dict.fromkeys(backend.chalice_environment(outputs)))
+    print(f"The backend of {options.stage} is gone.")
+
+
+def _progress(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+COMMANDS = {
+    "backend": make_backend,
+    "package": make_package,
+    "deploy": make_deploy,
+    "gateway": make_gateway,
+    "destroy": destroy,
+    "destroy-backend": destroy_backend,
+}
+OPTIONS = {
+    "backend": ("domain-suffix", "callback-urls", "logout-urls"),
+    "deploy": ("alarm-topic",),
+    "destroy-backend": ("confirm",),
+}
+
+if __name__ == "__main__":
+    main()

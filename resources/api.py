@@ -1,0 +1,145 @@
+"""The API of a stage, what may come and go without touching users or data: packaged by Chalice, merged with
+resources/api.json, deployed as the stack `user-profile-<stage>`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from resources import chalice_config, stacks
+from resources.stacks import DeploymentError, aws_errors
+
+TEMPLATE = Path(__file__).with_name("api.json")
+STAGE_NAME = "api"  # of API Gateway: "api_gateway_stage" in .chalice/config.json
+
+
+def stack_name(stage: str) -> str:
+    return f"user-profile-{stage}"
+
+
+def check_stage(stage: str) -> None:
+    """Raise DeploymentError where deploying `stage` could not end well. A shell without a region gets the backend's."""
+    recorded = chalice_config.environment(stage)
+    if not recorded.get("USER_POOL_ARN") or not recorded.get("DYNAMODB_TABLE"):
+        raise DeploymentError(f"the stage {stage} has no backend yet. Run: make backend STAGE={stage}")
+    there, here = recorded["USER_POOL_ARN"].split(":")[3], boto3.session.Session().region_name
+    if here is None:
+        os.environ["AWS_DEFAULT_REGION"] = there
+    elif here != there:
+        raise DeploymentError(
+            f"the backend of {stage} is in {there}, and this shell is for {here}. Say AWS_DEFAULT_REGION={there}."
+        )
+    packaged = Path("requirements.txt").read_text().lower()
+    if recorded.get("PROFILE_SCHEMA") and not re.search("^jsonschema[-_]rs", packaged, re.MULTILINE):
+        raise DeploymentError("PROFILE_SCHEMA needs jsonschema-rs in requirements.txt: the package is built from it.")
+
+
+def package(stage: str) -> Path:
+    """Build the stage's deployment.zip and sam.json with Chalice; return their folder. Raises DeploymentError."""
+    folder = Path("out") / stage
+    check_stage(stage)
+    _chalice("package", "--stage", stage, "--merge-template", str(TEMPLATE), str(folder))
+    return folder
+
+
+def deploy(stage: str, parameters: dict[str, str], progress: Callable[[str], None]) -> dict[str, str]:
+    """Package the stage, upload the package and deploy the stack; return its outputs. Raises DeploymentError."""
+    folder = package(stage)
+    progress("packaged")
+    template = json.loads((folder / "sam.json").read_text())
+    template["Resources"]["APIHandler"]["Properties"]["CodeUri"] = upload(folder / "deployment.zip")
+    progress("uploaded")
+    return stacks.deploy(
+        stack_name(stage),
+        json.dumps(template),
+        {**parameters, **_logs_role(stage)},
+        progress,
+        ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+    )
+
+
+def upload(file: Path) -> str:
+    """Put `file` into the account's bucket for packages, under the name of its content; return its s3:// address."""
+    content = file.read_bytes()
+    key = hashlib.sha256(content).hexdigest() + file.suffix
+    with aws_errors("to upload the package"):
+        client = boto3.client("s3")
+        account = boto3.client("sts").get_caller_identity()["Account"]
+        bucket = f"user-profile-packages-{account}-{client.meta.region_name}"
+        where: Any = {"LocationConstraint": client.meta.region_name}
+        try:
+            client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+            # us-east-1 is the one region that is not named. New buckets are private and encrypted.
+            client.create_bucket(
+                Bucket=bucket,
+                **({} if client.meta.region_name == "us-east-1" else {"CreateBucketConfiguration": where}),
+            )
+        client.put_object(Bucket=bucket, Key=key, Body=content)
+    return f"s3://{bucket}/{key}"
+
+
+def url(outputs: Mapping[str, str]) -> str:
+    """Where the deployed API answers, given the stack's outputs: on AWS, or on the emulator that the shell names."""
+    emulator = os.environ.get("AWS_ENDPOINT_URL")
+    at_emulator = f"{emulator}/restapis/{outputs['RestAPIId']}/{STAGE_NAME}/_user_request_"
+    return at_emulator if emulator else outputs["EndpointURL"].rstrip("/")
+
+
+def put_gateway_responses(api_id: str) -> None:
+    """Give the API the gateway responses of resources/api.json, and deploy it with them. Raises DeploymentError."""
+    definition = json.loads(TEMPLATE.read_text())["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    with aws_errors(f"the gateway responses of the API {api_id}"):
+        client = boto3.client("apigateway")
+        for kind, response in definition["x-amazon-apigateway-gateway-responses"].items():
+            client.put_gateway_response(restApiId=api_id, responseType=kind, **response)
+        client.create_deployment(restApiId=api_id, stageName=STAGE_NAME, description="gateway responses")
+
+
+def destroy(stage: str, progress: Callable[[str], None]) -> bool:
+    """Take the stage's API down, whichever way it was deployed; False if there was none. Raises DeploymentError."""
+    chalice_config.environment(stage)
+    found = stacks.delete(stack_name(stage), progress)
+    if deployed_by_chalice(stage):
+        _chalice("delete", "--stage", stage)
+        found = True
+    return found
+
+
+def deployed_by_chalice(stage: str) -> str | None:
+    """The id of the API that `chalice deploy` made for the stage from here, which Chalice recorded; or None."""
+    try:
+        record = json.loads((Path(".chalice/deployed") / f"{stage}.json").read_text())
+    except FileNotFoundError:
+        return None
+    ids = [resource["rest_api_id"] for resource in record["resources"] if resource["resource_type"] == "rest_api"]
+    return ids[0] if ids else None
+
+
+def _logs_role(stage: str) -> dict[str, str]:
+    """The parameter that has the stack give API Gateway a role for writing logs, where account and region have none.
+
+    Once given it stays as it is, with the stack's other parameters.
+    """
+    with aws_errors("a look at API Gateway's settings"):
+        has_role = "cloudwatchRoleArn" in boto3.client("apigateway").get_account()
+    return {} if has_role or stacks.outputs(stack_name(stage)) is not None else {"AccountLogsRole": "true"}
+
+
+def _chalice(*arguments: str) -> None:
+    """Run a `chalice` command, its output ours. Raises DeploymentError."""
+    command = [str(Path(sys.executable).with_name("chalice")), *arguments]
+    if subprocess.run(command, env=os.environ, check=False).returncode:
+        raise DeploymentError(f"`chalice {arguments[0]}` failed; what it said is above.")
