@@ -9,7 +9,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,7 +24,7 @@ import pytest
 from hypothesis import settings
 
 from chalicelib.store import ProfileStore
-from local import environment, users
+from local import environment, install, users
 from local.api import serving
 from local.emulator import confirmation_code, emulator
 from resources import backend
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 settings.register_profile("here", deadline=None, derandomize=True)
 settings.load_profile("here")
 
+ROOT = Path(__file__).parents[1]
 PASSWORD = "Correct-Horse-42"
 
 
@@ -41,6 +45,21 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """What a fresh clone has, in `folder`, with the requirements installed already (they are, else no test runs)."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    assert install.is_current(ROOT), "the requirements changed: run `make install`"
+    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -88,6 +107,11 @@ def store(cloud: Cloud) -> ProfileStore:
     return ProfileStore.connect(cloud.outputs["TableName"])
 
 
+@pytest.fixture(scope="session")
+def table(cloud: Cloud) -> str:
+    return cloud.outputs["TableName"]
+
+
 @dataclass(frozen=True)
 class User:
     email: str
@@ -100,6 +124,11 @@ class User:
 @pytest.fixture(scope="session")
 def new_user(cloud: Cloud) -> Callable[[], User]:
     """Sign up, confirm with the mailed code and sign in: another user at each call."""
+    return users_of(cloud)
+
+
+def users_of(cloud: Cloud) -> Callable[[], User]:
+    """What signs up, confirms and signs in another user of the cloud's pool at each call."""
     count = iter(range(1, 1000))
     arn, client_id = cloud.outputs["UserPoolArn"], cloud.outputs["UserPoolClientId"]
 
@@ -138,6 +167,7 @@ class Api:
     """The API on a port, over HTTP as a client sends it: no library that corrects what a test gets wrong."""
 
     port: int
+    prefix: str = ""  # of every path, where the deployed API has one
 
     def __call__(
         self,
@@ -151,7 +181,7 @@ class Api:
         raw = body.encode() if isinstance(body, str) else body
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, self.prefix + path, skip_accept_encoding=True)
             if token is not None:
                 connection.putheader("Authorization", f"Bearer {token}")
             for name, value in headers:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from chalicelib import items, web
 from chalicelib.profile import JSON
-from tests.conftest import Api, Cloud, User, assert_problem
+from tests.conftest import Api, User, assert_problem
 from tests.unit.test_items import exactly, values
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def test_users_see_their_own_profile_alone(api: Api, new_user: Callable[[], User
 
 
 def test_an_item_of_the_example_is_served_and_replaced(
-    api: Api, cloud: Cloud, dynamodb: "DynamoDBClient", new_user: Callable[[], User]
+    api: Api, table: str, dynamodb: "DynamoDBClient", new_user: Callable[[], User]
 ) -> None:
-    user, table = new_user(), cloud.outputs["TableName"]
+    user = new_user()
     dynamodb.put_item(TableName=table, Item=items.key(user.sub) | {"profile_data": {"M": {"name": {"S": "Ada"}}}})
     read = api.get(user)
     assert read.json() == {"pk": "USERS#ALL", "sk": f"USER#{user.sub}", "profile_data": {"name": "Ada"}}
@@ -100,9 +100,9 @@ def test_an_item_of_the_example_is_served_and_replaced(
 
 
 def test_an_item_with_values_that_are_not_json_is_served(
-    api: Api, cloud: Cloud, dynamodb: "DynamoDBClient", new_user: Callable[[], User]
+    api: Api, table: str, dynamodb: "DynamoDBClient", new_user: Callable[[], User]
 ) -> None:
-    user, table = new_user(), cloud.outputs["TableName"]
+    user = new_user()
     by_hand = {"M": {"photo": {"B": b"\x00\xff"}, "tags": {"SS": ["a"]}, "ratings": {"NS": ["1.5"]}}}
     dynamodb.put_item(TableName=table, Item=items.key(user.sub) | {"profile_data": by_hand})
     expected = {"photo": "AP8=", "tags": ["a"], "ratings": [Decimal("1.5")]}

@@ -1,0 +1,272 @@
+"""What `make package` builds: the template's facts, the zip's content, and the zip in AWS's own runtime."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from samtranslator.translator.transform import transform
+
+from local.process import running
+from tests.cloud.conftest import Account, Deployment
+from tests.conftest import User, free_port
+from tests.unit.test_templates import calls_of_the_store
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture(scope="session")
+def built(account: Account, deployed: Deployment) -> Path:
+    """The folder of the package of the stage dev."""
+    account.make("package", "STAGE=dev")
+    return account.folder / "out" / "dev"
+
+
+@pytest.fixture(scope="session")
+def template(built: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((built / "sam.json").read_text())
+    return loaded
+
+
+# --- the template -----------------------------------------------------------------------------------------------------
+
+
+def test_cfn_lint_passes_the_template_and_what_sam_makes_of_it(
+    built: Path, template: dict[str, Any], tmp_path: Path
+) -> None:
+    uploaded = json.loads(json.dumps(template))
+    uploaded["Resources"]["APIHandler"]["Properties"]["CodeUri"] = "s3://bucket/key"
+
+    class NoManagedPolicies:
+        def load(self) -> dict[str, str]:
+            return {}
+
+    (tmp_path / "transformed.json").write_text(json.dumps(transform(uploaded, {}, NoManagedPolicies())))
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    for file in (built / "sam.json", tmp_path / "transformed.json"):
+        found = subprocess.run([cfn_lint, file], check=False, capture_output=True, text=True)
+        assert (found.returncode, found.stdout) == (0, "")
+
+
+def test_every_method_but_options_has_the_authorizer(template: dict[str, Any]) -> None:
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    (methods,) = definition["paths"].values()
+    assert set(methods) == METHODS | {"options"}
+    for method in METHODS:
+        assert methods[method]["security"] == [{"user-pool": []}]
+    assert "security" not in methods["options"]
+
+
+def test_the_authorizer_takes_the_apps_own_tokens_alone(account: Account, template: dict[str, Any]) -> None:
+    recorded = account.environment("dev")
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    (authorizer,) = definition["securityDefinitions"].values()
+    assert authorizer["x-amazon-apigateway-authorizer"] == {
+        "type": "cognito_user_pools",
+        "providerARNs": [recorded["USER_POOL_ARN"]],
+        "identityValidationExpression": f"^({recorded['USER_POOL_CLIENT_ID']})$",
+    }
+
+
+def test_the_preflight_is_in_the_definition(template: dict[str, Any]) -> None:
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    answer = definition["paths"]["/user/profile"]["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+    headers = {name.rpartition(".")[2]: value.strip("'") for name, value in answer["responseParameters"].items()}
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert {method.lower() for method in headers["Access-Control-Allow-Methods"].split(",")} == METHODS | {"options"}
+    assert {"Authorization", "Content-Type", "If-Match", "If-None-Match"} <= set(
+        headers["Access-Control-Allow-Headers"].split(",")
+    )
+
+
+def test_every_error_of_api_gateway_is_a_problem_that_scripts_can_read(template: dict[str, Any]) -> None:
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    responses = definition["x-amazon-apigateway-gateway-responses"]
+    kinds: Any = botocore.session.get_session().get_service_model("apigateway").shape_for("GatewayResponseType")
+    assert set(responses) == set(kinds.enum)
+    for kind, response in responses.items():
+        headers = {name.rpartition(".")[2]: value for name, value in response["responseParameters"].items()}
+        assert headers["Content-Type"] == "'application/problem+json'"
+        assert headers["Access-Control-Allow-Origin"] == "'*'"
+        assert headers["Access-Control-Expose-Headers"] == "'ETag,Retry-After'"
+        assert headers["Cache-Control"] == "'no-store'"
+        problem = json.loads(response["responseTemplates"]["application/json"])
+        assert set(problem) == {"type", "title", "status", "detail", "request_id"}
+        assert str(problem["status"]) == response["statusCode"]
+        assert problem["request_id"] == "$context.requestId"
+        assert ("WWW-Authenticate" in headers) == (problem["status"] == 401), kind
+        assert ("Retry-After" in headers) == (problem["status"] in (429, 504)), kind
+
+
+def test_nothing_is_allowed_everywhere(template: dict[str, Any]) -> None:
+    """But for X-Ray's and API Gateway's own managed policies, whose calls name no resource in AWS either."""
+    roles = {name: found for name, found in template["Resources"].items() if found["Type"] == "AWS::IAM::Role"}
+    assert set(roles) == {"ApiHandlerRole", "GatewayLogsRole"}
+    managed = [arn["Fn::Sub"] for role in roles.values() for arn in role["Properties"]["ManagedPolicyArns"]]
+    writing_traces, writing_logs = (arn.rpartition("/")[2] for arn in managed)
+    assert (writing_traces, writing_logs) == ("AWSXRayDaemonWriteAccess", "AmazonAPIGatewayPushToCloudWatchLogs")
+    (policy,) = roles["ApiHandlerRole"]["Properties"]["Policies"]
+    data, logs = policy["PolicyDocument"]["Statement"]
+    assert "*" not in "".join(data["Action"] + logs["Action"])
+    assert data["Resource"] == "arn:aws:dynamodb:*:*:table/user-profile-dev"
+    assert all(":log-group:/aws/lambda/user-profile-dev" in resource for resource in logs["Resource"])
+    assert "Policies" not in roles["GatewayLogsRole"]["Properties"]
+
+
+def test_logs_are_json_and_do_not_stay_for_ever(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    assert resources["APIHandler"]["Properties"]["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "LogGroup": {"Ref": "FunctionLogs"},
+    }
+    groups = [found["Properties"] for found in resources.values() if found["Type"] == "AWS::Logs::LogGroup"]
+    assert [group["RetentionInDays"] for group in groups] == [30, 30]
+    line = json.loads(resources["RestAPI"]["Properties"]["AccessLogSetting"]["Format"])
+    assert line["status"] == "$context.status"
+    assert "$context.identity" not in json.dumps(line), "addresses are personal data"
+
+
+def test_alarms_tell_the_topic_if_there_is_one(template: dict[str, Any]) -> None:
+    alarms = [found["Properties"] for found in template["Resources"].values() if "Alarm" in found["Type"]]
+    assert {alarm["MetricName"] for alarm in alarms} == {"5XXError", "Latency", "Throttles", "Errors"}
+    for alarm in alarms:
+        assert alarm["AlarmActions"]["Fn::If"] == ["WithAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]
+    # The metrics of an API go by its name, which Chalice makes the same for all stages.
+    assert template["Resources"]["RestAPI"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
+
+
+# --- the role, as it was deployed -------------------------------------------------------------------------------------
+
+
+def test_the_deployed_role_allows_the_stores_calls_on_its_table_and_no_others(deployed: Deployment) -> None:
+    iam = boto3.client("iam")
+    (role,) = (
+        role["Arn"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("user-profile-dev-ApiHandler")
+    )
+    table = deployed.cloud.outputs["TableArn"]
+
+    def allowed(resource: str) -> set[str]:
+        operations = botocore.session.get_session().get_service_model("dynamodb").operation_names
+        found = set()
+        for name in operations:
+            (result,) = iam.simulate_principal_policy(
+                PolicySourceArn=role, ActionNames=[f"dynamodb:{name}"], ResourceArns=[resource]
+            )["EvaluationResults"]
+            if result["EvalDecision"] == "allowed":
+                found.add(f"dynamodb:{name}")
+        return found
+
+    assert allowed(table) == calls_of_the_store()
+    for other in (f"{table}-2", table.replace("-dev", "-prod"), f"{table}/index/sk-pk-index"):
+        assert allowed(other) == set()
+
+
+# --- the zip ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_zip_holds_what_runs_and_nothing_else(built: Path) -> None:
+    names = zipfile.ZipFile(built / "deployment.zip").namelist()
+    top = {name.split("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
+    expected = {"app.py", "chalicelib", "chalice", "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3"}
+    assert top - expected == {"six.py"}
+    assert expected <= top
+    assert {name for name in names if name.startswith("chalicelib/")} == {
+        f"chalicelib/{path.name}" for path in (Path(__file__).parents[2] / "chalicelib").glob("*.py")
+    }
+
+
+class Runtime:
+    """The zip in AWS's runtime client behind AWS's runtime interface emulator."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        deadline = time.monotonic() + 30
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+            try:
+                connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
+                answer: dict[str, Any] = json.loads(connection.getresponse().read())
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            else:
+                return answer
+            finally:
+                connection.close()
+
+
+def installed_files(name: str, folder: Path) -> None:
+    """Copy what the distribution `name` installed into `folder`."""
+    found = distribution(name)
+    for file in found.files or ():
+        if ".." not in file.parts:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(Path(str(found.locate_file(file))), folder / file)
+
+
+@pytest.fixture(scope="module")
+def runtime(built: Path, account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    folder = tmp_path_factory.mktemp("lambda")
+    task, client, log = folder / "task", folder / "client", folder / "log"
+    zipfile.ZipFile(built / "deployment.zip").extractall(task)
+    for name in ("awslambdaric", "simplejson", "snapshot-restore-py"):
+        installed_files(name, client)
+    machine = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+    emulator = folder / "aws-lambda-rie"
+    shutil.copy(str(distribution("aws-sam-cli").locate_file(f"samcli/local/rapid/aws-lambda-rie-{machine}")), emulator)
+    emulator.chmod(0o755)
+    port = free_port()
+    python = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+    command = [
+        str(emulator), "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
+        "--runtime-api-address", f"127.0.0.1:{free_port()}",
+        python, "-S", "-s", "-m", "awslambdaric", "app.app",
+    ]  # fmt: skip
+    bare = {
+        "PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(client), "LAMBDA_TASK_ROOT": str(task),
+        "PYTHONDONTWRITEBYTECODE": "1", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_FUNCTION_NAME": "function",
+        **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
+        **account.environment("dev"),
+    }  # fmt: skip
+    with running(["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(task), *command], bare, log):
+        yield Runtime(port)
+
+
+def event(method: str, user: User, client_id: str, body: str | None = None) -> dict[str, Any]:
+    """What API Gateway hands to the function."""
+    return {
+        "resource": "/user/profile", "path": "/user/profile", "httpMethod": method,
+        "headers": {"Content-Type": "application/json"}, "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "queryStringParameters": None, "multiValueQueryStringParameters": None, "pathParameters": None,
+        "stageVariables": None, "body": body, "isBase64Encoded": False,
+        "requestContext": {
+            "resourcePath": "/user/profile", "httpMethod": method, "requestId": "request-1", "stage": "api",
+            "authorizer": {"claims": {"sub": user.sub, "token_use": "id", "aud": client_id}},
+        },
+    }  # fmt: skip
+
+
+def test_the_zip_answers_in_awss_own_runtime(runtime: Runtime, account: Account, new_user: Callable[[], User]) -> None:
+    user, client_id = new_user(), account.environment("dev")["USER_POOL_CLIENT_ID"]
+    assert runtime.invoke(event("GET", user, client_id))["statusCode"] == 404
+    posted = runtime.invoke(event("POST", user, client_id, '{"n": 12345678901234567890.5}'))
+    assert posted["statusCode"] == 200, posted
+    read = runtime.invoke(event("GET", user, client_id))
+    assert '"profile_data":{"n":12345678901234567890.5}' in read["body"]
+    assert read["headers"]["ETag"] == posted["headers"]["ETag"]
