@@ -7,6 +7,7 @@ export AWS_PORT ?= 4566
 given = $(if $(filter command,$(origin $(1))),$($(1)))
 export USER_EMAIL = $(call given,EMAIL)
 export USER_PASSWORD = $(call given,PASSWORD)
+export USER_TOKEN = $(call given,TOKEN)
 FUZZ_EXAMPLES ?= 4500
 .DEFAULT_GOAL := help
 .PHONY: help install local cloud token sign-up test fuzz format \
@@ -25,8 +26,8 @@ local: install  ## run the API and an AWS for it on this machine (API_PORT=8000 
 cloud: install  ## run that AWS alone, for a `chalice local --stage local` of your own
 	@.venv/bin/python -m local cloud
 
-token: install  ## print an id token for the demo user, or for EMAIL=... PASSWORD=...
-	@.venv/bin/python -m local token
+token: install  ## print an id token for the demo user, or for EMAIL=... PASSWORD=... (and STAGE=dev)
+	@.venv/bin/python -m local token --stage="$(call given,STAGE)"
 
 sign-up: install  ## sign a user up: EMAIL=... PASSWORD=...
 	@.venv/bin/python -m local sign-up
@@ -68,6 +69,5 @@ destroy-backend: install  ## delete a stage's users and data: STAGE=dev (CONFIRM
 	$(resources) --confirm="$(call given,CONFIRM)"
 
 smoke: install  ## look at a live deployment: URL=https://.../api TOKEN=... (or EMAIL, PASSWORD, STAGE; OVERWRITE=yes)
-	@.venv/bin/python -m tests.smoke --url="$(call given,URL)" --token="$(call given,TOKEN)" \
-		--email="$(call given,EMAIL)" --password="$(call given,PASSWORD)" --stage="$(call given,STAGE)" \
+	@.venv/bin/python -m tests.smoke --url="$(call given,URL)" --stage="$(call given,STAGE)" \
 		--overwrite="$(call given,OVERWRITE)"

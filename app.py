@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from typing import Any
 
 from chalice import Chalice, CognitoUserPoolAuthorizer, CORSConfig
@@ -28,12 +29,13 @@ class ClientAuthorizer(CognitoUserPoolAuthorizer):
     def to_swagger(self) -> dict[str, Any]:
         definition: dict[str, Any] = super().to_swagger()
         if settings.client_ids:
-            expression = f"^({'|'.join(settings.client_ids)})$"
+            expression = f"^({'|'.join(map(re.escape, settings.client_ids))})$"
             definition["x-amazon-apigateway-authorizer"]["identityValidationExpression"] = expression
         return definition
 
 
-app = Chalice(app_name="user-profile")
+# In Lambda the runtime has configured logging: one JSON object a line, where the function's log format is JSON.
+app = Chalice(app_name="user-profile", configure_logs="AWS_LAMBDA_FUNCTION_NAME" not in os.environ)
 cors = CORSConfig(
     allow_origin=settings.cors_allow_origin,
     allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],

@@ -214,10 +214,13 @@ def problem_middleware(cors: CORSConfig, log: logging.Logger) -> Callable[..., R
             response = Response({}, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
         if response.status_code < HTTPStatus.BAD_REQUEST:
             return response
-        if response.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
-            response.headers["Accept-Patch"] = ", ".join(PATCH_TYPES)
         # API Gateway's id stands in its logs and its own errors; the function's, in the function's logs.
         function_id = getattr(request.lambda_context, "aws_request_id", "")
-        return complete(response, request.context.get("requestId") or function_id, cors)
+        request_id = request.context.get("requestId") or function_id
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("Answered %d to the request with the request_id %s", response.status_code, request_id)
+        if response.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
+            response.headers["Accept-Patch"] = ", ".join(PATCH_TYPES)
+        return complete(response, request_id, cors)
 
     return middleware

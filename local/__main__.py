@@ -13,7 +13,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
@@ -23,7 +23,8 @@ from local import environment, users
 from local.api import ApiError, serving
 from local.emulator import EmulatorError, confirmation_code, emulator, port_is_free
 from local.process import STOPS
-from resources import backend
+from resources import backend, chalice_config
+from resources.api import use_region_of
 from resources.stacks import DeploymentError
 
 
@@ -46,10 +47,12 @@ def main() -> None:
         command = commands.add_parser(name, help=summary)
         command.add_argument("--email", default=os.environ.get("USER_EMAIL"))
         command.add_argument("--password", default=os.environ.get("USER_PASSWORD"))
+        if name == "token":
+            command.add_argument("--stage", default="")
     options = parser.parse_args()
     try:
         if options.command == "token":
-            token(options.email, options.password)
+            token(options.email, options.password, options.stage or environment.STAGE)
         elif options.command == "sign-up":
             sign_up(options.email, options.password)
         else:
@@ -179,14 +182,23 @@ def _port(text: str) -> int:
 # --- make token, make sign-up -----------------------------------------------------------------------------------------
 
 
-def token(email: str | None, password: str | None) -> None:
+def token(email: str | None, password: str | None, stage: str) -> None:
     """Print the id token of a fresh sign-in, the demo user's if no other is named, and nothing else."""
     if email and not password:
         raise Failure(f"say the password of {email} too: make -s token EMAIL={email} PASSWORD=...")
-    email, password = email or users.DEMO_EMAIL, password or users.DEMO_PASSWORD
-    _enter_local_cloud()
-    tokens = users.sign_in(os.environ["USER_POOL_ARN"], os.environ["USER_POOL_CLIENT_ID"], email, password)
-    print(tokens["IdToken"])
+    if stage == environment.STAGE:
+        email, password = email or users.DEMO_EMAIL, password or users.DEMO_PASSWORD
+        _enter_local_cloud()
+        pool: Mapping[str, str] = os.environ
+    else:
+        if not email or not password:
+            raise Failure(f"say who: make -s token STAGE={stage} EMAIL=... PASSWORD=...")
+        pool = chalice_config.environment(stage)
+        use_region_of(stage)
+        if "USER_POOL_ARN" not in pool:
+            raise Failure(f"the stage {stage} has no backend yet. Run: make backend STAGE={stage}")
+    client_id = pool["USER_POOL_CLIENT_ID"].split(",")[0]
+    print(users.sign_in(pool["USER_POOL_ARN"], client_id, email, password)["IdToken"])
 
 
 def sign_up(email: str | None, password: str | None) -> None:

@@ -16,7 +16,7 @@ def prepare() -> None:
     context = click.get_current_context(silent=True)
     if context is not None and context.info_name in ("deploy", "package"):
         try:
-            api.check_stage(context.params["stage"])
+            api.check_stage(context.params["stage"], context.params.get("profile"))
         except DeploymentError as error:
             sys.exit(f"error: {error}")
     gateway.stand_in_for_api_gateway()

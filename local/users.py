@@ -37,7 +37,7 @@ def _told(what: str) -> Iterator[None]:
     except ClientError as error:
         raise UserError(f"{what}: {error.response['Error']['Message']}") from error
     except (ConnectionError, HTTPClientError) as error:
-        raise UserError("Cognito does not answer. Is the local cloud running (`make local`)?") from error
+        raise UserError(f"Cognito does not answer. For the stage local, start `make local`. ({error})") from error
 
 
 def _public_client() -> CognitoIdentityProviderClient:

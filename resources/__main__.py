@@ -1,10 +1,17 @@
 """The commands behind `make backend`, `make deploy` and their like: python -m resources COMMAND STAGE."""
 
+# ruff: noqa: E402
+
 from __future__ import annotations
+
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the imports below take their time, Ctrl-C simply ends us
 
 import argparse
 import os
 import sys
+from contextlib import suppress
 
 import boto3
 
@@ -21,21 +28,23 @@ def main() -> None:
         for option in OPTIONS.get(name, ()):
             command.add_argument(f"--{option}", default="")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # boto3 reads the one name alone, the AWS command line and Lambda know both.
-    os.environ.setdefault("AWS_DEFAULT_REGION", os.environ.get("AWS_REGION", ""))
-    if not os.environ["AWS_DEFAULT_REGION"]:
-        del os.environ["AWS_DEFAULT_REGION"]
+    if "AWS_REGION" in os.environ and not os.environ.get("AWS_DEFAULT_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
     try:
         if not options.stage:
             raise DeploymentError(f"say which stage: make {options.command} STAGE=dev")
         if options.stage == "local":
             raise DeploymentError("the stage local lives on this machine: make local. Choose dev or prod.")
         chalice_config.environment(options.stage)
+        if options.command != "package":
+            api.use_account_of(options.stage)
         COMMANDS[options.command](options)
     except DeploymentError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("Interrupted. AWS goes on with what it was told; run the same command again to see it through.")
+        sys.exit("Interrupted. What AWS was told already goes on; run the same command again to see it through.")
 
 
 def make_backend(options: argparse.Namespace) -> None:
@@ -47,12 +56,16 @@ def make_backend(options: argparse.Namespace) -> None:
     }
     parameters = {name: value for name, value in given.items() if value}
     name = backend.stack_name(options.stage)
+    chalice_config.change_environment(options.stage, {})  # whether it could be
     if "DomainSuffix" not in parameters and stacks.outputs(name) is None:
         with aws_errors("to tell which account this is"):
             parameters["DomainSuffix"] = boto3.client("sts").get_caller_identity()["Account"]
     print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
     outputs = backend.deploy(options.stage, parameters, _progress)
-    recorded = chalice_config.change_environment(options.stage, backend.chalice_environment(outputs))
+    before, found = chalice_config.environment(options.stage), backend.chalice_environment(outputs)
+    if before.get("USER_POOL_ARN") == found["USER_POOL_ARN"]:
+        found |= {name: value for name, value in before.items() if name in found}  # a restored table, more client ids
+    recorded = chalice_config.change_environment(options.stage, found)
     for output, value in sorted(outputs.items()):
         print(f"  {output:<17}{value}")
     print(f"Recorded in {chalice_config.FILE}; commit it." if recorded else "Nothing to record: Chalice knows it.")
@@ -67,11 +80,12 @@ def make_package(options: argparse.Namespace) -> None:
 
 def make_deploy(options: argparse.Namespace) -> None:
     """Package the API, upload it and deploy it."""
+    api.check_stage(options.stage)
     print(f"Deploying the API as {api.stack_name(options.stage)} ...", flush=True)
     topic = {"AlarmTopic": options.alarm_topic} if options.alarm_topic else {}
     outputs = api.deploy(options.stage, topic, _progress)
-    url = api.url(outputs)
-    print(f"The API is at {url}/user/profile\nTry it: make smoke URL={url} TOKEN=<an id token>")
+    print(f"The API is at {api.url(outputs)}/user/profile")
+    print(f"Try it: make smoke STAGE={options.stage} EMAIL=... PASSWORD=...")
 
 
 def make_gateway(options: argparse.Namespace) -> None:
@@ -89,7 +103,8 @@ def destroy(options: argparse.Namespace) -> None:
     """Take the API down."""
     found = api.destroy(options.stage, _progress)
     left = f"Users and data are where they were, in {backend.stack_name(options.stage)}."
-    print(f"The API of {options.stage} is gone. {left}" if found else f"{options.stage} has no API that is known here.")
+    here = f"this account, region ({boto3.session.Session().region_name}) and folder"
+    print(f"The API of {options.stage} is gone. {left}" if found else f"{options.stage} has no API in {here}.")
 
 
 def destroy_backend(options: argparse.Namespace) -> None:
@@ -97,17 +112,26 @@ def destroy_backend(options: argparse.Namespace) -> None:
     name = backend.stack_name(options.stage)
     if stacks.outputs(api.stack_name(options.stage)) is not None or api.deployed_by_chalice(options.stage):
         raise DeploymentError(f"the API still uses it. Take that down first: make destroy STAGE={options.stage}")
-    outputs = stacks.outputs(name)
-    if outputs is None:
-        raise DeploymentError(f"there is no stack {name} in this account and region.")
-    print(f"This deletes {backend.holdings(outputs)}. Users cannot be restored.", flush=True)
+    recorded = chalice_config.environment(options.stage)
+    outputs = stacks.outputs(name) or {}
+    table = outputs.get("TableName") or recorded.get("DYNAMODB_TABLE")
+    pool_id = outputs.get("UserPoolId") or recorded.get("USER_POOL_ARN", "").rpartition("/")[2]
+    if not table or not pool_id:
+        raise DeploymentError(f"there is no stack {name} in this account and region, and no backend is recorded.")
+    if outputs:
+        print(f"This deletes {backend.holdings(table, pool_id)}. Users cannot be restored.", flush=True)
+    else:
+        print(f"This deletes what is left of {name}: the table {table} and the user pool {pool_id}.", flush=True)
     confirm = options.confirm
     if not confirm and sys.stdin.isatty():
-        confirm = input(f"Type the stage's name, {options.stage}, to delete them: ")
+        with suppress(EOFError):
+            confirm = input(f"Type the stage's name, {options.stage}, to delete them: ")
     if confirm != options.stage:
         raise DeploymentError(f"nothing was deleted. Say CONFIRM={options.stage}, or type it when asked.")
-    backend.destroy(options.stage, _progress)
-    chalice_config.change_environment(options.stage, dict.fromkeys(backend.chalice_environment(outputs)))
+    backend.destroy(options.stage, table, pool_id, _progress)
+    chalice_config.change_environment(
+        options.stage, dict.fromkeys(("DYNAMODB_TABLE", "USER_POOL_ARN", "USER_POOL_CLIENT_ID"))
+    )
     print(f"The backend of {options.stage} is gone.")
 
 

@@ -27,21 +27,59 @@ def stack_name(stage: str) -> str:
     return f"user-profile-{stage}"
 
 
-def check_stage(stage: str) -> None:
-    """Raise DeploymentError where deploying `stage` could not end well. A shell without a region gets the backend's."""
+def check_stage(stage: str, profile: str | None = None) -> None:
+    """Raise DeploymentError where deploying `stage` could not end well: no backend, another region, a schema alone."""
     recorded = chalice_config.environment(stage)
     if not recorded.get("USER_POOL_ARN") or not recorded.get("DYNAMODB_TABLE"):
         raise DeploymentError(f"the stage {stage} has no backend yet. Run: make backend STAGE={stage}")
-    there, here = recorded["USER_POOL_ARN"].split(":")[3], boto3.session.Session().region_name
+    if others := chalice_config.sharing(stage):
+        raise DeploymentError(
+            f"{stage} and {' and '.join(others)} record the same table. Empty the environment_variables of the copy, "
+            "and run make backend STAGE=... for it."
+        )
+    if f':table/{recorded["DYNAMODB_TABLE"]}"' not in chalice_config.policy(stage):
+        raise DeploymentError(
+            f"the policy of {stage} does not name the table {recorded['DYNAMODB_TABLE']}: every request would fail. "
+            "See iam_policy_file in .chalice/config.json."
+        )
+    use_region_of(stage, profile)
+    packaged = Path("requirements.txt").read_text().lower()
+    if recorded.get("PROFILE_SCHEMA") and not re.search("^jsonschema[-_]rs", packaged, re.MULTILINE):
+        raise DeploymentError("PROFILE_SCHEMA needs jsonschema-rs in requirements.txt: the package is built from it.")
+
+
+def use_region_of(stage: str, profile: str | None = None) -> str | None:
+    """The account that the stage's backend is in, None if it has none yet.
+
+    A shell (or AWS profile) without a region gets the backend's; one of another region raises DeploymentError.
+    """
+    arn = chalice_config.environment(stage).get("USER_POOL_ARN")
+    if not arn:
+        return None
+    if len(arn.split(":")) != 6:
+        raise DeploymentError(f"the USER_POOL_ARN of the stage {stage} is {arn!r}, which is no ARN. See make backend.")
+    _, _, _, there, account, _ = arn.split(":")
+    with aws_errors("a look at the shell's settings"):
+        here = boto3.session.Session(profile_name=profile).region_name
     if here is None:
         os.environ["AWS_DEFAULT_REGION"] = there
     elif here != there:
         raise DeploymentError(
             f"the backend of {stage} is in {there}, and this shell is for {here}. Say AWS_DEFAULT_REGION={there}."
         )
-    packaged = Path("requirements.txt").read_text().lower()
-    if recorded.get("PROFILE_SCHEMA") and not re.search("^jsonschema[-_]rs", packaged, re.MULTILINE):
-        raise DeploymentError("PROFILE_SCHEMA needs jsonschema-rs in requirements.txt: the package is built from it.")
+    return account
+
+
+def use_account_of(stage: str) -> None:
+    """Raise DeploymentError if the shell is signed in to another account or region than the stage's backend is in."""
+    there = use_region_of(stage)
+    with aws_errors("to tell which account this is"):
+        here = boto3.client("sts").get_caller_identity()["Account"]
+    if there not in (None, here):
+        raise DeploymentError(
+            f"the backend of {stage} is in the account {there}, and this shell is signed in to {here}. Sign in to the "
+            "other, or empty the stage's environment_variables in .chalice/config.json to begin anew here."
+        )
 
 
 def package(stage: str) -> Path:
@@ -76,24 +114,25 @@ def upload(file: Path) -> str:
         client = boto3.client("s3")
         account = boto3.client("sts").get_caller_identity()["Account"]
         bucket = f"user-profile-packages-{account}-{client.meta.region_name}"
+        ours: Any = {"Bucket": bucket, "ExpectedBucketOwner": account}  # anybody could have made it before us
         where: Any = {"LocationConstraint": client.meta.region_name}
         try:
-            client.head_bucket(Bucket=bucket)
+            client.head_bucket(**ours)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-                raise
+                raise DeploymentError(f"the bucket {bucket} cannot be used: {error}") from error
             # us-east-1 is the one region that is not named. New buckets are private and encrypted.
             client.create_bucket(
                 Bucket=bucket,
                 **({} if client.meta.region_name == "us-east-1" else {"CreateBucketConfiguration": where}),
             )
-        client.put_object(Bucket=bucket, Key=key, Body=content)
+        client.put_object(**ours, Key=key, Body=content)
     return f"s3://{bucket}/{key}"
 
 
 def url(outputs: Mapping[str, str]) -> str:
     """Where the deployed API answers, given the stack's outputs: on AWS, or on the emulator that the shell names."""
-    emulator = os.environ.get("AWS_ENDPOINT_URL")
+    emulator = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
     at_emulator = f"{emulator}/restapis/{outputs['RestAPIId']}/{STAGE_NAME}/_user_request_"
     return at_emulator if emulator else outputs["EndpointURL"].rstrip("/")
 
@@ -110,9 +149,9 @@ def put_gateway_responses(api_id: str) -> None:
 
 def destroy(stage: str, progress: Callable[[str], None]) -> bool:
     """Take the stage's API down, whichever way it was deployed; False if there was none. Raises DeploymentError."""
-    chalice_config.environment(stage)
+    by_chalice = deployed_by_chalice(stage)
     found = stacks.delete(stack_name(stage), progress)
-    if deployed_by_chalice(stage):
+    if by_chalice:
         _chalice("delete", "--stage", stage)
         found = True
     return found
@@ -124,6 +163,8 @@ def deployed_by_chalice(stage: str) -> str | None:
         record = json.loads((Path(".chalice/deployed") / f"{stage}.json").read_text())
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise DeploymentError(f"cannot read .chalice/deployed/{stage}.json, Chalice's own record: {error}") from error
     ids = [resource["rest_api_id"] for resource in record["resources"] if resource["resource_type"] == "rest_api"]
     return ids[0] if ids else None
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
 
 from resources import stacks
-from resources.stacks import DeploymentError, aws_errors
+from resources.stacks import aws_errors
 
 TEMPLATE = Path(__file__).with_name("backend.yaml")
 
@@ -32,29 +33,31 @@ def chalice_environment(outputs: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def holdings(outputs: Mapping[str, str]) -> str:
+def holdings(table: str, pool_id: str) -> str:
     """What would be lost with the backend, in words. Raises DeploymentError."""
     with aws_errors("a look at the backend"):
-        table = boto3.client("dynamodb").describe_table(TableName=outputs["TableName"])["Table"]
-        pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=outputs["UserPoolId"])["UserPool"]
-    return (
-        f"the table {outputs['TableName']} with about {table['ItemCount']:,} profiles, and the user pool "
-        f"{outputs['UserPoolId']} with about {pool['EstimatedNumberOfUsers']:,} users and their passwords"
-    )
+        items = boto3.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"]
+        pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)["UserPool"]
+    users = pool["EstimatedNumberOfUsers"]
+    return f"the table {table} with about {items:,} profiles, and the user pool {pool_id} with about {users:,} users"
 
 
-def destroy(stage: str, progress: Callable[[str], None]) -> None:
-    """Delete the stage's stack, and the table and the user pool, which the stack by itself leaves.
+def destroy(stage: str, table: str, pool_id: str, progress: Callable[[str], None]) -> None:
+    """Delete the stage's stack, if it is still there, then the table and the user pool, which a stack leaves.
 
-    What is protected is released first: who calls this has asked. Raises DeploymentError.
+    What is protected is released: who calls this has asked. May be run again where it was stopped. Raises
+    DeploymentError.
     """
-    outputs = stacks.outputs(stack_name(stage))
-    if outputs is None:
-        raise DeploymentError(f"there is no stack {stack_name(stage)} in this account and region.")
-    deploy(stage, {"DeletionProtection": "false"}, progress)
     stacks.delete(stack_name(stage), progress)
     with aws_errors("to delete the table and the user pool"):
-        boto3.client("dynamodb").delete_table(TableName=outputs["TableName"])
-        progress("Table deleted; its continuous backup can be restored for 35 days")
-        boto3.client("cognito-idp").delete_user_pool(UserPoolId=outputs["UserPoolId"])
-        progress("UserPool deleted")
+        dynamodb, cognito = boto3.client("dynamodb"), boto3.client("cognito-idp")
+        with suppress(dynamodb.exceptions.ResourceNotFoundException):
+            if dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+                dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+                dynamodb.get_waiter("table_exists").wait(TableName=table)
+            dynamodb.delete_table(TableName=table)
+            progress("Table deleted; AWS keeps a backup of it for 35 days")
+        with suppress(cognito.exceptions.ResourceNotFoundException):
+            cognito.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
+            cognito.delete_user_pool(UserPoolId=pool_id)
+            progress("UserPool deleted")

@@ -18,12 +18,21 @@ SPACE = re.compile(r"\s*")
 def environment(stage: str) -> dict[str, str]:
     """The stage's environment variables, those of all stages included. Raises DeploymentError for an unknown stage."""
     config = _read()
-    if stage not in config.get("stages", {}):
-        known = ", ".join(sorted(config.get("stages", {})))
+    if stage not in config["stages"]:
+        known = ", ".join(sorted(config["stages"]))
         raise DeploymentError(
             f"there is no stage {stage!r} in {FILE}, which has {known}. To make one, copy dev's and policy-dev.json."
         )
     return {**config.get("environment_variables", {}), **config["stages"][stage].get("environment_variables", {})}
+
+
+def policy(stage: str) -> str:
+    """The text of the stage's policy file. Raises DeploymentError where there is none."""
+    file = FILE.with_name(_read()["stages"][stage].get("iam_policy_file", f"policy-{stage}.json"))
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise DeploymentError(f"the stage {stage} has no {file}. Copy policy-dev.json, with {stage} in it.") from error
 
 
 def change_environment(stage: str, change: Mapping[str, str | None]) -> bool:
@@ -40,18 +49,42 @@ def change_environment(stage: str, change: Mapping[str, str | None]) -> bool:
     after = {name: value for name, value in {**before, **change}.items() if value is not None}
     if after == before:
         return False
-    indent = re.match(r"[ \t]*", text[text.rfind("\n", 0, begin) + 1 :])
-    written = json.dumps(after, indent=2, ensure_ascii=False).replace("\n", "\n" + (indent.group() if indent else ""))
-    FILE.write_bytes((text[:begin] + written + text[end:]).encode())
+    indent = text[text.rfind("\n", 0, begin) + 1 : begin]
+    indent = indent[: len(indent) - len(indent.lstrip(" \t"))]
+    newline = "\r\n" if "\r\n" in text else "\n"
+    written = json.dumps(after, indent="\t" if "\t" in indent else 2, ensure_ascii=text.isascii())
+    changed = FILE.with_suffix(".tmp")
+    changed.write_bytes((text[:begin] + written.replace("\n", newline + indent) + text[end:]).encode())
+    changed.replace(FILE)
     return True
 
 
+def sharing(stage: str) -> list[str]:
+    """The other stages that record the same table as `stage`."""
+    table = environment(stage).get("DYNAMODB_TABLE")
+    return [name for name in _read()["stages"] if name != stage and environment(name).get("DYNAMODB_TABLE") == table]
+
+
 def _read() -> dict[str, Any]:
+    config: dict[str, Any]
     try:
-        config: dict[str, Any] = json.loads(FILE.read_bytes())
+        config = json.loads(FILE.read_bytes().decode(), object_pairs_hook=_without_duplicates)
     except (OSError, ValueError) as error:
         raise DeploymentError(f"cannot read {FILE}: {error}") from error
+    stages = config.get("stages") if isinstance(config, dict) else None
+    if not isinstance(stages, dict) or not all(
+        isinstance(part, dict) and isinstance(part.get("environment_variables", {}), dict)
+        for part in (config, *stages.values())
+    ):
+        raise DeploymentError(f'{FILE} is not what Chalice reads: "stages", and what is in it, must be objects.')
     return config
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError(f"a name stands twice in one object, among {', '.join(members)}")
+    return members
 
 
 def _member(text: str, position: int, name: str) -> tuple[int, int]:

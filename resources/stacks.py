@@ -1,7 +1,6 @@
 """CloudFormation stacks: deploy one and wait for it, look at one, take one down.
 
-They are deployed wherever the environment points (region, credentials, AWS_ENDPOINT_URL): to AWS, or an emulator of
-it, which this neither knows nor needs to know.
+They are deployed wherever the environment points (region, credentials, AWS_ENDPOINT_URL): to AWS, or an emulator.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CapabilityType
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef, StackTypeDef
 
-POLL_SECONDS = 0.5
-AT_REST = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
-"""The states that a stack can be updated in."""
+FIRST_POLL, LONGEST_POLL = 0.2, 5.0
+"""Seconds between two looks at a stack that is being changed, longer from look to look."""
+CAN_BE_UPDATED = (
+    "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE",
+)  # fmt: skip
 
 
 class DeploymentError(Exception):
@@ -30,7 +32,7 @@ class DeploymentError(Exception):
 
 @contextmanager
 def aws_errors(what: str) -> Iterator[None]:
-    """Tell what AWS refuses, or why it cannot be asked, as a DeploymentError about `what`."""
+    """Tell what AWS refuses, or why it cannot be asked, as a DeploymentError; `what` it was about."""
     try:
         yield
     except NoRegionError as error:
@@ -40,9 +42,10 @@ def aws_errors(what: str) -> Iterator[None]:
             "there are no AWS credentials. Sign in (`aws configure`, `aws sso login`), or export AWS_PROFILE=..."
         ) from error
     except ClientError as error:
-        raise DeploymentError(f"AWS refused {what}: {error.response['Error']['Message']}") from error
-    except BotoCoreError as error:
-        raise DeploymentError(f"AWS cannot be reached for {what}: {error}") from error
+        message = error.response["Error"]["Message"]
+        raise DeploymentError(f"AWS refused {error.operation_name} ({what}): {message}") from error
+    except (BotoCoreError, Boto3Error, ValueError) as error:  # ValueError: an endpoint that is no URL
+        raise DeploymentError(f"AWS cannot be asked ({what}): {error}") from error
 
 
 def deploy(
@@ -63,6 +66,10 @@ def deploy(
         client = boto3.client("cloudformation")
         stack = _find(client, name)
         past = {event["EventId"] for event in _events(client, name)} if stack else set()
+        if stack and stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
+            progress("it is being changed already: waiting for that to end")
+            stack = _wait(client, name, progress, past)
+            past = {event["EventId"] for event in _events(client, name)} if stack else set()
         request = {"StackName": name, "TemplateBody": template, "Capabilities": capabilities}
         if _start(client, stack, request, parameters):
             stack = _wait(client, name, progress, past)
@@ -111,16 +118,12 @@ def _start(client: CloudFormationClient, stack: StackTypeDef | None, request: An
     if stack is None:
         client.create_stack(**request, Parameters=parameters)
         return True
-    status = stack["StackStatus"]
-    if status.endswith("_IN_PROGRESS"):
-        raise DeploymentError(f"the stack {name} is being changed already ({status}). Wait for that to end.")
-    if status not in AT_REST:
-        raise DeploymentError(
-            f"the stack {name} is in the state {status}, which AWS does not update. Look at its events, delete it "
-            f"(aws cloudformation delete-stack --stack-name {name}), and run this again."
-        )
+    if (status := stack["StackStatus"]) not in CAN_BE_UPDATED:
+        raise DeploymentError(f"the stack {name} is in the state {status}: {_advice(name, status)}")
     known = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
-    parameters += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(known - set(wanted))]
+    taken = client.get_template_summary(TemplateBody=request["TemplateBody"])["Parameters"]
+    kept = known & {parameter["ParameterKey"] for parameter in taken} - set(wanted)
+    parameters += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept)]
     try:
         client.update_stack(**request, Parameters=parameters)
     except ClientError as error:
@@ -128,6 +131,19 @@ def _start(client: CloudFormationClient, stack: StackTypeDef | None, request: An
             return False
         raise
     return True
+
+
+def _advice(name: str, status: str) -> str:
+    """What to do with a stack in a state that it cannot be updated in."""
+    if status == "UPDATE_ROLLBACK_FAILED":
+        return (
+            "going back to what was there failed. Mend what its events name, then choose 'Continue update rollback' in "
+            f"the CloudFormation console, or: aws cloudformation continue-update-rollback --stack-name {name}"
+        )
+    return (
+        "it never came to be, or could not be deleted. Look at its events, delete it in the CloudFormation console (or "
+        f"by aws cloudformation delete-stack --stack-name {name}), and run this again."
+    )
 
 
 def _events(client: CloudFormationClient, name: str) -> list[StackEventTypeDef]:
@@ -139,7 +155,7 @@ def _wait(
     client: CloudFormationClient, name: str, progress: Callable[[str], None], past: set[str]
 ) -> StackTypeDef | None:
     """Tell of each event not in `past` until the stack is at rest; return it, None if it is gone."""
-    told = set(past)
+    told, pause = set(past), FIRST_POLL
     while stack := _find(client, name):
         for event in _events(client, name):
             status = event.get("ResourceStatus", "")
@@ -149,7 +165,8 @@ def _wait(
                     progress(f"{event['LogicalResourceId']} {status.lower().replace('_', ' ')}")
         if not stack["StackStatus"].endswith("_IN_PROGRESS"):
             return stack
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(pause * 1.3, LONGEST_POLL)
     return None
 
 

@@ -108,12 +108,12 @@ REFUSALS = {
     "an unknown stage": (["deploy", "STAGE=nowhere"], {}, "there is no stage 'nowhere'"),
     "the local stage": (["deploy", "STAGE=local"], {}, "make local"),
     "a reserved domain suffix": (["backend", "STAGE=prod", "DOMAIN_SUFFIX=my-aws"], {}, "without the words"),
-    "no region": (["backend", "STAGE=dev"], {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "no AWS region is set"),
     "no credentials": (
         ["backend", "STAGE=dev"],
         {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"},
         "there are no AWS credentials",
     ),
+    "an AWS profile that is none": (["deploy", "STAGE=dev"], {"AWS_PROFILE": "nope"}, "(nope) could not be found"),
     "another region": (["deploy", "STAGE=dev"], {"AWS_DEFAULT_REGION": "eu-west-1"}, "AWS_DEFAULT_REGION=us-east-1"),
     "a topic that is none": (["deploy", "STAGE=dev", "ALARM_TOPIC=mail me"], {}, "the ARN of an SNS topic"),
     "no URL": (["smoke"], {}, "make smoke URL="),
@@ -128,6 +128,50 @@ REFUSALS = {
 def test_what_cannot_be_done_is_refused_in_a_line(account: Account, deployed: Deployment, name: str) -> None:
     command, shell, told = REFUSALS[name]
     assert told in account.refusal(*command, **shell)
+
+
+def test_a_backend_of_another_account_is_not_deployed_upon(account: Account, deployed: Deployment) -> None:
+    with account.changed(".chalice/config.json") as config:
+        config.write_text(config.read_text().replace(":000000000000:", ":111111111111:"))
+        for command in ("backend", "deploy", "destroy"):
+            assert "is in the account 111111111111" in account.refusal(command, "STAGE=dev")
+
+
+def test_what_an_operator_recorded_for_this_pool_stays(account: Account, deployed: Deployment) -> None:
+    with account.changed(".chalice/config.json") as config:
+        config.write_text(config.read_text().replace('"user-profile-dev"', '"user-profile-dev-restored"'))
+        assert "does not name the table user-profile-dev-restored" in account.refusal("deploy", "STAGE=dev")
+        account.make("backend", "STAGE=dev")
+        assert account.environment("dev")["DYNAMODB_TABLE"] == "user-profile-dev-restored"
+
+
+def test_a_stage_that_was_copied_with_its_backend_is_told(account: Account, deployed: Deployment) -> None:
+    with account.changed(".chalice/config.json") as config:
+        settings = json.loads(config.read_text())
+        settings["stages"]["copy"] = settings["stages"]["dev"]
+        config.write_text(json.dumps(settings))
+        assert "copy and dev record the same table" in account.refusal("deploy", "STAGE=copy")
+        settings["stages"]["copy"] = {"environment_variables": {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": "no"}}
+        config.write_text(json.dumps(settings))
+        assert "which is no ARN" in account.refusal("deploy", "STAGE=copy")
+        copied = settings["stages"]["copy"]["environment_variables"]
+        copied["USER_POOL_ARN"] = settings["stages"]["dev"]["environment_variables"]["USER_POOL_ARN"]
+        config.write_text(json.dumps(settings))
+        assert "has no .chalice/policy-copy.json" in account.refusal("deploy", "STAGE=copy")
+
+
+def test_a_schema_wants_its_validator_packaged(account: Account, deployed: Deployment) -> None:
+    with account.changed(".chalice/config.json") as config:
+        config.write_text(config.read_text().replace('"DYNAMO', '"PROFILE_SCHEMA": "none.json", "DYNAMO'))
+        assert "needs jsonschema-rs in requirements.txt" in account.refusal("package", "STAGE=dev")
+
+
+def test_without_a_region_the_recorded_one_is_taken(account: Account, deployed: Deployment) -> None:
+    shell = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
+    account.make("backend", "STAGE=dev", **shell)
+    with account.changed(".chalice/config.json") as config:
+        config.write_text((ROOT / ".chalice/config.json").read_text())
+        assert "no AWS region is set" in account.refusal("backend", "STAGE=dev", **shell)
 
 
 def test_a_taken_domain_and_the_failed_stack_are_told(account: Account, deployed: Deployment) -> None:
@@ -153,7 +197,17 @@ def test_the_readmes_deploy_section_works_as_written(account: Account, deployed:
     for command in lines[:2]:
         account.make(*command.split()[1:])
     done = account.run(*smoke_command.split())
+    assert "1 of 10 failed." in done.stderr
     assert done.stdout.count("  ok\n") == 9, "all but the preflight: see above"
+
+
+def test_a_token_of_a_deployed_stage_opens_its_api(
+    account: Account, deployed: Deployment, new_user: Callable[[], User]
+) -> None:
+    user = new_user()
+    token = account.make("-s", "token", "STAGE=dev", f"EMAIL={user.email}", f"PASSWORD={PASSWORD}").strip()
+    assert_problem(deployed.api("GET", token=token), 404, "profile-not-found")
+    assert "say who" in account.refusal("token", "STAGE=dev")
 
 
 def test_smoke_leaves_a_profile_alone_unless_told_and_puts_it_back(
@@ -177,7 +231,7 @@ def test_destroy_leaves_users_and_data_and_destroy_backend_asks(account: Account
     assert "Users and data are where they were" in said
     assert by_chalice.api("GET").status in (403, 404)
     assert stacks.outputs(api_stack.stack_name("prod")) is None
-    assert "no API" in account.make("destroy", "STAGE=prod")
+    assert "has no API in this account" in account.make("destroy", "STAGE=prod")
     tables = boto3.client("dynamodb").list_tables()["TableNames"]
     assert outputs["TableName"] in tables
 

@@ -22,6 +22,7 @@ import pytest
 from samtranslator.translator.transform import transform
 
 from local.process import running
+from resources import api as api_stack
 from tests.cloud.conftest import Account, Deployment
 from tests.conftest import User, free_port
 from tests.unit.test_templates import calls_of_the_store
@@ -60,6 +61,22 @@ def test_cfn_lint_passes_the_template_and_what_sam_makes_of_it(
     for file in (built / "sam.json", tmp_path / "transformed.json"):
         found = subprocess.run([cfn_lint, file], check=False, capture_output=True, text=True)
         assert (found.returncode, found.stdout) == (0, "")
+
+
+def test_there_is_one_stage_and_it_is_the_one_that_alarms_watch(account: Account, template: dict[str, Any]) -> None:
+    config = json.loads((account.folder / ".chalice/config.json").read_text())
+    api = template["Resources"]["RestAPI"]["Properties"]
+    assert api["StageName"] == config["api_gateway_stage"] == api_stack.STAGE_NAME
+    assert api["OpenApiVersion"] == "2.0", "else SAM makes another stage, named Stage"
+    assert api["Name"] == api["DefinitionBody"]["info"]["title"] == {"Ref": "AWS::StackName"}
+    assert (api["TracingEnabled"], template["Resources"]["APIHandler"]["Properties"]["Tracing"]) == (True, "Active")
+    watched = [
+        dimension["Value"]
+        for found in template["Resources"].values()
+        for dimension in found.get("Properties", {}).get("Dimensions", [])
+        if dimension["Name"] == "Stage"
+    ]
+    assert watched == ["api", "api"]
 
 
 def test_every_method_but_options_has_the_authorizer(template: dict[str, Any]) -> None:
@@ -184,7 +201,7 @@ def test_the_zip_holds_what_runs_and_nothing_else(built: Path) -> None:
     expected = {"app.py", "chalicelib", "chalice", "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3"}
     assert top - expected == {"six.py"}
     assert expected <= top
-    assert {name for name in names if name.startswith("chalicelib/")} == {
+    assert {name for name in names if name.startswith("chalicelib/") and "__pycache__" not in name} == {
         f"chalicelib/{path.name}" for path in (Path(__file__).parents[2] / "chalicelib").glob("*.py")
     }
 
@@ -192,8 +209,8 @@ def test_the_zip_holds_what_runs_and_nothing_else(built: Path) -> None:
 class Runtime:
     """The zip in AWS's runtime client behind AWS's runtime interface emulator."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, log: Path) -> None:
+        self._port, self.log = port, log
 
     def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
         deadline = time.monotonic() + 30
@@ -245,7 +262,7 @@ def runtime(built: Path, account: Account, tmp_path_factory: pytest.TempPathFact
         **account.environment("dev"),
     }  # fmt: skip
     with running(["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(task), *command], bare, log):
-        yield Runtime(port)
+        yield Runtime(port, log)
 
 
 def event(method: str, user: User, client_id: str, body: str | None = None) -> dict[str, Any]:
@@ -270,3 +287,17 @@ def test_the_zip_answers_in_awss_own_runtime(runtime: Runtime, account: Account,
     read = runtime.invoke(event("GET", user, client_id))
     assert '"profile_data":{"n":12345678901234567890.5}' in read["body"]
     assert read["headers"]["ETag"] == posted["headers"]["ETag"]
+
+
+def test_an_error_is_logged_as_json_under_the_id_that_the_caller_is_told(
+    runtime: Runtime, account: Account, ada: User
+) -> None:
+    client_id = account.environment("dev")["USER_POOL_CLIENT_ID"]
+    broken = event("GET", ada, client_id)
+    broken["requestContext"]["authorizer"]["claims"] = "nothing that AWS sends"
+    answer = runtime.invoke(broken)
+    assert answer["statusCode"] == 500
+    assert json.loads(answer["body"])["request_id"] == "request-1"
+    lines = [json.loads(line) for line in runtime.log.read_text().splitlines() if line.startswith("{")]
+    assert any("request-1" in line["message"] for line in lines)
+    assert any(line.get("stackTrace") for line in lines)

@@ -1,6 +1,8 @@
 """The suite that runs against `chalice local`, through the emulated API Gateway with the packaged function.
 
-Every test of tests/api that talks to the API over HTTP is run again, but for those in ELSEWHERE, each with its reason.
+Every test of the modules named here that talks to the API over HTTP is run again, but for those in ELSEWHERE, each with
+its reason. Of tests/api, two are not named: test_openapi, for whose thousands of requests the emulator's gateway is too
+slow, and test_settings, whose settings would be a deployment each (test_commands.py deploys one of them).
 """
 
 import inspect
@@ -10,6 +12,7 @@ import pytest
 from tests.api import test_bad_input, test_changes, test_profile, test_tokens
 from tests.api.test_bad_input import kept
 from tests.api.test_changes import etag, user
+from tests.conftest import Api, User, assert_problem
 
 __all__ = ["etag", "kept", "user"]
 
@@ -28,6 +31,7 @@ ELSEWHERE = {
     ),
     "test_a_body_beyond_what_api_gateway_takes_is_refused_and_the_refusal_arrives": "ministack has no such limit.",
     "test_a_burst_of_clients_is_answered": "ministack starts a process for each of 80 calls at once: minutes, here.",
+    "test_a_patch_never_loses_a_concurrent_update": "The same, for 800 calls of 16 clients: some wait for 30 s.",
     "test_a_body_cut_short_is_refused": HTTP,
     "test_two_lengths_are_refused": HTTP,
     "test_a_length_that_is_none_is_refused": HTTP,
@@ -41,6 +45,18 @@ globals().update(
     for name, member in vars(module).items()
     if name.startswith("test_") and "api" in inspect.signature(member).parameters
 )
+
+
+def test_what_runs_elsewhere_is_still_there(request: pytest.FixtureRequest) -> None:
+    known = {item.name for item in request.session.items} | {
+        getattr(item, "originalname", item.name) for item in request.session.items
+    }
+    assert set(ELSEWHERE) <= known or len(request.session.items) < 50, "when the whole module was asked for"
+
+
+def test_a_method_or_path_that_is_not_offered_is_a_404(api: Api, ada: User) -> None:
+    assert_problem(api("TRACE"), 404)
+    assert_problem(api("GET", "/user/nobody"), 404)
 
 
 @pytest.fixture(autouse=True)

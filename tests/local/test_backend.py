@@ -1,10 +1,12 @@
 """Deploying the backend through CloudFormation: from nothing, again, changed, and when it goes wrong."""
 
+import json
+
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from resources import backend
+from resources import backend, stacks
 from resources.stacks import DeploymentError
 from tests.conftest import Cloud
 
@@ -94,7 +96,7 @@ def test_aws_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, tol
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    with pytest.raises(DeploymentError, match="cannot be reached"):
+    with pytest.raises(DeploymentError, match="Could not connect"):
         backend.deploy("dev", PARAMETERS, told.append)
 
 
@@ -113,3 +115,67 @@ def test_an_error_of_another_kind_is_not_taken_for_an_absent_stack(monkeypatch: 
     monkeypatch.setattr(boto3, "client", lambda _: Refusing())
     with pytest.raises(DeploymentError, match="not you"):
         backend.deploy("dev", PARAMETERS, print)
+
+
+def test_a_template_with_fewer_parameters_can_be_gone_back_to(cloud: Cloud, told: list[str]) -> None:
+    def template(*names: str) -> str:
+        parameters = {name: {"Type": "String", "Default": name} for name in names}
+        resources = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Ref": names[0]}}}}
+        return json.dumps({"Parameters": parameters, "Resources": resources})
+
+    stacks.deploy("fewer", template("One", "Two"), {"Two": "2"}, told.append)
+    stacks.deploy("fewer", template("One"), {}, told.append)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("ROLLBACK_COMPLETE", "delete-stack --stack-name some-stack"),
+        ("REVIEW_IN_PROGRESS", "delete-stack --stack-name some-stack"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name some-stack"),
+    ],
+)
+def test_a_stack_that_cannot_be_updated_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, status: str, told: str
+) -> None:
+    class Stuck:
+        def describe_stacks(self, **_: str) -> object:
+            return {"Stacks": [{"StackName": "some-stack", "StackStatus": status}]}
+
+        def describe_stack_events(self, **_: str) -> object:
+            return {"StackEvents": []}
+
+    monkeypatch.setattr(boto3, "client", lambda _: Stuck())
+    with pytest.raises(DeploymentError, match=told):
+        stacks.deploy("some-stack", "{}", {}, print)
+
+
+def test_a_stack_that_is_being_changed_is_waited_for(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+    class Busy:
+        states = ["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]  # noqa: RUF012
+
+        def describe_stacks(self, **_: str) -> object:
+            status = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            return {"Stacks": [{"StackName": "some-stack", "StackStatus": status, "Outputs": []}]}
+
+        def describe_stack_events(self, **_: str) -> object:
+            return {"StackEvents": []}
+
+        def get_template_summary(self, **_: str) -> object:
+            return {"Parameters": []}
+
+        def update_stack(self, **_: str) -> None:
+            raise ClientError({"Error": {"Message": "No updates are to be performed."}}, "UpdateStack")
+
+    busy = Busy()
+    monkeypatch.setattr(boto3, "client", lambda _: busy)
+    stacks.deploy("some-stack", "{}", {}, told.append)
+    assert told == ["it is being changed already: waiting for that to end"]
+
+
+def test_an_interrupted_destruction_is_finished_the_next_time(cloud: Cloud, told: list[str]) -> None:
+    outputs = backend.deploy("gone", {"DomainSuffix": "again"}, told.append)
+    stacks.delete(backend.stack_name("gone"), told.append)
+    for _ in range(2):
+        backend.destroy("gone", outputs["TableName"], outputs["UserPoolId"], told.append)
+    assert outputs["TableName"] not in boto3.client("dynamodb").list_tables()["TableNames"]

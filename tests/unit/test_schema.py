@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from chalicelib import schema
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
 from chalicelib.schema import profile_check
+from tests.conftest import copy_of_the_project
 
-ROOT = Path(__file__).parents[2]
 PERSON = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -136,24 +136,27 @@ def test_without_the_library_what_to_do_is_said(
     assert "requirements.txt" in capsys.readouterr().err
 
 
-@pytest.fixture
-def wrong_schema() -> Iterator[str]:
-    path = ROOT / "chalicelib" / "wrong-schema-of-a-test.json"
-    path.write_text('{"type": "nonsense"}')
-    yield path.name
-    path.unlink()
-
-
-@pytest.mark.parametrize("command", [["package", "out-of-a-test"], ["local", "--no-autoreload", "--port", "0"]])
-def test_chalice_stops_at_a_wrong_schema(wrong_schema: str, command: list[str]) -> None:
+@pytest.mark.parametrize("command", [["package", "out"], ["local", "--no-autoreload", "--port", "0"]])
+def test_chalice_stops_at_a_wrong_schema(tmp_path: Path, command: list[str]) -> None:
+    project = copy_of_the_project(tmp_path / "user-profile")
+    (project / "chalicelib" / "wrong.json").write_text('{"type": "nonsense"}')
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    config["stages"]["dev"]["environment_variables"] = {
+        "DYNAMODB_TABLE": "user-profile-dev",
+        "USER_POOL_ARN": "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_x",
+        "PROFILE_SCHEMA": "wrong.json",
+    }  # fmt: skip
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    with (project / "requirements.txt").open("a") as requirements:
+        requirements.write("jsonschema-rs==0.60.3\n")
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment = bare | {"PROFILE_SCHEMA": wrong_schema, "AWS_DEFAULT_REGION": "us-east-1"}
     chalice = Path(sys.executable).with_name("chalice")
     done = subprocess.run(
         [chalice, command[0], "--stage", "dev", *command[1:]],
-        cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=60,
+        cwd=project, env=bare | {"AWS_DEFAULT_REGION": "us-east-1"}, check=False, capture_output=True, text=True,
+        timeout=60,
     )  # fmt: skip
     assert done.returncode != 0
-    assert f"error: PROFILE_SCHEMA, chalicelib/{wrong_schema}" in done.stderr
+    assert "error: PROFILE_SCHEMA, chalicelib/wrong.json" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (ROOT / "out-of-a-test").exists()
+    assert not (project / "out").exists()
