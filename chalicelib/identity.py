@@ -16,16 +16,15 @@ class Identity:
     """The signed-in user. `sub` is Cognito's own id of them: a UUID that never changes and is never given again."""
 
     sub: str
-    email: str | None
-    email_verified: bool
     groups: tuple[str, ...]
 
 
 def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) -> Identity:
     """The identity in an API Gateway event's `requestContext`.
 
-    Claims are strings in AWS ("email_verified": "true", groups joined by commas) and JSON's own types under Chalice's
-    local server; both are read. Raises NotSignedIn for no claims, another kind of token, or another app's.
+    Claims are strings in AWS (groups joined by commas), JSON's own types elsewhere; both are read.
+
+    Raises NotSignedIn for no claims, another kind of token, or another app's.
     """
     claims = (request_context.get("authorizer") or {}).get("claims") or {}
     sub, groups = claims.get("sub"), claims.get("cognito:groups") or ()
@@ -35,9 +34,4 @@ def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) ->
         raise NotSignedIn("This is not an id token. Send the id token, not the access or refresh token.")
     if client_ids and claims.get("aud") not in client_ids:
         raise NotSignedIn("This token was issued to another app.")
-    return Identity(
-        sub=sub,
-        email=claims.get("email"),
-        email_verified=claims.get("email_verified") in (True, "true"),
-        groups=tuple(groups.split(",") if isinstance(groups, str) else groups),
-    )
+    return Identity(sub, tuple(groups.split(",") if isinstance(groups, str) else groups))

@@ -33,21 +33,24 @@ def key(sub: str) -> dict[str, AttributeValue]:
 
 def profile_from(item: Mapping[str, Any]) -> Profile:
     """The profile in an item as DynamoDB returns it, whoever wrote it."""
-    data = from_attribute_value(item.get(DATA, {"M": {}}))
     return Profile(
         pk=item["pk"]["S"],
         sk=item["sk"]["S"],
-        data=data,
-        revision=item.get(REVISION, {}).get("S") or _revision_of_content(data),
+        data=from_attribute_value(item.get(DATA, {"M": {}})),
+        revision=revision_of(item),
         created_at=item.get(CREATED_AT, {}).get("S"),
         updated_at=item.get(UPDATED_AT, {}).get("S"),
     )
 
 
-def _revision_of_content(data: JSON) -> str:
-    """A revision for an item that has none: it changes when the data does, which is what its writer cannot tell us."""
+def revision_of(item: Mapping[str, Any]) -> str:
+    """An item's revision. Where an older writer left none: one that changes when the data does."""
+    revision: str | None = item.get(REVISION, {}).get("S")
+    if revision:
+        return revision
     import hashlib  # noqa: PLC0415 - for items of older writers alone: a cold start need not pay for it
 
+    data = from_attribute_value(item.get(DATA, {"M": {}}))
     text = json.dumps(data, sort_keys=True, default=repr)
     return "content-" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
