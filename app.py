@@ -55,6 +55,9 @@ def store() -> ProfileStore:
     return ProfileStore.connect(settings.table_name(), check)
 
 
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ and settings.table:
+    store().rehearse()  # while the function starts, which AWS gives more of a CPU than a call
+
 PROFILE = "/user/profile"
 MINE = {"authorizer": authorizer, "cors": cors}
 

@@ -7,16 +7,18 @@ import sys
 import click
 
 from local import gateway
-from resources import api
+from resources import api, vendor
 from resources.stacks import DeploymentError
 
 
 def prepare() -> None:
-    """Refuse, in a line, to deploy or package a stage that could not work; have `chalice local` check tokens."""
+    """Refuse, in a line, to deploy or package a stage that could not work, and compile what is packaged; have `chalice
+    local` check tokens."""
     context = click.get_current_context(silent=True)
     if context is not None and context.info_name in ("deploy", "package"):
         try:
             api.check_stage(context.params["stage"], context.params.get("profile"))
         except DeploymentError as error:
             sys.exit(f"error: {error}")
+        vendor.compile_own_code()
     gateway.stand_in_for_api_gateway()

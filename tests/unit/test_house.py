@@ -29,7 +29,7 @@ THIRD_PARTY = {
     "app": {"chalice"},
     "chalicelib.web": {"chalice"},
     "chalicelib.schema": {"jsonschema_rs"},
-    "chalicelib.store": {"boto3", "botocore"},
+    "chalicelib.store": {"botocore"},
 }
 SOURCES = {"app": ROOT / "app.py", "chalicelib": ROOT / "chalicelib" / "__init__.py"} | {
     f"chalicelib.{path.stem}": path for path in (ROOT / "chalicelib").glob("*.py") if path.stem != "__init__"
