@@ -9,8 +9,9 @@ export USER_EMAIL = $(call given,EMAIL)
 export USER_PASSWORD = $(call given,PASSWORD)
 export USER_TOKEN = $(call given,TOKEN)
 FUZZ_EXAMPLES ?= 4500
+BENCH_ROUNDS ?= 9
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud token sign-up test fuzz format \
+.PHONY: help install local cloud token sign-up test fuzz bench format \
 	backend package deploy gateway destroy destroy-backend smoke
 
 help:  ## list the commands
@@ -40,6 +41,10 @@ test: install  ## what CI runs: lint, format, types, tests
 
 fuzz: install  ## ask the API thousands of generated questions (FUZZ_EXAMPLES for each operation)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
+
+bench: install  ## measure it beside what one would write instead, in AWS's runtime (BENCH_ROUNDS)
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -r bench/requirements.txt
+	@.venv/bin/python -m bench --rounds $(BENCH_ROUNDS)
 
 format: install  ## lint and format the code
 	.venv/bin/ruff check --fix .

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
+import importlib.util
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +18,11 @@ import botocore.session
 import pytest
 from samtranslator.translator.transform import transform
 
-from local.process import running
+from bench import runtime as runtimes
+from bench.runtime import Runtime, event
 from resources import api as api_stack
 from tests.cloud.conftest import Account, Deployment
-from tests.conftest import User, free_port
+from tests.conftest import User, copy_of_the_project
 from tests.unit.test_templates import calls_of_the_store
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -197,94 +195,75 @@ def test_the_deployed_role_allows_the_stores_calls_on_its_table_and_no_others(de
 
 def test_the_zip_holds_what_runs_and_nothing_else(built: Path) -> None:
     names = zipfile.ZipFile(built / "deployment.zip").namelist()
-    top = {name.split("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
-    expected = {"app.py", "chalicelib", "chalice", "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3"}
-    assert top - expected == {"six.py"}
-    assert expected <= top
+    assert len(names) == len(set(names)), "nothing is in it twice"
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {
+        "app.py", "chalicelib", "chalice", "__pycache__", ".built",
+        "botocore", "jmespath", "dateutil", "urllib3", "six.py",
+    }  # fmt: skip
     assert {name for name in names if name.startswith("chalicelib/") and "__pycache__" not in name} == {
         f"chalicelib/{path.name}" for path in (Path(__file__).parents[2] / "chalicelib").glob("*.py")
     }
 
 
-class Runtime:
-    """The zip in AWS's runtime client behind AWS's runtime interface emulator."""
-
-    def __init__(self, port: int, log: Path) -> None:
-        self._port, self.log = port, log
-
-    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
-        while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-            try:
-                connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
-                answer: dict[str, Any] = json.loads(connection.getresponse().read())
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            else:
-                return answer
-            finally:
-                connection.close()
+def test_the_zip_is_under_3_megabytes(built: Path) -> None:
+    assert (built / "deployment.zip").stat().st_size < 3_000_000
 
 
-def installed_files(name: str, folder: Path) -> None:
-    """Copy what the distribution `name` installed into `folder`."""
-    found = distribution(name)
-    for file in found.files or ():
-        if ".." not in file.parts:
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(Path(str(found.locate_file(file))), folder / file)
+def test_everything_in_the_zip_is_compiled(built: Path) -> None:
+    with zipfile.ZipFile(built / "deployment.zip") as archive:
+        for name in filter(lambda name: name.endswith(".py"), archive.namelist()):
+            path = Path(name)
+            compiled = archive.read(
+                str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")
+            )
+            own = path.parts[0] in ("app.py", "chalicelib", "chalice")
+            assert compiled[4:8] == (b"\x03\0\0\0" if own else b"\x01\0\0\0"), "by content; own code is checked"
+            if own:
+                assert compiled[8:16] == importlib.util.source_hash(archive.read(name)), "of just this source"
+
+
+def test_packaged_by_hand_without_vendor_it_takes_the_runtimes_sdk(
+    account: Account, deployed: Deployment, ada: User, tmp_path: Path
+) -> None:
+    project = copy_of_the_project(tmp_path / "user-profile")
+    shutil.copy(account.folder / ".chalice/config.json", project / ".chalice/config.json")
+    chalice = Path(sys.executable).with_name("chalice")
+    subprocess.run([chalice, "package", "--stage", "dev", "out"], cwd=project, env=dict(account.shell), check=True)
+    with zipfile.ZipFile(project / "out/deployment.zip") as archive:
+        assert not [name for name in archive.namelist() if name.startswith("botocore")]
+        archive.extractall(tmp_path / "task")
+    runtimes.install(tmp_path / "runtime", also=("botocore", "jmespath", "python-dateutil", "six", "urllib3"))
+    variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    variables |= account.environment("dev")
+    with runtimes.function(tmp_path / "runtime", tmp_path / "task", "app.app", variables) as function:
+        answer = function.invoke(event("GET", ada.sub, variables["USER_POOL_CLIENT_ID"]))
+    assert answer["statusCode"] in (200, 404), answer
 
 
 @pytest.fixture(scope="module")
-def runtime(built: Path, account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    folder = tmp_path_factory.mktemp("lambda")
-    task, client, log = folder / "task", folder / "client", folder / "log"
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """AWS's runtime client and its emulator."""
+    folder = tmp_path_factory.mktemp("runtime")
+    runtimes.install(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runtime(built: Path, account: Account, installed: Path) -> Iterator[Runtime]:
+    """The zip in AWS's runtime, with nothing else installed."""
+    task = installed / "task"
     zipfile.ZipFile(built / "deployment.zip").extractall(task)
-    for name in ("awslambdaric", "simplejson", "snapshot-restore-py"):
-        installed_files(name, client)
-    machine = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
-    emulator = folder / "aws-lambda-rie"
-    shutil.copy(str(distribution("aws-sam-cli").locate_file(f"samcli/local/rapid/aws-lambda-rie-{machine}")), emulator)
-    emulator.chmod(0o755)
-    port = free_port()
-    python = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
-    command = [
-        str(emulator), "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
-        "--runtime-api-address", f"127.0.0.1:{free_port()}",
-        python, "-S", "-s", "-m", "awslambdaric", "app.app",
-    ]  # fmt: skip
-    bare = {
-        "PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(client), "LAMBDA_TASK_ROOT": str(task),
-        "PYTHONDONTWRITEBYTECODE": "1", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_FUNCTION_NAME": "function",
-        **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
-        **account.environment("dev"),
-    }  # fmt: skip
-    with running(["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(task), *command], bare, log):
-        yield Runtime(port, log)
-
-
-def event(method: str, user: User, client_id: str, body: str | None = None) -> dict[str, Any]:
-    """What API Gateway hands to the function."""
-    return {
-        "resource": "/user/profile", "path": "/user/profile", "httpMethod": method,
-        "headers": {"Content-Type": "application/json"}, "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "queryStringParameters": None, "multiValueQueryStringParameters": None, "pathParameters": None,
-        "stageVariables": None, "body": body, "isBase64Encoded": False,
-        "requestContext": {
-            "resourcePath": "/user/profile", "httpMethod": method, "requestId": "request-1", "stage": "api",
-            "authorizer": {"claims": {"sub": user.sub, "token_use": "id", "aud": client_id}},
-        },
-    }  # fmt: skip
+    variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    with runtimes.function(installed, task, "app.app", variables | account.environment("dev")) as function:
+        yield function
 
 
 def test_the_zip_answers_in_awss_own_runtime(runtime: Runtime, account: Account, new_user: Callable[[], User]) -> None:
     user, client_id = new_user(), account.environment("dev")["USER_POOL_CLIENT_ID"]
-    assert runtime.invoke(event("GET", user, client_id))["statusCode"] == 404
-    posted = runtime.invoke(event("POST", user, client_id, '{"n": 12345678901234567890.5}'))
+    assert runtime.invoke(event("GET", user.sub, client_id))["statusCode"] == 404
+    posted = runtime.invoke(event("POST", user.sub, client_id, '{"n": 12345678901234567890.5}'))
     assert posted["statusCode"] == 200, posted
-    read = runtime.invoke(event("GET", user, client_id))
+    read = runtime.invoke(event("GET", user.sub, client_id))
     assert '"profile_data":{"n":12345678901234567890.5}' in read["body"]
     assert read["headers"]["ETag"] == posted["headers"]["ETag"]
 
@@ -293,7 +272,7 @@ def test_an_error_is_logged_as_json_under_the_id_that_the_caller_is_told(
     runtime: Runtime, account: Account, ada: User
 ) -> None:
     client_id = account.environment("dev")["USER_POOL_CLIENT_ID"]
-    broken = event("GET", ada, client_id)
+    broken = event("GET", ada.sub, client_id)
     broken["requestContext"]["authorizer"]["claims"] = "nothing that AWS sends"
     answer = runtime.invoke(broken)
     assert answer["statusCode"] == 500

@@ -2,7 +2,8 @@
 
 Every test of the modules named here that talks to the API over HTTP is run again, but for those in ELSEWHERE, each with
 its reason. Of tests/api, two are not named: test_openapi, for whose thousands of requests the emulator's gateway is too
-slow, and test_settings, whose settings would be a deployment each (test_commands.py deploys one of them).
+slow, and test_settings, whose settings would be a deployment each (test_commands.py deploys one of them). And the 800
+concurrent patches have a server of their own: the emulator would start a process for each client.
 """
 
 import inspect
@@ -31,7 +32,6 @@ ELSEWHERE = {
     ),
     "test_a_body_beyond_what_api_gateway_takes_is_refused_and_the_refusal_arrives": "ministack has no such limit.",
     "test_a_burst_of_clients_is_answered": "ministack starts a process for each of 80 calls at once: minutes, here.",
-    "test_a_patch_never_loses_a_concurrent_update": "The same, for 800 calls of 16 clients: some wait for 30 s.",
     "test_a_body_cut_short_is_refused": HTTP,
     "test_two_lengths_are_refused": HTTP,
     "test_a_length_that_is_none_is_refused": HTTP,
