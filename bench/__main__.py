@@ -25,7 +25,7 @@ def main() -> None:
         folder = Path(temporary).resolve()
         runtime.install(folder)
         measured = packages.build(folder)
-        mine, _, reference, usual, *_ = measured
+        mine, _, reference, *_ = measured
         with measure.stubbed(1000) as endpoint:
             for number in range(rounds):
                 print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
@@ -33,8 +33,7 @@ def main() -> None:
                     for what, value in measure.measure(package, folder, endpoint, 1000).items():
                         package.note(what, value)
         tables = {"sizes": measure.by_size(mine, folder), "imports": measure.dearest_imports(mine, folder)}
-        chosen = [mine, reference, usual]
-        tables["limits"] = measure.by_memory(chosen, folder) if os.access(measure.CGROUPS, os.W_OK) else []
+        tables["limits"] = measure.by_memory([mine, reference], folder) if os.access(measure.CGROUPS, os.W_OK) else []
         chart(measured, reference, HERE / "results.svg")
     (HERE / "results.md").write_text(report(measured, reference, tables, rounds))
     for column in (*COLUMNS, "zip"):

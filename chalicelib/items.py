@@ -85,8 +85,8 @@ def from_attribute_value(value: AttributeValue) -> JSON:
         return int(content) if content.lstrip("-").isdecimal() else Decimal(content)
     if kind == "NULL":
         return None
-    if kind == "B":
-        return base64.b64encode(content).decode()
+    if kind == "B":  # text already where the model says that values go through as they are: resources/vendor.py
+        return content if isinstance(content, str) else base64.b64encode(content).decode()
     if kind in ("SS", "NS", "BS"):
         return [from_attribute_value({kind[0]: element}) for element in content]
     plain: str | bool = content

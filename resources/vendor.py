@@ -25,10 +25,14 @@ FOLDER = Path("vendor")
 PACKAGES = ("botocore", "jmespath", "python-dateutil", "six", "urllib3")
 DATA = "botocore/data/"
 ENDPOINTS = DATA + "endpoints.json"
+MODEL = DATA + "dynamodb/2012-08-10/"
+EXTRAS = {"shapes": {"AttributeValue": {"document": True}}}
+"""Added to the service's model by botocore's own means for that (botocore.loaders, "sdk-extras"): attribute values are
+JSON that goes through as it is, both ways. items.py makes and reads them; botocore need not take each apart before."""
 WANTED_DATA = {
     ENDPOINTS,
     *(DATA + name for name in ("_retry.json", "partitions.json", "sdk-default-configuration.json")),
-    *(DATA + "dynamodb/2012-08-10/" + name for name in ("service-2.json.gz", "endpoint-rule-set-1.json.gz")),
+    *(MODEL + name for name in ("service-2.json.gz", "endpoint-rule-set-1.json.gz")),
 }
 
 
@@ -45,6 +49,7 @@ def build() -> bool:
             target.write_text(_endpoints(source))
         else:
             shutil.copyfile(source, target)
+    (FOLDER / MODEL / "service-2.sdk-extras.json").write_text(json.dumps({"version": 1.0, "merge": EXTRAS}))
     # Unchecked: the source lies beside it and is not edited. In a process of its own and with fixed hashes: what a
     # compiled file holds depends on what else is in memory, and the same packages shall give the same bytes.
     subprocess.run(
