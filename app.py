@@ -56,7 +56,7 @@ def store() -> ProfileStore:
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ and settings.table:
-    store().rehearse()  # while the function starts, which AWS gives more of a CPU than a call
+    store().rehearse()  # while the function starts, and not when its first caller waits
 
 PROFILE = "/user/profile"
 MINE = {"authorizer": authorizer, "cors": cors}

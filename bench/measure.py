@@ -43,7 +43,7 @@ def measure(
     variables = {**SETTINGS, **SHELL, "AWS_ENDPOINT_URL_DYNAMODB": endpoint}
     with runtime.function(installed, package.task, package.handler, variables, cgroup) as function:
         first = function.invoke(calls["GET"])
-        if first.get("statusCode") != 200:
+        if first.get("statusCode") != 200 or json.loads(first["body"])["profile_data"] != stub.profile(size):
             raise RuntimeError(f"{package.name} answers {first}: {function.log.read_text()[-2000:]}")
         found["init"], found["first request"] = function.init_ms(), function.invoke_ms()[0]
         process = _process_of(package.task)
@@ -56,7 +56,7 @@ def measure(
                 answer = function.invoke(call)
             found[f"warm {method}"] = (_cpu_ms(process) - before) / calls_measured
             found[f"duration {method}"] = statistics.median(function.invoke_ms()[calls_before:])
-            if answer.get("statusCode") != 200:
+            if json.loads(answer["body"])["profile_data"] != stub.profile(size):
                 raise RuntimeError(f"{package.name} answers {answer}")
         status = (Path("/proc") / str(process) / "status").read_text()
         found["peak memory"] = int(status.partition("VmHWM:")[2].split()[0]) / 1024
@@ -131,7 +131,13 @@ def by_memory(chosen: list[Package], installed: Path) -> list[str]:
 
 def dearest_imports(mine: Package, installed: Path) -> list[str]:
     """The ten modules whose own import takes longest, milliseconds and part of the whole: rows of a table."""
-    shell = {"PYTHONPATH": str(installed / "client"), "PYTHONDONTWRITEBYTECODE": "1", **SETTINGS, **SHELL}
+    shell = {
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
+        "PYTHONPATH": str(installed / "client"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **SETTINGS,
+        **SHELL,
+    }
     command = [runtime.PYTHON, "-S", "-X", "importtime", "-c", "import app"]
     done = subprocess.run(command, cwd=mine.task, env=shell, check=True, capture_output=True, text=True)
     own = {}

@@ -60,7 +60,7 @@ def ours(folder: Path) -> Package:
 
 
 def peer(folder: Path, name: str, module: str, requirements: list[str], *, compiled: bool = True) -> Package:
-    """A handler of bench/peers with what it needs, compiled or as pip leaves it to a zip."""
+    """A handler of bench/peers with what it needs, compiled, or as wheels have it: without bytecode."""
     task = folder / name.replace(" ", "-")
     task.mkdir()
     shutil.copyfile(HERE / "peers" / f"{module}.py", task / f"{module}.py")
@@ -88,8 +88,9 @@ def build(folder: Path) -> list[Package]:
     mine = ours(folder)
     floor = peer(folder, "bare botocore, slim SDK", "bare_botocore", [])
     for part in Path(mine.task).iterdir():
-        if part.name not in ("app.py", "chalicelib", "chalice", "__pycache__"):
+        if part.name not in ("app.py", "chalicelib", "chalice", "__pycache__", ".built"):
             (shutil.copytree if part.is_dir() else shutil.copyfile)(part, floor.task / part.name)
+    compile_all(floor.task)
     floor.zip_bytes = _zip_size(floor.task, folder / "size.zip")
     return [
         mine,

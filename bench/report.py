@@ -89,8 +89,9 @@ hold elsewhere, times do not.
 
 *Init* is what the runtime reports: starting Python, importing the function, and what it does once. The peers are in
 [peers/](peers): the same answers to the same requests, without this service's limits, exact numbers, ETags and error
-shape. "Compiled" packages have their bytecode with them; "as usual" is what pip leaves: Lambda compiles it at every
-cold start.
+shape. "Compiled" packages have their bytecode with them; "as usual" is what Chalice and others make of wheels, without:
+Lambda compiles it at every cold start. (Many a package has no SDK in it at all, and takes the one of Lambda's runtime.)
+CPU times include those of AWS's runtime client, the same for all.
 
 ## By profile size
 

@@ -97,10 +97,11 @@ def function(
 ) -> Iterator[Runtime]:
     """`handler` of the package unpacked in `task`. `installed`: see install; `cgroup`: whose limits it has."""
     port, log = free_port(), installed / "log"
+    join = f"echo $$ > {cgroup}/cgroup.procs && " if cgroup else ""  # the function alone, not the emulator
     command = [
         str(installed / "aws-lambda-rie"), "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
         "--runtime-api-address", f"127.0.0.1:{free_port()}",
-        PYTHON, "-S", "-s", "-m", "awslambdaric", handler,
+        "/bin/sh", "-c", f"{join}exec \"$@\"", "sh", PYTHON, "-S", "-s", "-m", "awslambdaric", handler,
     ]  # fmt: skip
     bare = {
         "PATH": "/usr/bin:/bin", "HOME": str(installed), "PYTHONPATH": str(installed / "client"),
@@ -108,8 +109,7 @@ def function(
         "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where the package's folder is read-only
         **variables,
     }  # fmt: skip
-    join = f"echo $$ > {cgroup}/cgroup.procs && " if cgroup else ""
-    with running(["/bin/sh", "-c", f'{join}cd "$0" && exec "$@"', str(task), *command], bare, log):
+    with running(["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(task), *command], bare, log):
         yield Runtime(port, log)
 
 

@@ -10,7 +10,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from chalicelib import items
 from chalicelib.errors import ProfileNotFound, ProfileTooLarge, StoreUnavailable
@@ -104,11 +104,12 @@ class ProfileStore:
 
     def rehearse(self) -> None:
         """Do a call but for sending it: what botocore puts off until its first call (endpoint rules, credentials, the
-        connection pool, imports) is done then, and no user waits for it."""
+        signer, imports) is done then, and no user waits for it. What goes wrong will do so in a call, and be told."""
         answer = SimpleNamespace(status_code=200, headers={}, content=b"{}")
         events: Any = self.client.meta.events
         events.register("before-send.dynamodb", lambda **_: answer, "rehearsal")
-        self._read("nobody")
+        with suppress(BotoCoreError, ClientError, StoreUnavailable):
+            self._read("nobody")
         events.unregister("before-send.dynamodb", unique_id="rehearsal")
 
     def get(self, sub: str) -> Profile:

@@ -20,5 +20,6 @@ def prepare() -> None:
             api.check_stage(context.params["stage"], context.params.get("profile"))
         except DeploymentError as error:
             sys.exit(f"error: {error}")
+        vendor.build()
         vendor.compile_own_code()
     gateway.stand_in_for_api_gateway()

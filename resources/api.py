@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from resources import chalice_config, stacks, vendor
+from resources import chalice_config, stacks
 from resources.stacks import DeploymentError, aws_errors
 
 TEMPLATE = Path(__file__).with_name("api.json")
@@ -86,7 +86,6 @@ def package(stage: str) -> Path:
     """Build the stage's deployment.zip and sam.json with Chalice; return their folder. Raises DeploymentError."""
     folder = Path("out") / stage
     check_stage(stage)
-    vendor.build()
     _chalice("package", "--stage", stage, "--merge-template", str(TEMPLATE), str(folder))
     return folder
 

@@ -8,8 +8,8 @@ of services that are never called.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
-import os
 import py_compile
 import shutil
 import subprocess
@@ -33,12 +33,13 @@ WANTED_DATA = {
     ENDPOINTS,
     *(DATA + name for name in ("_retry.json", "partitions.json", "sdk-default-configuration.json")),
     *(MODEL + name for name in ("service-2.json.gz", "endpoint-rule-set-1.json.gz")),
+    *(MODEL + name for name in ("paginators-1.json", "waiters-2.json")),
 }
 
 
 def build() -> bool:
     """Make vendor/ what the installed packages, this Python and this script say; False if it is so already."""
-    stamp, wanted = FOLDER / ".built", _fingerprint()
+    stamp, wanted = FOLDER / ".built", _fingerprint()  # it is packaged too, and tells what is in there
     if stamp.exists() and stamp.read_text() == wanted:
         return False
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -54,7 +55,7 @@ def build() -> bool:
     # compiled file holds depends on what else is in memory, and the same packages shall give the same bytes.
     subprocess.run(
         [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", FOLDER, FOLDER],
-        env=os.environ | {"PYTHONHASHSEED": "0"}, check=True,
+        env={"PYTHONHASHSEED": "0"}, check=True,
     )  # fmt: skip
     stamp.write_text(wanted)
     return True
@@ -65,6 +66,8 @@ def compile_own_code() -> None:
 
     Checked by the source's content: what is edited later is compiled again, here and on Lambda.
     """
+    for stale in Path("chalicelib/__pycache__").glob("*.pyc"):
+        stale.unlink()  # all that is in there is packaged
     own = [(Path("app.py"), FOLDER / "__pycache__")]
     own += [(path, Path("chalicelib/__pycache__")) for path in Path("chalicelib").glob("*.py")]
     own += [(Path(str(module.__file__)), FOLDER / "chalice/__pycache__") for module in (chalice, chalice.app)]
@@ -98,4 +101,5 @@ def _endpoints(source: Path) -> str:
 
 def _fingerprint() -> str:
     versions = [f"{package}=={distribution(package).version}" for package in PACKAGES]
-    return f"{' '.join(versions)} {sys.version} {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}"
+    python = f"{sys.implementation.cache_tag} {importlib.util.MAGIC_NUMBER.hex()}"
+    return f"{' '.join(versions)} {python} {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}"

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
 from mangum import Mangum
 
 table = boto3.resource("dynamodb").Table(os.environ["DYNAMODB_TABLE"])
@@ -19,6 +20,14 @@ def key(request: Request) -> dict[str, str]:
     return {"pk": "USERS#ALL", "sk": f"USER#{sub}"}
 
 
+def plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value % 1 == 0 else float(value)
+    if isinstance(value, dict):
+        return {name: plain(member) for name, member in value.items()}
+    return [plain(element) for element in value] if isinstance(value, list) else value
+
+
 def with_decimals(value: Any) -> Any:
     if isinstance(value, float):
         return Decimal(repr(value))
@@ -28,18 +37,18 @@ def with_decimals(value: Any) -> Any:
 
 
 @app.get("/user/profile")
-def read(request: Request) -> dict[str, Any]:
+async def read(request: Request) -> JSONResponse:
     item = table.get_item(Key=key(request), ConsistentRead=True).get("Item")
     if item is None:
         raise HTTPException(404, "Not found")
-    return item
+    return JSONResponse(plain(item))
 
 
 @app.post("/user/profile")
-def replace(request: Request, data: dict[str, Any]) -> dict[str, Any]:
+async def replace(request: Request, data: dict[str, Any]) -> JSONResponse:
     item = {**key(request), "profile_data": with_decimals(data)}
     table.put_item(Item=item)
-    return item
+    return JSONResponse({**item, "profile_data": data})
 
 
 handler = Mangum(app, lifespan="off")

@@ -64,6 +64,7 @@ def test_an_item_without_a_revision_gets_one_that_follows_its_content() -> None:
     ("stored", "read"),
     [
         ({"B": b"\x00\xff"}, "AP8="),
+        ({"B": "AP8="}, "AP8="),
         ({"SS": ["a", "b"]}, ["a", "b"]),
         ({"NS": ["1", "2.5"]}, [1, Decimal("2.5")]),
         ({"BS": [b"\x00"]}, ["AA=="]),
