@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import runtime, stub
 from bench.packages import SETTINGS, Package
-from local.process import running
+from local.process import free_port, running
 
 WARM_UP, CALLS, FEW_CALLS = 20, 300, 40
 SHELL = {
@@ -27,7 +27,7 @@ SHELL = {
 @contextmanager
 def stubbed(size: int) -> Iterator[str]:
     """The URL of a DynamoDB that answers at once, with profiles of `size` bytes."""
-    port = runtime.free_port()
+    port = free_port()
     with running([sys.executable, "-m", "bench.stub", str(port), str(size)], os.environ):
         yield f"http://127.0.0.1:{port}"
 

@@ -40,14 +40,19 @@ class Package:
         return statistics.median(self.found[what])
 
 
+def copy_project(project: Path, folder: Path) -> None:
+    """Copy into `folder` what a fresh clone of `project` would have, changes that are not committed included."""
+    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=project, text=True)
+    for name in listed.splitlines():
+        if (project / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(project / name, folder / name)
+
+
 def ours(folder: Path) -> Package:
     """This service, as `make package` builds it: in a copy, with a backend that is not there."""
     project = folder / "project"
-    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], text=True)
-    for name in listed.splitlines():
-        if Path(name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(name, project / name)
+    copy_project(Path.cwd(), project)
     config = json.loads((project / ".chalice/config.json").read_text())
     config["stages"]["dev"]["environment_variables"] = SETTINGS
     (project / ".chalice/config.json").write_text(json.dumps(config))

@@ -10,7 +10,6 @@ import json
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,19 +20,12 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from local.process import running
+from local.process import free_port, running
 
 CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
 START_SECONDS = 60
 PYTHON = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 """The machine's own Python, which knows nothing of the virtual environment's packages."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def install(folder: Path, also: tuple[str, ...] = ()) -> None:

@@ -9,9 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import shutil
-import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +20,12 @@ import boto3
 import pytest
 from hypothesis import settings
 
+from bench.packages import copy_project
 from chalicelib.store import ProfileStore
 from local import environment, install, users
 from local.api import serving
 from local.emulator import confirmation_code, emulator
+from local.process import free_port
 from resources import backend
 
 if TYPE_CHECKING:
@@ -40,23 +39,9 @@ ROOT = Path(__file__).parents[1]
 PASSWORD = "Correct-Horse-42"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def copy_of_the_project(folder: Path) -> Path:
     """What a fresh clone has, in `folder`, with the requirements installed already (they are, else no test runs)."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    copy_project(ROOT, folder)
     (folder / ".venv").symlink_to(sys.prefix)
     assert install.is_current(ROOT), "the requirements changed: run `make install`"
     return folder

@@ -13,7 +13,8 @@ import pytest
 
 from chalicelib.profile import merge_patch
 from local.api import serving
-from tests.conftest import Answer, Api, Cloud, User, assert_problem, free_port
+from local.process import free_port
+from tests.conftest import Answer, Api, Cloud, User, assert_problem
 
 MERGE = "application/merge-patch+json"
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from local.api import serving
+from local.process import free_port
 from tests.api.test_changes import BODIES, send
-from tests.conftest import Api, Cloud, User, free_port
+from tests.conftest import Api, Cloud, User
 
 ORIGIN = "https://app.example.com"
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from local import environment
-from tests.conftest import ROOT, Api, Cloud, assert_problem, copy_of_the_project, free_port
+from local.process import free_port
+from tests.conftest import ROOT, Api, Cloud, assert_problem, copy_of_the_project
 
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()

@@ -10,8 +10,7 @@ import pytest
 
 from local import process
 from local.emulator import EmulatorError, emulator
-from local.process import running
-from tests.conftest import free_port
+from local.process import free_port, running
 
 
 def python(code: str) -> list[str]:
