@@ -16,7 +16,7 @@ from contextlib import suppress
 import boto3
 
 from resources import api, backend, chalice_config, stacks
-from resources.stacks import DeploymentError, aws_errors
+from resources.stacks import DeploymentError
 
 
 def main() -> None:
@@ -58,8 +58,7 @@ def make_backend(options: argparse.Namespace) -> None:
     name = backend.stack_name(options.stage)
     chalice_config.change_environment(options.stage, {})  # whether it could be
     if "DomainSuffix" not in parameters and stacks.outputs(name) is None:
-        with aws_errors("to tell which account this is"):
-            parameters["DomainSuffix"] = boto3.client("sts").get_caller_identity()["Account"]
+        parameters["DomainSuffix"] = stacks.account()
     print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
     outputs = backend.deploy(options.stage, parameters, _progress)
     before, found = chalice_config.environment(options.stage), backend.chalice_environment(outputs)
@@ -74,6 +73,7 @@ def make_backend(options: argparse.Namespace) -> None:
 
 def make_package(options: argparse.Namespace) -> None:
     """Build the stage's package and template."""
+    api.check_stage(options.stage)
     folder = api.package(options.stage)
     print(f"{folder}/sam.json and {folder}/deployment.zip are what `make deploy STAGE={options.stage}` deploys.")
 
@@ -129,9 +129,7 @@ def destroy_backend(options: argparse.Namespace) -> None:
     if confirm != options.stage:
         raise DeploymentError(f"nothing was deleted. Say CONFIRM={options.stage}, or type it when asked.")
     backend.destroy(options.stage, table, pool_id, _progress)
-    chalice_config.change_environment(
-        options.stage, dict.fromkeys(("DYNAMODB_TABLE", "USER_POOL_ARN", "USER_POOL_CLIENT_ID"))
-    )
+    chalice_config.change_environment(options.stage, dict.fromkeys(backend.RECORDED))
     print(f"The backend of {options.stage} is gone.")
 
 

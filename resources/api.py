@@ -73,8 +73,7 @@ def use_region_of(stage: str, profile: str | None = None) -> str | None:
 def use_account_of(stage: str) -> None:
     """Raise DeploymentError if the shell is signed in to another account or region than the stage's backend is in."""
     there = use_region_of(stage)
-    with aws_errors("to tell which account this is"):
-        here = boto3.client("sts").get_caller_identity()["Account"]
+    here = stacks.account()
     if there not in (None, here):
         raise DeploymentError(
             f"the backend of {stage} is in the account {there}, and this shell is signed in to {here}. Sign in to the "
@@ -83,9 +82,9 @@ def use_account_of(stage: str) -> None:
 
 
 def package(stage: str) -> Path:
-    """Build the stage's deployment.zip and sam.json with Chalice; return their folder. Raises DeploymentError."""
+    """Build deployment.zip and sam.json of a stage that check_stage lets pass; return their folder. Raises
+    DeploymentError."""
     folder = Path("out") / stage
-    check_stage(stage)
     _chalice("package", "--stage", stage, "--merge-template", str(TEMPLATE), str(folder))
     return folder
 
@@ -112,7 +111,7 @@ def upload(file: Path) -> str:
     key = hashlib.sha256(content).hexdigest() + file.suffix
     with aws_errors("to upload the package"):
         client = boto3.client("s3")
-        account = boto3.client("sts").get_caller_identity()["Account"]
+        account = stacks.account()
         bucket = f"user-profile-packages-{account}-{client.meta.region_name}"
         ours: Any = {"Bucket": bucket, "ExpectedBucketOwner": account}  # anybody could have made it before us
         where: Any = {"LocationConstraint": client.meta.region_name}

@@ -13,6 +13,8 @@ from resources import stacks
 from resources.stacks import aws_errors
 
 TEMPLATE = Path(__file__).with_name("backend.yaml")
+RECORDED = {"DYNAMODB_TABLE": "TableName", "USER_POOL_ARN": "UserPoolArn", "USER_POOL_CLIENT_ID": "UserPoolClientId"}
+"""The API's environment variables that tell of its backend, and the stack's outputs that they are."""
 
 
 def stack_name(stage: str) -> str:
@@ -26,11 +28,7 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Callable[[str], 
 
 def chalice_environment(outputs: Mapping[str, str]) -> dict[str, str]:
     """What the API needs to know of its backend, as its environment variables."""
-    return {
-        "DYNAMODB_TABLE": outputs["TableName"],
-        "USER_POOL_ARN": outputs["UserPoolArn"],
-        "USER_POOL_CLIENT_ID": outputs["UserPoolClientId"],
-    }
+    return {variable: outputs[output] for variable, output in RECORDED.items()}
 
 
 def holdings(table: str, pool_id: str) -> str:

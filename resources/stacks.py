@@ -48,6 +48,12 @@ def aws_errors(what: str) -> Iterator[None]:
         raise DeploymentError(f"AWS cannot be asked ({what}): {error}") from error
 
 
+def account() -> str:
+    """The number of the account that the shell is signed in to. Raises DeploymentError."""
+    with aws_errors("to tell which account this is"):
+        return boto3.client("sts").get_caller_identity()["Account"]
+
+
 def deploy(
     name: str,
     template: str,

@@ -229,8 +229,8 @@ def _nothing_stored(service: Service, *, overwrite: bool) -> Iterator[None]:
 
 def _service(options: Mapping[str, str]) -> Service:
     pool = chalice_config.environment(options["stage"]) if options["stage"] else {}
-    if "USER_POOL_ARN" in pool:
-        os.environ.setdefault("AWS_DEFAULT_REGION", pool["USER_POOL_ARN"].split(":")[3])
+    if pool:
+        api.use_region_of(options["stage"])
     url = options["url"].rstrip("/").removesuffix("/user/profile") or _url_of(options["stage"])
     if options["token"]:
         return Service(url, options["token"].removeprefix("Bearer ").strip(), None)
