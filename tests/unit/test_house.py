@@ -89,13 +89,15 @@ def test_every_error_has_its_problem() -> None:
     assert set(web.PROBLEMS) == leaves(errors.ProfileError)
 
 
-def test_importing_the_app_needs_no_settings_and_no_network() -> None:
+def test_importing_the_app_needs_no_settings_and_no_network_and_leaves_garbage_collection_on() -> None:
     code = (
         "import socket\n"
         "def refuse(*_): raise AssertionError('a connection was made')\n"
         "socket.socket.connect = socket.create_connection = refuse\n"
         "import app\n"
         "assert not {'local', 'jsonschema_rs'} & set(__import__('sys').modules)\n"
+        "import gc\n"
+        "assert gc.isenabled() and gc.get_freeze_count()\n"
     )
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=bare, check=True)

@@ -91,6 +91,17 @@ def test_every_region_of_every_partition_has_its_endpoint(built: Path) -> None:
     assert answers["slim"] == answers["full"]
 
 
+def test_the_model_is_the_whole_but_for_its_documentation(built: Path) -> None:
+    loader = botocore.session.get_session().get_component("data_loader")
+    whole = loader.load_service_model("dynamodb", "service-2")
+    slim = json.loads((built / vendor.MODEL / "service-2.json").read_text())
+    assert '"documentation":"' not in json.dumps(slim, separators=(",", ":"))
+    assert slim["operations"].keys() == whole["operations"].keys()
+    assert {name: set(shape.get("members", ())) for name, shape in slim["shapes"].items()} == {
+        name: set(shape.get("members", ())) for name, shape in whole["shapes"].items()
+    }
+
+
 VALUES = {"M": {"n": {"N": "12345678901234567890.5"}, "b": {"B": "AP8="}, "l": {"L": [{"NULL": True}, {"S": ""}]}}}
 PASS_THROUGH = """
 import json, sys
