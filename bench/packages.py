@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -39,6 +40,13 @@ class Package:
     def median(self, what: str) -> float:
         return statistics.median(self.found[what])
 
+    def ratio(self, reference: Package, what: str) -> float:
+        """How many times as much as `reference`: the median of the rounds' own ratios, since two that take turns within
+        a minute share the machine's mood."""
+        if what == "zip":
+            return self.zip_bytes / reference.zip_bytes
+        return statistics.median(mine / its for mine, its in zip(self.found[what], reference.found[what], strict=True))
+
 
 def copy_project(project: Path, folder: Path) -> None:
     """Copy into `folder` what a fresh clone of `project` would have, changes that are not committed included."""
@@ -70,7 +78,18 @@ def peer(folder: Path, name: str, module: str, requirements: list[str], *, compi
     task.mkdir()
     shutil.copyfile(HERE / "peers" / f"{module}.py", task / f"{module}.py")
     if requirements:
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", str(task), *requirements]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-warn-conflicts",
+            "--no-compile",
+            "--target",
+            str(task),
+            *requirements,
+        ]
         subprocess.run([*command, "-c", str(folder / "constraints.txt")], check=True, stdout=2)
     if compiled:
         compile_all(task)
@@ -87,9 +106,9 @@ def _zip_size(task: Path, archive: Path) -> int:
 
 def build(folder: Path) -> list[Package]:
     """All that take turns, this service first."""
-    pins = Path("requirements-dev.txt").read_text().splitlines()
-    constraints = [line for line in pins if line.startswith(("boto3==", "botocore==", "s3transfer==", "urllib3=="))]
-    (folder / "constraints.txt").write_text("\n".join(constraints))
+    pinned = "".join(file.read_text() for file in (Path("requirements-dev.txt"), HERE / "peers" / "requirements.txt"))
+    pins = re.findall(r"^([\w.-]+)(?:\[.*\])?(==[\w.]+)", pinned, re.MULTILINE)
+    (folder / "constraints.txt").write_text("\n".join(map("".join, pins)))
     mine = ours(folder)
     floor = peer(folder, "bare botocore, slim SDK", "bare_botocore", [])
     for part in Path(mine.task).iterdir():
@@ -102,6 +121,6 @@ def build(folder: Path) -> list[Package]:
         floor,
         peer(folder, "bare boto3.resource, compiled", "bare_resource", ["boto3"]),
         peer(folder, "bare boto3.resource, as usual", "bare_resource", ["boto3"], compiled=False),
-        peer(folder, "Powertools, compiled", "powertools", ["boto3", "aws-lambda-powertools==3.37.0"]),
-        peer(folder, "FastAPI and Mangum, compiled", "fastapi_mangum", ["boto3", "fastapi==0.165.0", "mangum==0.22.0"]),
+        peer(folder, "Powertools, compiled", "powertools", ["boto3", "aws-lambda-powertools"]),
+        peer(folder, "FastAPI and Mangum, compiled", "fastapi_mangum", ["boto3", "fastapi", "mangum"]),
     ]
