@@ -6,18 +6,19 @@ import gc
 gc.disable()
 
 import functools
+import logging
 import os
 import re
 from typing import Any
 
-from chalice import Chalice, CognitoUserPoolAuthorizer, CORSConfig
+from chalice import CognitoUserPoolAuthorizer, CORSConfig
 from chalice.app import Request, Response
 
 from chalicelib import web
 from chalicelib.identity import identify
 from chalicelib.schema import profile_check
 from chalicelib.settings import Settings
-from chalicelib.store import ProfileStore
+from chalicelib.store import ProfileStore, calls
 
 if os.environ.get("AWS_CHALICE_CLI_MODE"):
     # Set by the `chalice` command on a developer's machine, never in Lambda, where local/ does not exist either.
@@ -40,7 +41,9 @@ class ClientAuthorizer(CognitoUserPoolAuthorizer):
 
 
 # In Lambda the runtime has configured logging: one JSON object a line, where the function's log format is JSON.
-app = Chalice(app_name="user-profile", configure_logs="AWS_LAMBDA_FUNCTION_NAME" not in os.environ)
+app = web.API(app_name="user-profile", configure_logs="AWS_LAMBDA_FUNCTION_NAME" not in os.environ)
+if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:
+    app.log.setLevel(logging.INFO)
 cors = CORSConfig(
     allow_origin=settings.cors_allow_origin,
     allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
@@ -48,7 +51,7 @@ cors = CORSConfig(
     max_age=600,
 )
 authorizer = ClientAuthorizer("user-pool", provider_arns=[settings.user_pool_arn])
-app.register_middleware(web.problem_middleware(cors, app.log), "http")
+app.register_middleware(web.outer_edge(app, cors, calls), "http")
 
 
 check = profile_check(settings.profile_schema)

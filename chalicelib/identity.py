@@ -19,6 +19,12 @@ class Identity:
     groups: tuple[str, ...]
 
 
+def subject(request_context: Mapping[str, Any]) -> str | None:
+    """The `sub` claim in an API Gateway event's `requestContext`: whose token it was, whatever kind of token."""
+    sub = _claims(request_context).get("sub")
+    return sub if isinstance(sub, str) and sub else None
+
+
 def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) -> Identity:
     """The identity in an API Gateway event's `requestContext`.
 
@@ -26,12 +32,20 @@ def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) ->
 
     Raises NotSignedIn for no claims, another kind of token, or another app's.
     """
-    claims = (request_context.get("authorizer") or {}).get("claims") or {}
-    sub, groups = claims.get("sub"), claims.get("cognito:groups") or ()
-    if not isinstance(sub, str) or not sub:
+    claims, sub = _claims(request_context), subject(request_context)
+    groups = claims.get("cognito:groups")
+    if sub is None:
         raise NotSignedIn("Sign in and send your id token in the Authorization header.")
     if claims.get("token_use") != "id":
         raise NotSignedIn("This is not an id token. Send the id token, not the access or refresh token.")
     if client_ids and claims.get("aud") not in client_ids:
         raise NotSignedIn("This token was issued to another app.")
-    return Identity(sub, tuple(groups.split(",") if isinstance(groups, str) else groups))
+    if isinstance(groups, str):
+        groups = groups.split(",")
+    return Identity(sub, tuple(map(str, groups)) if isinstance(groups, list) else ())
+
+
+def _claims(request_context: Mapping[str, Any]) -> Mapping[str, Any]:
+    authorizer = request_context.get("authorizer")
+    claims = authorizer.get("claims") if isinstance(authorizer, Mapping) else None
+    return claims if isinstance(claims, Mapping) else {}

@@ -9,8 +9,10 @@ from __future__ import annotations
 import random
 import secrets
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -75,10 +77,30 @@ def pause(attempt: int) -> None:
 
 
 class _Changed(Exception):
-    """The guard of a write did not hold of `item`, which is stored; `resent`: botocore had sent the write before."""
+    """The guard of a write did not hold of `item`, which is stored."""
 
-    def __init__(self, item: Item, *, resent: bool) -> None:
-        self.item, self.resent = item, resent
+    def __init__(self, item: Item) -> None:
+        self.item = item
+
+
+calls: ContextVar[int] = ContextVar("calls", default=0)
+"""How many requests to the database this context (a request to the API) has made, with those that were sent again."""
+_unsure: ContextVar[bool] = ContextVar("unsure", default=False)
+"""Whether one of botocore's tries of this call may have been carried out without our being told."""
+
+
+def _note_try(parsed_response: Any, exception: Exception | None, **_: object) -> None:
+    calls.set(calls.get() + 1)
+    if exception or parsed_response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        _unsure.set(True)
+
+
+def _refuse_garbage(response_dict: Any, **_: object) -> None:
+    """botocore reads an answer that is not JSON as an empty one: nothing stored, a front end would understand."""
+    body, checksum = response_dict["body"], response_dict["headers"].get("x-amz-crc32")
+    sound = zlib.crc32(body) == int(checksum) if checksum else body[:1] + body[-1:] == b"{}"
+    if response_dict["status_code"] == 200 and not sound:
+        raise StoreUnavailable("The database's answer was damaged on its way. Try again shortly.")
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,8 @@ class ProfileStore:
         """The store in `table`, with the region, credentials and endpoint of the environment. Sends nothing yet."""
         # botocore's own session: boto3's, on top of it, is a quarter more to import, for nothing that is used here.
         client: Any = botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
+        client.meta.events.register("response-received.dynamodb", _note_try)
+        client.meta.events.register("before-parse.dynamodb", _refuse_garbage)
         return cls(client, table, check)
 
     def rehearse(self) -> None:
@@ -188,15 +212,23 @@ class ProfileStore:
             if changed.item.get(items.REVISION) == revision:
                 # Our own: it was written, the answer was lost, and botocore sent it again.
                 return items.profile_from(changed.item)
-            raise
+            raise _told(changed) from changed
 
     def _remove(self, sub: str, guard: Guard) -> None:
         try:
             with _errors_translated():
                 self.client.delete_item(TableName=self.table, Key=items.key(sub), **_conditional(guard))
         except _Changed as changed:
-            if changed.item or not changed.resent:  # else it was our own first try that removed it
-                raise
+            if changed.item or not _unsure.get():  # else it was our own first try that removed it
+                raise _told(changed) from changed
+
+
+def _told(changed: _Changed) -> Exception:
+    """What a refused write comes to. Where an earlier try of it may have been carried out, and somebody has changed the
+    profile since, nobody knows: doing it again might undo that change, and a 412 might be untrue."""
+    if not _unsure.get():
+        return changed
+    return StoreUnavailable("The database's answer was lost, and the profile changed since. GET it and decide again.")
 
 
 def _guard(condition: Precondition) -> Guard:
@@ -236,14 +268,14 @@ def _conditional(guard: Guard, update: str = "", change: dict[str, items.Attribu
 
 @contextmanager
 def _errors_translated() -> Iterator[None]:
+    _unsure.set(False)
     try:
         yield
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
         if code == "ConditionalCheckFailedException":
             response: Any = error.response
-            resent = response["ResponseMetadata"].get("RetryAttempts", 0) > 0
-            raise _Changed(response.get("Item", {}), resent=resent) from error
+            raise _Changed(response.get("Item", {})) from error
         if code in TRY_AGAIN or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             raise StoreUnavailable("The database is busy. Try again shortly.") from error
         if code == "ValidationException" and "size" in message and "exceeded" in message:

@@ -1,22 +1,25 @@
 """HTTP: strict JSON in, exact JSON out, ETags, and every error as RFC 9457 problem+json, from one table.
 
-A view raises a ProfileError and `answers` makes it a response. `problem_middleware` does the same for what Chalice
-answers by itself (405, 415) and for what nobody expected (500), and completes every error with the request's id and
-the CORS headers: a script in a browser must be able to read why it was refused.
+What a view raises, `outer_edge` makes a response, and completes every error, Chalice's own too (405, 415), with the
+request's id and the CORS headers: a script in a browser must be able to read why it was refused.
 """
 
 import functools
 import json
 import logging
 import re
+import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from chalice.app import Chalice, CORSConfig, Request, Response
+from chalice.app import Chalice, ChaliceUnhandledError, CORSConfig, Request, Response
 
 from chalicelib import errors
+from chalicelib.identity import subject
 from chalicelib.profile import Precondition
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ JSON_TYPE, PROBLEM_JSON_TYPE = "application/json", "application/problem+json"
 PATCH_TYPES = ["application/merge-patch+json", JSON_TYPE]
 ENTITY_TAG = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"(?=[ \t]*(?:,|$))')
 MAX_TAGS = 100  # as many as DynamoDB's IN takes
+NO_REQUEST = "This function answers requests that API Gateway hands on to it, and this is none."
 PERSONAL = {"Cache-Control": "no-store"}
 """Personal data stays out of every cache, the browser's on a shared computer too; ETags work all the same."""
 
@@ -164,8 +168,31 @@ def dump_json(value: "JSON") -> str:
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
+class API(Chalice):
+    """A Chalice app whose function may be invoked with anything: what is no request of API Gateway's is refused."""
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        return super().__call__(self._request_in(event), context)
+
+    def _request_in(self, event: Any) -> dict[str, Any]:
+        """`event` with what Chalice counts on in it; {}, of which Chalice makes no request, where it is none."""
+        context, text = _object(_object(event).get("requestContext")), (str, bytes, NoneType)
+        known = context.get("resourcePath") in list(self.routes) and isinstance(context.get("httpMethod"), str)
+        if not known or not isinstance(event.get("body"), text):
+            return {}
+        lines = {name: values for name, values in _object(event.get("multiValueHeaders")).items() if values}
+        headers = _object(event.get("headers")) or {name: values[-1] for name, values in lines.items()}
+        absent = dict.fromkeys(("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"))
+        headers = {name: text for name, text in headers.items() if isinstance(text, str)}
+        return {**absent, **event, "headers": headers, "multiValueHeaders": lines}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def answers(app: Chalice) -> Callable[[Callable[[Request], Response]], Callable[[], Response]]:
-    """Give a view of `app` the request, and make its ProfileErrors responses. Chalice logs all other exceptions."""
+    """Give a view of `app` the request, and let `outer_edge` have what it raises, which Chalice else answers itself."""
 
     def decorate(view: Callable[[Request], Response]) -> Callable[[], Response]:
         @functools.wraps(view)
@@ -173,8 +200,8 @@ def answers(app: Chalice) -> Callable[[Callable[[Request], Response]], Callable[
             request: Any = app.current_request
             try:
                 return view(request)
-            except errors.ProfileError as error:
-                return error_response(error)
+            except Exception as error:
+                raise ChaliceUnhandledError from error
 
         return answering
 
@@ -203,23 +230,37 @@ def complete(response: Response, request_id: str, cors: CORSConfig) -> Response:
     return Response(json.dumps({**body, "request_id": request_id}), {**response.headers, **headers}, status)
 
 
-def problem_middleware(cors: CORSConfig, log: logging.Logger) -> Callable[..., Response]:
-    """Chalice middleware, the one outer edge: whatever goes wrong behind it is answered by `complete`."""
+def outer_edge(app: Chalice, cors: CORSConfig, calls: ContextVar[int]) -> Callable[..., Response]:
+    """Chalice middleware around everything: it answers what goes wrong behind it, and logs each request in one line.
 
-    def middleware(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    `calls` is where the store counts its requests to the database.
+    """
+
+    def middleware(request: Request | None, get_response: Callable[..., Response]) -> Response:
+        started, failure = time.perf_counter(), None
+        calls.set(0)
         try:
-            response = get_response(request)
-        except Exception:
-            log.exception("Unexpected error outside the views")
-            response = Response({}, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
-        if response.status_code < HTTPStatus.BAD_REQUEST:
-            return response
+            response = get_response(request) if request else Response({"Message": NO_REQUEST}, {}, 400)
+        except Exception as error:
+            failure = error.__cause__ if isinstance(error, ChaliceUnhandledError) else error
+            response = error_response(failure) if isinstance(failure, errors.ProfileError) else Response({}, {}, 500)
+        context, status = request.context if request else {}, int(response.status_code)
+        method, route = context.get("httpMethod", "-"), context.get("resourcePath", "-")
         # API Gateway's id stands in its logs and its own errors; the function's, in the function's logs.
-        function_id = getattr(request.lambda_context, "aws_request_id", "")
-        request_id = request.context.get("requestId") or function_id
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("Answered %d to the request with the request_id %s", response.status_code, request_id)
-        if response.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
+        own_id = getattr((request or app).lambda_context, "aws_request_id", "")
+        request_id: str = context.get("requestId") or own_id
+        milliseconds = round((time.perf_counter() - started) * 1000, 1)
+        facts = {
+            "request_id": request_id, "method": method, "route": route, "status": status, "duration_ms": milliseconds,
+            "database_calls": calls.get(), "sub": subject(context), "error": failure and type(failure).__name__,
+        }  # fmt: skip
+        # The store's trouble is botocore's; who made a mistake with a request is told, and leaves no trace.
+        trace = failure and (failure.__cause__ or failure) if status >= 500 else None
+        words = ("%s %s: %d in %.1f ms (request_id %s)", method, route, status, milliseconds, request_id)
+        app.log.log(logging.ERROR if status >= 500 else logging.INFO, *words, exc_info=trace, extra=facts)
+        if status < 400:
+            return response
+        if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and method == "PATCH":
             response.headers["Accept-Patch"] = ", ".join(PATCH_TYPES)
         return complete(response, request_id, cors)
 

@@ -22,12 +22,15 @@ class ApiError(Exception):
 
 
 @contextmanager
-def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the API on 127.0.0.1:`port`; entered when it answers, stopped at the end. Raises ApiError."""
+def serving(port: int, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the API on 127.0.0.1:`port`; entered when it answers, stopped at the end. Raises ApiError.
+
+    What it says goes into the file `log`, or where ours goes.
+    """
     chalice = Path(sys.executable).with_name("chalice")
     # Without autoreload: Chalice watches the whole folder, .venv and .local included, every second.
     command = [str(chalice), "local", "--stage", environment.STAGE, "--port", str(port), "--no-autoreload"]
-    with running(command, os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
+    with running(command, os.environ | {"PYTHONUNBUFFERED": "1"}, log) as process:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):
             if process.poll() is not None or time.monotonic() > deadline:

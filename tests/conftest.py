@@ -59,6 +59,21 @@ def no_aws_settings() -> Iterator[None]:
     os.environ.update(before)
 
 
+PLANTED = "planted-3f1c"
+"""Tests put it where a log must not have it from: tokens, headers, claims, profile data."""
+SECRETS = {PLANTED}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> Iterator[list[Path]]:
+    """The log files of what the tests ran: none has a token, another claim than `sub`, or what was planted."""
+    files: list[Path] = []
+    yield files
+    for file in files:
+        text = file.read_text(errors="replace")
+        assert not [secret for secret in SECRETS if secret in text], f"{file} tells secrets"
+
+
 @dataclass(frozen=True)
 class Cloud:
     """A running local cloud with the backend deployed, as `make cloud` leaves it."""
@@ -124,7 +139,10 @@ def users_of(cloud: Cloud) -> Callable[[], User]:
         tokens = users.sign_in(arn, client_id, email, PASSWORD)
         found = boto3.client("cognito-idp").admin_get_user(UserPoolId=users.pool_id(arn), Username=email)
         sub = next(attribute["Value"] for attribute in found["UserAttributes"] if attribute["Name"] == "sub")
-        return User(email, sub, tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"])
+        user = User(email, sub, tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"])
+        # A token's signature is its own; its first part is the same for all.
+        SECRETS.update({email, user.id_token[-80:], user.access_token[-80:], user.refresh_token[-80:]})
+        return user
 
     return sign_up_and_in
 
@@ -188,9 +206,10 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def api(cloud: Cloud) -> Iterator[Api]:
+def api(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
     port = free_port()
-    with serving(port):
+    logs.append(cloud.folder / "api.log")
+    with serving(port, logs[-1]):
         yield Api(port)
 
 

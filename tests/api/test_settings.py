@@ -1,6 +1,7 @@
 """The settings that change what the API answers, in a server of its own."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,12 +14,13 @@ ORIGIN = "https://app.example.com"
 
 
 @pytest.fixture(scope="module")
-def strict(cloud: Cloud) -> Iterator[Api]:
+def strict(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
     port = free_port()
+    logs.append(cloud.folder / "strict.log")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CORS_ALLOW_ORIGIN", ORIGIN)
         patch.setenv("REQUIRE_PRECONDITIONS", "true")
-        with serving(port):
+        with serving(port, logs[-1]):
             yield Api(port)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bench import runtime as runtimes
+from bench.runtime import Runtime
 from resources import api as api_stack
 from resources import backend, stacks
 from tests.cloud.adapter import chalice_can_import
@@ -112,6 +115,32 @@ def by_chalice(account: Account, cloud: Cloud) -> Deployment:
     (api_id,) = (found["rest_api_id"] for found in record["resources"] if found["resource_type"] == "rest_api")
     pool = stacks.outputs(backend.stack_name("prod")) or {}
     return Deployment(Cloud(cloud.port, cloud.folder, pool), api_stack.url({"RestAPIId": api_id}), imported)
+
+
+@pytest.fixture(scope="session")
+def built(account: Account, deployed: Deployment) -> Path:
+    """The folder of the package of the stage dev."""
+    account.make("package", "STAGE=dev")
+    return account.folder / "out" / "dev"
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """AWS's runtime client and its emulator."""
+    folder = tmp_path_factory.mktemp("runtime")
+    runtimes.install(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def runtime(built: Path, account: Account, installed: Path, logs: list[Path]) -> Iterator[Runtime]:
+    """The zip in AWS's runtime, with nothing else installed."""
+    logs.append(installed / "log")
+    task = installed / "task"
+    zipfile.ZipFile(built / "deployment.zip").extractall(task)
+    variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    with runtimes.function(installed, task, "app.app", variables | account.environment("dev")) as function:
+        yield function
 
 
 # The suite of tests/api asks for these by name, and gets those of the deployed service here.

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,6 @@ from tests.conftest import User
 from tests.unit.test_templates import calls_of_the_store
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-
-
-@pytest.fixture(scope="session")
-def built(account: Account, deployed: Deployment) -> Path:
-    """The folder of the package of the stage dev."""
-    account.make("package", "STAGE=dev")
-    return account.folder / "out" / "dev"
 
 
 @pytest.fixture(scope="session")
@@ -233,24 +226,6 @@ def test_without_vendor_it_takes_the_runtimes_sdk(built: Path, account: Account,
     assert answer["statusCode"] in (200, 404), answer
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """AWS's runtime client and its emulator."""
-    folder = tmp_path_factory.mktemp("runtime")
-    runtimes.install(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def runtime(built: Path, account: Account, installed: Path) -> Iterator[Runtime]:
-    """The zip in AWS's runtime, with nothing else installed."""
-    task = installed / "task"
-    zipfile.ZipFile(built / "deployment.zip").extractall(task)
-    variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    with runtimes.function(installed, task, "app.app", variables | account.environment("dev")) as function:
-        yield function
-
-
 def test_the_zip_answers_in_awss_own_runtime(runtime: Runtime, account: Account, new_user: Callable[[], User]) -> None:
     user, client_id = new_user(), account.environment("dev")["USER_POOL_CLIENT_ID"]
     assert runtime.invoke(event("GET", user.sub, client_id))["statusCode"] == 404
@@ -261,15 +236,27 @@ def test_the_zip_answers_in_awss_own_runtime(runtime: Runtime, account: Account,
     assert read["headers"]["ETag"] == posted["headers"]["ETag"]
 
 
-def test_an_error_is_logged_as_json_under_the_id_that_the_caller_is_told(
-    runtime: Runtime, account: Account, ada: User
-) -> None:
-    client_id = account.environment("dev")["USER_POOL_CLIENT_ID"]
-    broken = event("GET", ada.sub, client_id)
-    broken["requestContext"]["authorizer"]["claims"] = "nothing that AWS sends"
-    answer = runtime.invoke(broken)
-    assert answer["statusCode"] == 500
-    assert json.loads(answer["body"])["request_id"] == "request-1"
-    lines = [json.loads(line) for line in runtime.log.read_text().splitlines() if line.startswith("{")]
-    assert any("request-1" in line["message"] for line in lines)
-    assert any(line.get("stackTrace") for line in lines)
+def test_each_request_is_one_line_of_json_in_the_log(installed: Path, account: Account, ada: User) -> None:
+    """Lambda's own format, with what one asks a log for beside the message: as fields."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    variables |= account.environment("dev") | {"DYNAMODB_TABLE": "user-profile-nowhere"}
+    client_id = variables["USER_POOL_CLIENT_ID"]
+    with runtimes.function(installed, installed / "task", "app.app", variables) as function:
+        for method, body in (("GET", None), ("PUT", "{"), ("PUT", None)):
+            function.invoke(event(method, ada.sub, client_id, body))
+        function.invoke({"detail-type": "Scheduled Event"})
+        logged = function.log.read_text()
+    lines = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
+    mistake, *refused, ping = [line for line in lines if line.get("logger") == "user-profile"]
+    assert mistake["level"] == "ERROR"
+    assert mistake["errorType"] == "ResourceNotFoundException"
+    assert any("store.py" in frame for frame in mistake["stackTrace"])
+    assert [(line["level"], line["error"]) for line in refused] == [("INFO", "MalformedJSON")] * 2
+    assert (ping["level"], ping["status"], ping["method"]) == ("INFO", 400, "-")
+    for line in (mistake, *refused):
+        assert line["timestamp"]
+        assert line["duration_ms"] > 0
+        assert (line["sub"], line["route"], line["request_id"]) == (ada.sub, "/user/profile", "request-1")
+    assert [(line["method"], line["status"], line["database_calls"]) for line in (mistake, *refused)] == [
+        ("GET", 500, 1), ("PUT", 400, 0), ("PUT", 400, 0)
+    ]  # fmt: skip

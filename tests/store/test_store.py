@@ -34,7 +34,7 @@ from chalicelib.errors import (
     StoreUnavailable,
 )
 from chalicelib.profile import JSON, MAX_BYTES, Precondition
-from chalicelib.store import CLIENT_CONFIG, PATIENCE, TRIES, ProfileStore, pause
+from chalicelib.store import CLIENT_CONFIG, TRIES, ProfileStore, pause
 from tests.conftest import Cloud
 from tests.unit.test_items import exactly, values
 from tests.unit.test_profile import nested
@@ -469,41 +469,6 @@ def test_a_patch_under_a_condition_that_is_overtaken_is_refused(client: DynamoDB
     assert other.get(sub).data == {"theirs": 1}
 
 
-def test_a_write_whose_answer_was_lost_is_known_again(store: ProfileStore, sub: str) -> None:
-    """botocore sends it again; its own first try is then what makes the condition fail."""
-    seen = store.replace(sub, {}).revision
-
-    class Twice(Counting):
-        def update_item(self, **request: Any) -> Any:
-            self._client.update_item(**request)
-            return self._client.update_item(**request)
-
-    twice: Any = Twice(store.client)
-    assert replace(store, client=twice).replace(sub, {"a": 1}, Precondition(match=tags(seen))).data == {"a": 1}
-    assert replace(store, client=twice).patch(sub, {"b": 2}).data == {"a": 1, "b": 2}
-
-
-@pytest.mark.parametrize("attempts", [0, 1])
-def test_a_removal_whose_answer_was_lost_is_known_again(store: ProfileStore, sub: str, attempts: int) -> None:
-    seen = store.replace(sub, {}).revision
-
-    class Twice(Counting):
-        def delete_item(self, **request: Any) -> Any:
-            self._client.delete_item(**request)
-            try:
-                return self._client.delete_item(**request)
-            except ClientError as error:
-                error.response["ResponseMetadata"]["RetryAttempts"] = attempts
-                raise
-
-    twice: Any = Twice(store.client)
-    if attempts:
-        replace(store, client=twice).delete(sub, Precondition(match=tags(seen)))
-        return
-    with pytest.raises(PreconditionFailed):
-        replace(store, client=twice).delete(sub, Precondition(match=tags(seen)))
-
-
 @pytest.mark.parametrize("attributes", [{}, {"profile_data": {"M": {"a": {"N": "1"}}}}])
 def test_an_item_without_a_revision_that_is_deleted_meanwhile_is_not_brought_back(
     client: DynamoDBClient, table: str, sub: str, attributes: dict[str, Any]
@@ -618,12 +583,3 @@ def test_a_database_that_cannot_be_reached_is_told_as_such(store: ProfileStore) 
 def test_a_deployment_mistake_is_not_blamed_on_the_caller(error: ClientError) -> None:
     with pytest.raises(ClientError):
         refusing(error).replace("anybody", {})
-
-
-def test_the_worst_case_ends_inside_the_functions_timeout() -> None:
-    """Every try just fails to time out, with the longest pauses of botocore's standard mode: up to 1 s, then 2 s..."""
-    options: Any = CLIENT_CONFIG
-    tries = options.retries["total_max_attempts"]
-    call = tries * (options.connect_timeout + options.read_timeout) + sum(2**n for n in range(tries - 1))
-    patch = max(call + call, PATIENCE + 1 + call)
-    assert patch <= 14

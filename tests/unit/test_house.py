@@ -16,7 +16,7 @@ ALLOWED = {
     "app": {f"chalicelib.{name}" for name in ("web", "identity", "store", "schema", "settings")}
     | {"local.chalice_command"},
     "chalicelib.schema": {"chalicelib.profile", "chalicelib.errors"},
-    "chalicelib.web": {"chalicelib.errors", "chalicelib.profile"},
+    "chalicelib.web": {"chalicelib.errors", "chalicelib.identity", "chalicelib.profile"},
     "chalicelib.identity": {"chalicelib.errors"},
     "chalicelib.store": {"chalicelib.items", "chalicelib.profile", "chalicelib.errors"},
     "chalicelib.items": {"chalicelib.profile"},

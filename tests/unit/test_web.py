@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 from contextlib import suppress
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any
 
@@ -150,9 +151,11 @@ def chalice_event(path: str = "/thing", method: str = "GET", **more: Any) -> dic
 
 @pytest.fixture
 def chalice_app() -> Chalice:
-    app = Chalice(app_name="test-problems")
+    app = web.API(app_name="test-problems")
     app.log.propagate = True
-    app.register_middleware(web.problem_middleware(CORSConfig(allow_origin="https://a.example"), app.log), "http")
+    app.register_middleware(
+        web.outer_edge(app, CORSConfig(allow_origin="https://a.example"), ContextVar("calls")), "http"
+    )
 
     @app.route("/thing", methods=["GET", "POST"], content_types=["application/json"])
     @web.answers(app)
