@@ -64,7 +64,7 @@ def store() -> ProfileStore:
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ and settings.table:
-    store().rehearse()  # while the function starts, and not when its first caller waits
+    store().warm_up()  # while the function starts, and not when its first caller waits
 
 gc.freeze()  # what is there by now stays: no later look for garbage need walk through it
 gc.enable()
@@ -76,28 +76,27 @@ MINE = {"authorizer": authorizer, "cors": cors}
 @app.route(PROFILE, methods=["GET"], content_types=[], **MINE)
 @web.answers(app)
 def get_profile(request: Request) -> Response:
-    user = identify(request.context, settings.client_ids)
-    profile = store().get(user.sub)
-    return web.read_response(profile, web.precondition(request))
+    sub = identify(request.context, settings.client_ids)
+    return web.read_response(store().get(sub), web.precondition(request))
 
 
 @app.route(PROFILE, methods=["POST", "PUT"], content_types=[web.JSON_TYPE], **MINE)
 @web.answers(app)
 def replace_profile(request: Request) -> Response:
-    user, condition = identify(request.context, settings.client_ids), precondition(request)
-    return web.profile_response(store().replace(user.sub, web.json_body(request), condition))
+    sub, condition = identify(request.context, settings.client_ids), precondition(request)
+    return web.profile_response(store().replace(sub, web.json_body(request), condition))
 
 
 @app.route(PROFILE, methods=["PATCH"], content_types=web.PATCH_TYPES, **MINE)
 @web.answers(app)
 def patch_profile(request: Request) -> Response:
-    user, condition = identify(request.context, settings.client_ids), precondition(request)
-    return web.profile_response(store().patch(user.sub, web.json_body(request), condition))
+    sub, condition = identify(request.context, settings.client_ids), precondition(request)
+    return web.profile_response(store().patch(sub, web.json_body(request), condition))
 
 
 @app.route(PROFILE, methods=["DELETE"], content_types=[], **MINE)
 @web.answers(app)
 def delete_profile(request: Request) -> Response:
-    user, condition = identify(request.context, settings.client_ids), precondition(request)
-    store().delete(user.sub, condition)
+    sub, condition = identify(request.context, settings.client_ids), precondition(request)
+    store().delete(sub, condition)
     return web.no_content()

@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import botocore.session
@@ -126,15 +125,11 @@ class ProfileStore:
         client.meta.events.register("before-parse.dynamodb", _refuse_garbage)
         return cls(client, table, check)
 
-    def rehearse(self) -> None:
-        """Do a call but for sending it: what botocore puts off until its first call (endpoint rules, credentials, the
-        signer, imports) is done then, and no user waits for it. What goes wrong will do so in a call, and be told."""
-        answer = SimpleNamespace(status_code=200, headers={}, content=b"{}")
-        events: Any = self.client.meta.events
-        events.register("before-send.dynamodb", lambda **_: answer, "rehearsal")
+    def warm_up(self) -> None:
+        """Read what is not there, so that no user waits for what a first call takes: endpoint rules, credentials,
+        imports, the TLS connection. What goes wrong with it will go wrong for a user, and be told then."""
         with suppress(BotoCoreError, ClientError, StoreUnavailable):
             self._read("nobody")
-        events.unregister("before-send.dynamodb", unique_id="rehearsal")
 
     def get(self, sub: str) -> Profile:
         """The profile of user `sub`, with every write that was acknowledged before. Raises ProfileNotFound,

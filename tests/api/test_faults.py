@@ -323,6 +323,7 @@ def test_a_database_that_is_silent_is_given_up_in_time(
 def test_the_worst_case_ends_inside_the_functions_timeout_and_that_inside_api_gateways() -> None:
     timeout = json.loads((ROOT / ".chalice/config.json").read_text())["lambda_timeout"]
     assert worst_request(CLIENT_CONFIG) <= 14 < timeout < 29
+    assert worst_call(CLIENT_CONFIG) < 10, "which Lambda gives a function to start, and it makes a call then"
 
 
 MISTAKES: dict[str, Fault] = {

@@ -78,7 +78,7 @@ def test_each_kind_of_knowledge_has_one_home(text: str, home: str) -> None:
 def test_the_service_is_read_in_a_sitting() -> None:
     """Docstrings and comments count; the formatter's blank lines do not (docs/decisions.md)."""
     lines = [line for path in SOURCES.values() for line in path.read_text().splitlines() if line.strip()]
-    assert len(lines) < 800
+    assert len(lines) < 860
 
 
 def test_every_error_has_its_problem() -> None:

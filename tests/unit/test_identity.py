@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import NotSignedIn
-from chalicelib.identity import Identity, identify
+from chalicelib.identity import identify, subject
 
 CLAIMS = {"sub": "5f0c", "token_use": "id", "aud": "client", "email": "ada@example.com"}
 
@@ -12,10 +12,13 @@ def context(**claims: Any) -> dict[str, Any]:
     return {"authorizer": {"claims": {**CLAIMS, **claims}}}
 
 
-@pytest.mark.parametrize("groups", ["admins,editors", ["admins", "editors"]])
-def test_claims_are_read_as_aws_and_as_chalice_local_send_them(groups: object) -> None:
-    assert identify(context(**{"cognito:groups": groups}), ("client",)) == Identity("5f0c", ("admins", "editors"))
-    assert identify(context(), ("client",)) == Identity("5f0c", ())
+def test_a_user_is_known_by_the_sub_of_a_verified_id_token() -> None:
+    assert identify(context(), ("client",)) == subject(context()) == "5f0c"
+
+
+def test_the_log_tells_whose_token_of_another_kind_it_was() -> None:
+    assert subject(context(token_use="access")) == "5f0c"
+    assert subject(context(sub=5)) is subject({}) is None
 
 
 @pytest.mark.parametrize(
@@ -42,8 +45,8 @@ def test_whoever_is_not_proven_to_be_a_user_of_this_app_is_not_let_in(request_co
 
 
 def test_several_clients_may_be_configured() -> None:
-    assert identify(context(), ("other", "client")).sub == "5f0c"
+    assert identify(context(), ("other", "client")) == "5f0c"
 
 
 def test_any_client_of_the_pool_is_taken_where_none_is_configured() -> None:
-    assert identify(context(aud="whoever"), ()).sub == "5f0c"
+    assert identify(context(aud="whoever"), ()) == "5f0c"
