@@ -9,6 +9,7 @@ export USER_EMAIL = $(call given,EMAIL)
 export USER_PASSWORD = $(call given,PASSWORD)
 export USER_TOKEN = $(call given,TOKEN)
 FUZZ_EXAMPLES ?= 4500
+FUZZ_SECONDS ?= 120
 BENCH_ROUNDS ?= 9
 .DEFAULT_GOAL := help
 .PHONY: help install local cloud token sign-up test fuzz bench format \
@@ -39,7 +40,11 @@ test: install  ## what CI runs: lint, format, types, tests
 	.venv/bin/mypy
 	.venv/bin/pytest
 
-fuzz: install  ## ask the API thousands of generated questions (FUZZ_EXAMPLES for each operation)
+fuzz: install  ## fuzz the readers (FUZZ_SECONDS each), ask the API thousands of questions (FUZZ_EXAMPLES each operation)
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -r tests/fuzz/requirements.txt
+	@for target in json_reader patch_merger tag_parser claims_reader function; do \
+		echo "$$target:"; .venv/bin/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; \
+	done
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
 
 bench: install  ## measure it beside what one would write instead, in AWS's runtime (BENCH_ROUNDS)

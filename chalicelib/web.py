@@ -180,7 +180,8 @@ class API(Chalice):
         known = context.get("resourcePath") in list(self.routes) and isinstance(context.get("httpMethod"), str)
         if not known or not isinstance(event.get("body"), text):
             return {}
-        lines = {name: values for name, values in _object(event.get("multiValueHeaders")).items() if values}
+        given = _object(event.get("multiValueHeaders")).items()
+        lines = {name: values for name, values in given if values and isinstance(values, list)}
         headers = _object(event.get("headers")) or {name: values[-1] for name, values in lines.items()}
         absent = dict.fromkeys(("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"))
         headers = {name: text for name, text in headers.items() if isinstance(text, str)}
