@@ -11,7 +11,7 @@ export USER_TOKEN = $(call given,TOKEN)
 FUZZ_EXAMPLES ?= 4500
 BENCH_ROUNDS ?= 9
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud token sign-up test fuzz bench format \
+.PHONY: help install local cloud token sign-up test fuzz bench format lock tools \
 	backend package deploy gateway destroy destroy-backend smoke
 
 help:  ## list the commands
@@ -49,6 +49,22 @@ bench: install  ## measure it beside what one would write instead, in AWS's runt
 format: install  ## lint and format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+# With the extras: the pip that comes with Python 3.11 does not find coverage[toml] in a pin of coverage.
+pin = @.tools/bin/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes \
+	$(LOCK)
+
+lock: tools  ## write the pins and hashes anew for requirements*.in (LOCK="-P boto3" or "--upgrade" for newer ones)
+	$(pin) requirements-dev.in --output-file requirements-dev.txt
+	$(pin) requirements-tools.in --output-file requirements-tools.txt
+	$(pin) --no-deps tests/requirements.in --output-file tests/requirements.txt
+
+tools:
+	@cmp -s requirements-tools.txt .tools/installed.txt || { \
+		$(PYTHON) -m venv --clear .tools && \
+		.tools/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: \
+			-r requirements-tools.txt && \
+		cp requirements-tools.txt .tools/installed.txt; }
 
 # --- AWS: the account, and the region, that the shell is signed in to -------------------------------------------------
 
