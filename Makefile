@@ -11,7 +11,7 @@ export USER_TOKEN = $(call given,TOKEN)
 FUZZ_EXAMPLES ?= 4500
 BENCH_ROUNDS ?= 9
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud token sign-up test fuzz bench format lock tools \
+.PHONY: help install local cloud token sign-up test fuzz bench format lock audit tools \
 	backend package deploy gateway destroy destroy-backend smoke
 
 help:  ## list the commands
@@ -58,6 +58,9 @@ lock: tools  ## write the pins and hashes anew for requirements*.in (LOCK="-P bo
 	$(pin) requirements-dev.in --output-file requirements-dev.txt
 	$(pin) requirements-tools.in --output-file requirements-tools.txt
 	$(pin) --no-deps tests/requirements.in --output-file tests/requirements.txt
+
+audit: tools  ## ask for known vulnerabilities in all that is pinned (needs the network)
+	@$(PYTHON) -m local.audit
 
 tools:
 	@cmp -s requirements-tools.txt .tools/installed.txt || { \
