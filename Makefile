@@ -11,7 +11,7 @@ export USER_TOKEN = $(call given,TOKEN)
 FUZZ_EXAMPLES ?= 4500
 BENCH_ROUNDS ?= 9
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud token sign-up test fuzz bench format lock audit tools \
+.PHONY: help install local cloud token sign-up test test-all fuzz bench format lock audit tools \
 	backend package deploy gateway destroy destroy-backend smoke
 
 help:  ## list the commands
@@ -38,6 +38,9 @@ test: install  ## what CI runs: lint, format, types, tests
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/pytest
+
+test-all: tools  ## the unit, store and API tests on every supported Python that this machine has
+	@PATH="$$PATH$$(printf ':%s' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin)" .tools/bin/tox
 
 fuzz: install  ## ask the API thousands of generated questions (FUZZ_EXAMPLES for each operation)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
