@@ -12,7 +12,7 @@ FUZZ_EXAMPLES ?= 4500
 FUZZ_SECONDS ?= 120
 BENCH_ROUNDS ?= 9
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud token sign-up test fuzz bench format \
+.PHONY: help install local cloud token sign-up test test-all fuzz bench format lock audit tools \
 	backend package deploy gateway destroy destroy-backend smoke
 
 help:  ## list the commands
@@ -40,6 +40,9 @@ test: install  ## what CI runs: lint, format, types, tests
 	.venv/bin/mypy
 	.venv/bin/pytest
 
+test-all: tools  ## the unit, store and API tests on every supported Python that this machine has
+	@PATH="$$PATH$$(printf ':%s' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin)" .tools/bin/tox
+
 fuzz: install  ## fuzz the readers (FUZZ_SECONDS each), ask the API thousands of questions (FUZZ_EXAMPLES each operation)
 	@.venv/bin/python -m pip install -q --disable-pip-version-check -r tests/fuzz/requirements.txt
 	@for target in json_reader patch_merger tag_parser claims_reader function; do \
@@ -54,6 +57,25 @@ bench: install  ## measure it beside what one would write instead, in AWS's runt
 format: install  ## lint and format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+# With the extras: the pip that comes with Python 3.11 does not find coverage[toml] in a pin of coverage.
+pin = @.tools/bin/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes \
+	$(LOCK)
+
+lock: tools  ## write the pins and hashes anew for requirements*.in (LOCK="-P boto3" or "--upgrade" for newer ones)
+	$(pin) requirements-dev.in --output-file requirements-dev.txt
+	$(pin) requirements-tools.in --output-file requirements-tools.txt
+	$(pin) --no-deps tests/requirements.in --output-file tests/requirements.txt
+
+audit: tools  ## ask for known vulnerabilities in all that is pinned (needs the network)
+	@$(PYTHON) -m local.audit
+
+tools:
+	@cmp -s requirements-tools.txt .tools/installed.txt || { \
+		$(PYTHON) -m venv --clear .tools && \
+		.tools/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: \
+			-r requirements-tools.txt && \
+		cp requirements-tools.txt .tools/installed.txt; }
 
 # --- AWS: the account, and the region, that the shell is signed in to -------------------------------------------------
 

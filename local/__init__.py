@@ -1,6 +1,7 @@
 """The local cloud: an AWS for development and tests, in one process on this machine. None of it is ever deployed.
 
 install.py      make .venv and put the requirements into it (runs on a bare Python)
+audit.py        ask for known vulnerabilities in what is pinned
 emulator.py     start and stop ministack: DynamoDB, Cognito, CloudFormation
 users.py        sign up, sign in (SRP), the demo user
 api.py          run the API: `chalice local --stage local`

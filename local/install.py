@@ -58,8 +58,13 @@ def main(folder: Path) -> None:
 
 
 def pip_installs(what: list[str], venv: Path) -> None:
-    """Have pip install `what` into `venv`, a dot for each package; stop with its last words if it fails."""
+    """Have pip install `what` into `venv`, a dot for each package; stop with its last words if it fails.
+
+    Wheels with the hashes that `what` names, and nothing else: a source distribution would be built by packages that
+    have no hash there.
+    """
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip += ["--require-hashes", "--only-binary", ":all:"]
     lines = []
     with subprocess.Popen([*pip, *what], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from bench.packages import copy_project
 from chalicelib import schema
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
 from chalicelib.schema import profile_check
-from tests.conftest import copy_of_the_project
+from tests.conftest import ROOT
 
 PERSON = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -138,7 +139,8 @@ def test_without_the_library_what_to_do_is_said(
 
 @pytest.mark.parametrize("command", [["package", "out"], ["local", "--no-autoreload", "--port", "0"]])
 def test_chalice_stops_at_a_wrong_schema(tmp_path: Path, command: list[str]) -> None:
-    project = copy_of_the_project(tmp_path / "user-profile")
+    project = tmp_path / "user-profile"
+    copy_project(ROOT, project)
     (project / "chalicelib" / "wrong.json").write_text('{"type": "nonsense"}')
     config = json.loads((project / ".chalice" / "config.json").read_text())
     config["stages"]["dev"]["environment_variables"] = {
