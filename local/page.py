@@ -36,16 +36,16 @@ class PageError(Exception):
     """The page cannot be served. Its text says why, and what to do."""
 
 
-def install() -> None:
-    """Have npm install what web/package-lock.json names, unless that is done already. Raises PageError."""
-    lock, marker = web.FOLDER / "package-lock.json", web.FOLDER / "node_modules" / "installed.txt"
+def install(folder: Path = web.FOLDER) -> None:
+    """Have npm install what `folder`/package-lock.json names, unless that is done already. Raises PageError."""
+    lock, marker = folder / "package-lock.json", folder / "node_modules" / "installed.txt"
     fingerprint = hashlib.sha256(lock.read_bytes()).hexdigest()
     if marker.exists() and marker.read_text() == fingerprint:
         return
     npm = shutil.which(os.environ.get("NPM") or "npm")
     if npm is None:
         raise PageError("Node's npm is not installed. On Debian and Ubuntu: apt install npm")
-    done = subprocess.run([npm, "ci"], cwd=web.FOLDER, check=False, capture_output=True, text=True)
+    done = subprocess.run([npm, "ci"], cwd=folder, check=False, capture_output=True, text=True)
     if done.returncode:
         raise PageError("npm ci failed: " + (done.stderr or done.stdout).strip()[-500:].replace("\n", " "))
     marker.write_text(fingerprint)

@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import boto3
 
@@ -109,7 +108,7 @@ def web_config(options: argparse.Namespace) -> None:
     profile = f"{api.deployed_url(options.stage)}/user/profile"
     sign_in = f"https://{found['UserPoolDomain']}"
     web.write_config(web.settings(profile, recorded["USER_POOL_ARN"], recorded["USER_POOL_CLIENT_ID"], sign_in))
-    print(f"{web.CONFIG.relative_to(Path.cwd())} is for the stage {options.stage} now: {profile}")
+    print(f"web/config.json is for the stage {options.stage} now: {profile}")
     print(f"Look at the page with `make web`, or serve web/ with this header:\n{web.content_security_policy()}")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from local import environment, page
+from local import environment, page, users
 from local.api import serving
 from local.process import free_port
 from resources import backend, web
@@ -26,7 +26,7 @@ ARGUMENTS = (
 )  # fmt: skip
 SCHEMA = {"properties": {"name": {"maxLength": 100}, "bio": {"pattern": "^[^<]*$"}, "born": {"type": "integer"}}}
 """What the stage of these tests wants of profile data, so that fields have something to refuse."""
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+MODULES = ROOT / "tests" / "web" / "node_modules"
 
 expect.set_options(timeout=10_000)
 
@@ -64,6 +64,7 @@ def site(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     sign_in = f"http://localhost:{cloud.port}"
     config.write_text(json.dumps(web.settings(profile, outputs["UserPoolArn"], outputs["UserPoolClientId"], sign_in)))
     page.install()
+    page.install(MODULES.parent)
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(project)
@@ -84,6 +85,17 @@ def sign_up(site: Site) -> Callable[[], User]:
 @pytest.fixture
 def user(sign_up: Callable[[], User]) -> User:
     return sign_up()
+
+
+@pytest.fixture
+def demo_user(site: Site) -> User:
+    """The demo user of `make local`, with nothing stored."""
+    arn, client_id = site.cloud.outputs["UserPoolArn"], site.cloud.outputs["UserPoolClientId"]
+    users.ensure_demo_user(arn)
+    tokens = users.sign_in(arn, client_id, users.DEMO_EMAIL, users.DEMO_PASSWORD)
+    user = User(users.DEMO_EMAIL, "", tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"])
+    assert site.api("DELETE", token=user.id_token).status == 204
+    return user
 
 
 @pytest.fixture(scope="session")

@@ -20,15 +20,10 @@ ADA = """{
 
 
 @pytest.fixture
-def ada(site: Site) -> User:
-    """The demo user, as who runs `make local` has her."""
-    arn, client_id = site.cloud.outputs["UserPoolArn"], site.cloud.outputs["UserPoolClientId"]
-    users.ensure_demo_user(arn)
-    tokens = users.sign_in(arn, client_id, users.DEMO_EMAIL, users.DEMO_PASSWORD)
-    user = User(users.DEMO_EMAIL, "", tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"])
-    site.api("DELETE", token=user.id_token)
-    assert site.api.post(user, ADA).status == 200
-    return user
+def ada(site: Site, demo_user: User) -> User:
+    """The demo user, with a profile."""
+    assert site.api.post(demo_user, ADA).status == 200
+    return demo_user
 
 
 @pytest.fixture

@@ -492,13 +492,6 @@ def test_the_policy_lets_no_foreign_script_style_or_connection_in(visitor: Visit
     visitor.complaints.clear()
 
 
-def test_the_emulator_refuses_the_implicit_flow(site: Site) -> None:
-    """README and docs/clients.md say so."""
-    query = f"client_id={site.cloud.outputs['UserPoolClientId']}&response_type=token&redirect_uri={site.url}"
-    refusal = type(site.api)(site.cloud.port)("GET", f"/oauth2/authorize?{query}")
-    assert (refusal.status, refusal.json()["error"]) == (400, "unsupported_response_type")
-
-
 def test_a_wrong_password_stays_on_the_pools_page(visitor: Visitor, user: User) -> None:
     tab = visitor.open()
     tab.get_by_role("button", name="Sign in").click()
