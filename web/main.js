@@ -155,8 +155,8 @@ function askAbout(theirs, mine) {
     return row;
   }));
   page["conflict-text"].textContent = theirs
-    ? "The profile was saved somewhere else since you opened it here. Which one do you want to keep?"
-    : "The profile was deleted somewhere else since you opened it here.";
+    ? "The profile was saved somewhere else since you opened it here. Which one do you want to keep? This differs:"
+    : "The profile was deleted somewhere else since you opened it here. This is yours:";
   return ask(page.conflict);
 }
 
@@ -229,6 +229,7 @@ page["sign-in"].addEventListener("click", signIn);
 page["sign-out"].addEventListener("click", () => attempt(async () => {
   sessionStorage.removeItem(DRAFT);
   await session.signOut();
+  location.reload(); // we are here again by the browser's "back", where nothing of the user may be seen any more
 }));
 page.profile.addEventListener("input", keepDraft);
 page.profile.addEventListener("submit", (event) => {

@@ -98,13 +98,18 @@ def demo_user(site: Site) -> User:
     return user
 
 
+def chromium() -> str:
+    """Where the machine's browser is. Fails the test that asks where there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.fail("The tests of the page need Chromium. On Debian: apt install chromium", pytrace=False)
+    return found
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.fail("These tests need Chromium. On Debian: apt install chromium", pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -150,14 +155,21 @@ def sign_in(tab: Page, user: User, password: str = PASSWORD) -> None:
     expect(tab.get_by_text(user.email)).to_be_visible()
 
 
-@pytest.fixture
-def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+@contextmanager
+def visiting(browser: Browser, site: Site) -> Iterator[Visitor]:
+    """A visitor, with cookies and storage of their own, to whom the page must give nothing to complain of."""
     context = browser.new_context(locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(10_000)
     visitor = Visitor(site, context)
     yield visitor
     context.close()
     assert visitor.complaints == []
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+    with visiting(browser, site) as visitor:
+        yield visitor
 
 
 def save(tab: Page) -> None:

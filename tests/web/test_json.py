@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
@@ -31,7 +31,7 @@ def exact(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3)
 @given(st.lists(st.tuples(OBJECTS, OBJECTS), min_size=50, max_size=100))
 def test_a_merge_patch_of_what_changed_gives_what_was_typed(
     browser: Browser, site: Site, pairs: list[tuple[dict[str, Any], dict[str, Any]]]

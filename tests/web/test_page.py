@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from local.api import serving
 from local.process import free_port
 from tests.conftest import PASSWORD, User
-from tests.web.conftest import Site, Visitor, form, save, sign_in
+from tests.web.conftest import Site, Visitor, form, save, sign_in, visiting
 
 
 def stored(site: Site, user: User) -> Any:
@@ -59,6 +59,7 @@ def test_signing_in_leads_through_the_pools_page_and_leaves_nothing_in_the_addre
     tab.get_by_label("Password").wait_for()
     asked = parse_qs(urlsplit(tab.url).query)
     assert (asked["response_type"], asked["code_challenge_method"]) == (["code"], ["S256"])
+    assert visitor.context.storage_state()["origins"] == [], "the verifier is not in localStorage either"
     sign_in(tab, user)
     expect(tab.get_by_text("Nothing is saved yet.")).to_be_visible()
     assert tab.url == visitor.site.url + "/"
@@ -81,8 +82,11 @@ def test_signing_out_ends_here_and_at_the_pool_and_keeps_nothing(visitor: Visito
     assert set(parse_qs(urlsplit(left.value.url).query)) == {"client_id", "logout_uri"}, "and no token"
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
     assert tab.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
-    tab.reload()
-    expect(tab.get_by_text(user.email)).to_be_hidden()
+    for again in (tab.reload, tab.go_back):
+        again()
+        expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+        expect(tab.get_by_text(user.email)).to_be_hidden()
+        expect(tab.get_by_label("Name")).to_be_hidden()
 
 
 def test_a_sign_in_that_was_refused_is_told(visitor: Visitor) -> None:
@@ -198,6 +202,15 @@ def test_the_services_objections_stand_beside_the_fields_they_point_to(
     expect(tab.get_by_label("Name")).to_have_attribute("aria-invalid", "false")
 
 
+@pytest.fixture(scope="module")
+def unsaved(browser: Browser, site: Site, sign_up: Callable[[], User]) -> Iterator[Page]:
+    """The page of a user who tries and tries, and has saved nothing at the end."""
+    user = sign_up()
+    with visiting(browser, site) as visitor:
+        yield visitor.signed_in(user)
+    assert stored(site, user) is None
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -210,15 +223,11 @@ def test_the_services_objections_stand_beside_the_fields_they_point_to(
         ('{"a": 1E+126}', "/a: "),
     ],
 )
-def test_json_that_cannot_be_stored_is_told_beside_its_field(
-    visitor: Visitor, site: Site, user: User, text: str, told: str
-) -> None:
-    tab = visitor.signed_in(user)
-    tab.get_by_label("Everything else").fill(text)
-    tab.get_by_role("button", name="Save", exact=True).click()
-    expect(tab.locator("#more-error")).to_contain_text(told)
-    expect(tab.get_by_label("Everything else")).to_be_focused()
-    assert stored(site, user) is None
+def test_json_that_cannot_be_stored_is_told_beside_its_field(unsaved: Page, text: str, told: str) -> None:
+    unsaved.get_by_label("Everything else").fill(text)
+    unsaved.get_by_role("button", name="Save", exact=True).click()
+    expect(unsaved.locator("#more-error")).to_contain_text(told)
+    expect(unsaved.get_by_label("Everything else")).to_be_focused()
 
 
 # --- conflicts --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from local import page
 from local.process import free_port
 from resources import web
 from tests.conftest import ROOT, Api
+from tests.web.conftest import chromium
 
 CONFIG = {"api": "https://api.example.com/api/user/profile", "sign_in": "https://acme.auth.us-east-1.amazoncognito.com"}
 
@@ -133,6 +133,8 @@ def test_without_npm_and_when_it_fails_that_is_told(bare: Path, monkeypatch: pyt
         page.install(bare)
 
 
-def test_the_modules_are_valid_to_node() -> None:
-    for module in (ROOT / "web").glob("*.js"):
-        subprocess.run(["node", "--check", module], check=True)
+def test_without_a_browser_the_tests_say_how_to_get_one_and_ci_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(pytest.fail.Exception, match="apt install chromium"):
+        chromium()
+    assert re.search(r"^ +apt-get install .* chromium\b", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
