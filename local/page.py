@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -80,6 +80,10 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     config_file: Path
     timeout = 30  # seconds that a browser may keep us waiting
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the browser is gone
+            super().handle()
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path

@@ -8,7 +8,7 @@ export class Invalid extends Error {
   }
 }
 
-/** Read JSON. A number that JavaScript cannot hold (0.10, 38 digits) stays the text it is; JSON.stringify writes it so. */
+/** Read JSON. A number that JavaScript would change (38 digits, 1E+99) stays as written; JSON.stringify writes it so. */
 export function parse(text) {
   return JSON.parse(text, (_, value, { source }) =>
     typeof value === "number" && String(value) !== source ? JSON.rawJSON(source) : value);

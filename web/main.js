@@ -23,7 +23,10 @@ function complain(text, button, act) {
     const element = document.createElement("button");
     element.type = "button";
     element.textContent = button;
-    element.addEventListener("click", act);
+    element.addEventListener("click", () => {
+      page.main.focus(); // the button will be gone
+      act();
+    });
     page.problem.append(element);
   }
 }
@@ -65,11 +68,14 @@ function show(profile, message = "") {
 }
 
 function showForm() {
-  page.saved.textContent = stored
-    ? stored.updatedAt && `Last saved ${new Date(stored.updatedAt).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" })}`
-    : "Nothing is saved yet.";
+  page.saved.textContent = stored ? lastSaved(stored.updatedAt) : "Nothing is saved yet.";
   page.delete.hidden = !stored;
   page.profile.hidden = false;
+}
+
+function lastSaved(time) {
+  if (!time) return ""; // the original example's items have none
+  return `Last saved ${new Date(time).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" })}`;
 }
 
 /** The profile data that the form holds. Throws Invalid. */
@@ -148,9 +154,9 @@ function askAbout(theirs, mine) {
     title.scope = "row";
     title.textContent = name;
     row.append(title);
-    for (const data of both) {
-      const value = data.get(name);
-      row.insertCell().textContent = typeof value === "string" ? value : JSON.stringify(value, null, 2) ?? "(not there)";
+    for (const value of both.map((data) => data.get(name))) {
+      const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+      row.insertCell().textContent = text ?? "(not there)";
     }
     return row;
   }));
@@ -164,6 +170,7 @@ async function remove() {
   try {
     await api.remove(stored);
     show(null, "Deleted.");
+    page.name.focus(); // the button that was pressed is gone
   } catch (error) {
     if (error.status !== 412) throw error;
     await settle(edited());
@@ -201,7 +208,7 @@ function restoreDraft() {
 
 async function settings() {
   const response = await fetch("config.json");
-  if (!response.ok) throw new Error("There is no config.json. `make local` writes it, and `make web-config STAGE=...`.");
+  if (!response.ok) throw new Error("There is no config.json: `make local` or `make web-config STAGE=...` writes it.");
   return response.json();
 }
 

@@ -102,3 +102,20 @@ def test_the_keyboard_alone_does_for_everything(visitor: Visitor, site: Site, us
     expect(tab.get_by_role("dialog")).to_be_visible()
     keys.press("Escape")
     assert (focused(), form(tab)[0]) == ("name", "Ada Lovelace"), "back where one was, and nothing is lost"
+
+    visitor.context.set_offline(True)
+    keys.press("Enter")
+    tab.get_by_role("button", name="Try again").focus()
+    visitor.context.set_offline(False)
+    keys.press("Enter")
+    tab.get_by_role("dialog").get_by_role("button", name="Take the stored one").focus()
+    keys.press("Enter")
+    expect(tab.get_by_label("Name")).to_have_value("Grace")
+    keys.press("Tab")
+    assert focused() == "name", "on from where the button was"
+    tab.get_by_role("button", name="Delete profile").focus()
+    keys.press("Enter")
+    keys.press("Tab")
+    keys.press("Enter")
+    expect(tab.get_by_role("status")).to_have_text("Deleted.")
+    assert focused() == "name"
