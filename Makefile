@@ -3,6 +3,7 @@
 PYTHON ?= python3
 export API_PORT ?= 8000
 export AWS_PORT ?= 4566
+export WEB_PORT ?= 3000
 # Given to make alone: many shells have an EMAIL of their own.
 given = $(if $(filter command,$(origin $(1))),$($(1)))
 export USER_EMAIL = $(call given,EMAIL)
@@ -12,8 +13,8 @@ FUZZ_EXAMPLES ?= 4500
 FUZZ_SECONDS ?= 120
 BENCH_ROUNDS ?= 9
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud token sign-up test test-all fuzz bench format lock audit tools \
-	backend package deploy gateway destroy destroy-backend smoke
+.PHONY: help install local cloud web token sign-up test test-all fuzz bench screenshots format lock audit tools \
+	backend package deploy gateway web-config destroy destroy-backend smoke
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -22,11 +23,14 @@ install:
 	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON). Install Python 3.11 or newer." >&2; exit 1; }
 	@$(PYTHON) -m local.install
 
-local: install  ## run the API and an AWS for it on this machine (API_PORT=8000 AWS_PORT=4566)
+local: install  ## run the API, its page and an AWS for them here (API_PORT=8000 AWS_PORT=4566 WEB_PORT=3000)
 	@.venv/bin/python -m local up
 
-cloud: install  ## run that AWS alone, for a `chalice local --stage local` of your own
+cloud: install  ## run all but the API, for a `chalice local --stage local` of your own
 	@.venv/bin/python -m local cloud
+
+web: install  ## serve the page alone, as `make web-config` has set it up (WEB_PORT=3000)
+	@.venv/bin/python -m local web
 
 token: install  ## print an id token for the demo user, or for EMAIL=... PASSWORD=... (and STAGE=dev)
 	@.venv/bin/python -m local token --stage="$(call given,STAGE)"
@@ -53,6 +57,9 @@ fuzz: install  ## fuzz the readers (FUZZ_SECONDS each), ask the API thousands of
 bench: install  ## measure it beside what one would write instead, in AWS's runtime (BENCH_ROUNDS)
 	@.venv/bin/python -m pip install -q --disable-pip-version-check -r bench/requirements.txt
 	@.venv/bin/python -m bench --rounds $(BENCH_ROUNDS)
+
+screenshots: install  ## take the README's pictures of the page anew, into docs/images
+	.venv/bin/pytest --no-cov tests/web/pictures.py
 
 format: install  ## lint and format the code
 	.venv/bin/ruff check --fix .
@@ -92,6 +99,9 @@ deploy: install  ## deploy a stage's API with CloudFormation: STAGE=dev (ALARM_T
 	$(resources) --alarm-topic="$(call given,ALARM_TOPIC)"
 
 gateway: install  ## after a `chalice deploy` by hand: API Gateway's own errors in our shape: STAGE=dev
+	$(resources)
+
+web-config: install  ## write web/config.json, the page's settings, for a deployed stage: STAGE=dev
 	$(resources)
 
 destroy: install  ## take a stage's API down, and leave users and data: STAGE=dev

@@ -1,4 +1,4 @@
-"""The commands behind `make local`, `make cloud`, `make token` and `make sign-up`: python -m local COMMAND."""
+"""The commands behind `make local`, `cloud`, `web`, `token` and `sign-up`: python -m local COMMAND."""
 
 # ruff: noqa: E402
 
@@ -17,13 +17,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
+from typing import NamedTuple
 from urllib.parse import urlencode
 
-from local import environment, users
+from local import environment, page, users
 from local.api import ApiError, serving
 from local.emulator import EmulatorError, confirmation_code, emulator, port_is_free
 from local.process import STOPS
-from resources import backend, chalice_config
+from resources import backend, chalice_config, web
 from resources.api import use_region_of
 from resources.stacks import DeploymentError
 
@@ -36,13 +37,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, summary in (
-        ("up", "start the local cloud and the API"),
-        ("cloud", "start the local cloud alone, for a `chalice local --stage local` of your own"),
+        ("up", "start the local cloud, the API and the page"),
+        ("cloud", "start all but the API, for a `chalice local --stage local` of your own"),
     ):
         command = commands.add_parser(name, help=summary)
         command.add_argument("--aws-port", default=os.environ.get("AWS_PORT", "4566"))
-        if name == "up":
-            command.add_argument("--api-port", default=os.environ.get("API_PORT", "8000"))
+        command.add_argument("--api-port", default=os.environ.get("API_PORT", "8000"))
+        command.add_argument("--web-port", default=os.environ.get("WEB_PORT", "3000"))
+    command = commands.add_parser("web", help="serve the page with what web/config.json says")
+    command.add_argument("--web-port", default=os.environ.get("WEB_PORT", "3000"))
     for name, summary in (("token", "print an id token"), ("sign-up", "register a user and confirm the e-mail")):
         command = commands.add_parser(name, help=summary)
         command.add_argument("--email", default=os.environ.get("USER_EMAIL"))
@@ -55,9 +58,12 @@ def main() -> None:
             token(options.email, options.password, options.stage or environment.STAGE)
         elif options.command == "sign-up":
             sign_up(options.email, options.password)
+        elif options.command == "web":
+            serve_page(_port(options.web_port))
         else:
-            up(_port(options.aws_port), _port(options.api_port) if options.command == "up" else None)
-    except (Failure, ApiError, EmulatorError, users.UserError, DeploymentError) as error:
+            ports = Ports(_port(options.aws_port), _port(options.api_port), _port(options.web_port))
+            up(ports, with_api=options.command == "up")
+    except (Failure, ApiError, EmulatorError, page.PageError, users.UserError, DeploymentError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -66,35 +72,68 @@ def main() -> None:
 # --- make local, make cloud -------------------------------------------------------------------------------------------
 
 
-def up(aws_port: int, api_port: int | None) -> None:
-    """Run the local cloud, and the API unless `api_port` is None, until Ctrl-C."""
-    for stop in STOPS:  # SIGINT too: a shell starts what it puts in the background with Ctrl-C ignored
-        signal.signal(stop, signal.default_int_handler)
+class Ports(NamedTuple):
+    """Where on 127.0.0.1 each thing listens. Each has a variable of `make local` that changes it."""
+
+    aws: int
+    api: int
+    web: int
+
+    @property
+    def page(self) -> str:
+        """The page's address, as the user pool knows it: Cognito takes http for the name localhost alone."""
+        return f"http://localhost:{self.web}"
+
+    def check(self, *, with_api: bool) -> None:
+        """Raise Failure where two are one, or another program listens already. Whose API it is, is not asked."""
+        for name, port in self._asdict().items():
+            variable = f"{name.upper()}_PORT"
+            for other, same in self._asdict().items():
+                if other > name and same == port:
+                    raise Failure(f"{variable} and {other.upper()}_PORT are both {port}. Give each its own.")
+            if (name != "api" or with_api) and not port_is_free(port):
+                raise Failure(f"port {port} is taken by another program. Choose another: make local {variable}=...")
+
+
+def up(ports: Ports, *, with_api: bool) -> None:
+    """Run the local cloud, the page, and the API unless the user runs it, until Ctrl-C."""
+    _heed_stops()
     folder = environment.folder()
     with ExitStack() as stack:
         stack.enter_context(_only_one_in(folder))
-        if aws_port == api_port:
-            raise Failure(f"API_PORT and AWS_PORT are both {api_port}. Give each its own.")
-        for port, variable in ((aws_port, "AWS_PORT"), (api_port, "API_PORT")):
-            if port is not None and not port_is_free(port):
-                raise Failure(f"port {port} is taken by another program. Choose another: make local {variable}=...")
-        with _Step(f"Starting the local AWS on 127.0.0.1:{aws_port}"):
-            aws = stack.enter_context(_saving(emulator(aws_port, folder)))
-        variables = environment.for_endpoint(aws_port)
+        ports.check(with_api=with_api)
+        with _Step(f"Starting the local AWS on 127.0.0.1:{ports.aws}"):
+            aws = stack.enter_context(_saving(emulator(ports.aws, folder)))
+        variables = environment.for_endpoint(ports.aws)
         environment.enter(variables)
         with _Step("Deploying resources/backend.yaml to it") as detail:
             outputs = backend.deploy(
-                environment.STAGE, {"DomainSuffix": "local", "DeletionProtection": "false"}, progress=detail
+                environment.STAGE,
+                {
+                    "DomainSuffix": "local",
+                    "DeletionProtection": "false",
+                    "CallbackUrls": ports.page,
+                    "LogoutUrls": ports.page,
+                },
+                progress=detail,
             )
         variables.update(backend.chalice_environment(outputs))
         environment.record(variables)
         with _Step("Making sure of the demo user"):
             users.ensure_demo_user(outputs["UserPoolArn"])
         api = None
-        if api_port is not None:
-            with _Step(f"Starting the API on 127.0.0.1:{api_port}"):
-                api = stack.enter_context(serving(api_port))
-        print(_table(aws_port, api_port, outputs["UserPoolClientId"]), flush=True)
+        if with_api:
+            with _Step(f"Starting the API on 127.0.0.1:{ports.api}"):
+                api = stack.enter_context(serving(ports.api))
+        page_is_at = ports.page
+        try:
+            with _Step(f"Starting the page on 127.0.0.1:{ports.web}"):
+                write_page_config(ports, outputs)
+                page.install()
+                stack.enter_context(page.serving(ports.web))
+        except page.PageError as error:
+            page_is_at = f"not served: {error}"
+        print(_table(ports, with_api, page_is_at, outputs["UserPoolClientId"]), flush=True)
         while aws.poll() is None:
             if api and api.poll() is not None:
                 raise Failure(f"the API ended by itself with status {api.returncode}; what it said is above.")
@@ -102,24 +141,39 @@ def up(aws_port: int, api_port: int | None) -> None:
         raise Failure(f"the local AWS ended by itself; its last words are in {folder / 'emulator.log'}.")
 
 
-def _table(aws_port: int, api_port: int | None, client_id: str) -> str:
+def write_page_config(ports: Ports, outputs: Mapping[str, str]) -> None:
+    """Tell the page, in web/config.json, of the local cloud, whose backend has these outputs."""
+    api, sign_in = f"http://localhost:{ports.api}/user/profile", f"http://localhost:{ports.aws}"
+    web.write_config(web.settings(api, outputs["UserPoolArn"], outputs["UserPoolClientId"], sign_in))
+
+
+def _table(ports: Ports, with_api: bool, page_is_at: str, client_id: str) -> str:
     query = {
         "client_id": client_id,
         "response_type": "code",
         "scope": "openid email profile",
-        "redirect_uri": "http://localhost:3000",
+        "redirect_uri": ports.page,
     }
-    api = f"http://127.0.0.1:{api_port}/user/profile" if api_port else ".venv/bin/chalice local --stage local"
+    api = f"http://127.0.0.1:{ports.api}"
+    command = f".venv/bin/chalice local --stage local --port {ports.api}"
     rows = {
-        "API": api,
-        "Its description": f"http://127.0.0.1:{api_port}/docs" if api_port else "docs/openapi.yaml",
-        "Sign-in page": f"http://127.0.0.1:{aws_port}/oauth2/authorize?{urlencode(query)}",
+        "Page": page_is_at,
+        "API": f"{api}/user/profile" if with_api else command,
+        "Its description": f"{api}/docs",
+        "Sign-in page": f"http://127.0.0.1:{ports.aws}/oauth2/authorize?{urlencode(query)}",
         "Demo user": f"{users.DEMO_EMAIL}  password {users.DEMO_PASSWORD}",
         "Another user": "make sign-up EMAIL=... PASSWORD=...",
         "Get a token": "make -s token",
         "Stop": "Ctrl-C",
     }
     return "\n" + "\n".join(f"  {name:<17}{value}" for name, value in rows.items()) + "\n"
+
+
+def _heed_stops() -> None:
+    """Have what asks us to stop end in KeyboardInterrupt: a shell starts what it puts in the background with Ctrl-C
+    ignored."""
+    for stop in STOPS:
+        signal.signal(stop, signal.default_int_handler)
 
 
 @contextmanager
@@ -175,8 +229,21 @@ class _Step:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise Failure(f"{text!r} is not a port. API_PORT and AWS_PORT take a number from 1 to 65535.")
+        raise Failure(f"{text!r} is not a port. API_PORT, AWS_PORT and WEB_PORT take a number from 1 to 65535.")
     return int(text)
+
+
+def serve_page(port: int) -> None:
+    """Serve the page alone, with what web/config.json says, until Ctrl-C."""
+    if not web.CONFIG.exists():
+        raise Failure("there is no web/config.json. Run `make local`, or make web-config STAGE=...")
+    if not port_is_free(port):
+        raise Failure(f"port {port} is taken by another program. Choose another: make web WEB_PORT=...")
+    page.install()
+    _heed_stops()
+    with page.serving(port):
+        print(f"The page is at http://localhost:{port}. Stop it with Ctrl-C.", flush=True)
+        signal.pause()
 
 
 # --- make token, make sign-up -----------------------------------------------------------------------------------------

@@ -54,7 +54,9 @@ def emulator(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "TMPDIR": str(state),  # for its process-id file, else in a folder for all users of the machine
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))}
-    with running([sys.executable, "-m", "ministack"], inherited | settings, log) as process:
+    # -P: a file that is run by its path would otherwise find its neighbours before the packages of their names.
+    command = [sys.executable, "-P", str(Path(__file__).with_name("start_ministack.py"))]
+    with running(command, inherited | settings, log) as process:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):
             if process.poll() is not None or time.monotonic() > deadline:

@@ -12,6 +12,8 @@ import jwt
 from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSetError
 
+from resources.backend import issuer
+
 CLOCK_SKEW = 10
 """Seconds by which this machine's clock may differ from the pool's."""
 REFETCH_AFTER = 30
@@ -39,10 +41,8 @@ class TokenVerifier:
     """
 
     def __init__(self, user_pool_arn: str, client_ids: tuple[str, ...], endpoint: str | None = None) -> None:
-        _, partition, _, region, _, pool = user_pool_arn.split(":", 5)
-        pool_id = pool.removeprefix("userpool/")
-        domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-        self.issuer = f"https://cognito-idp.{region}.{domain}/{pool_id}"
+        self.issuer = issuer(user_pool_arn)
+        pool_id = self.issuer.rpartition("/")[2]
         self.jwks_url = (
             f"{endpoint.rstrip('/')}/{pool_id}/.well-known/jwks.json"
             if endpoint

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import boto3
 
-from resources import api, backend, chalice_config, stacks
+from resources import api, backend, chalice_config, stacks, web
 from resources.stacks import DeploymentError
 
 
@@ -99,6 +99,19 @@ def make_gateway(options: argparse.Namespace) -> None:
     print("API Gateway's own errors have the API's shape now. The next `chalice deploy` takes it away again.")
 
 
+def web_config(options: argparse.Namespace) -> None:
+    """Write the reference front end's settings."""
+    recorded = chalice_config.environment(options.stage)
+    found = stacks.outputs(backend.stack_name(options.stage))
+    if found is None or "USER_POOL_ARN" not in recorded:
+        raise DeploymentError(f"the stage {options.stage} has no backend yet. Run: make backend STAGE={options.stage}")
+    profile = f"{api.deployed_url(options.stage)}/user/profile"
+    sign_in = f"https://{found['UserPoolDomain']}"
+    web.write_config(web.settings(profile, recorded["USER_POOL_ARN"], recorded["USER_POOL_CLIENT_ID"], sign_in))
+    print(f"web/config.json is for the stage {options.stage} now: {profile}")
+    print(f"Look at the page with `make web`, or serve web/ with this header:\n{web.content_security_policy()}")
+
+
 def destroy(options: argparse.Namespace) -> None:
     """Take the API down."""
     found = api.destroy(options.stage, _progress)
@@ -142,6 +155,7 @@ COMMANDS = {
     "package": make_package,
     "deploy": make_deploy,
     "gateway": make_gateway,
+    "web-config": web_config,
     "destroy": destroy,
     "destroy-backend": destroy_backend,
 }

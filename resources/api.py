@@ -136,6 +136,15 @@ def url(outputs: Mapping[str, str]) -> str:
     return at_emulator if emulator else outputs["EndpointURL"].rstrip("/")
 
 
+def deployed_url(stage: str) -> str:
+    """Where the stage's API answers, whichever way it was deployed. Raises DeploymentError where it was not."""
+    if found := stacks.outputs(stack_name(stage)):
+        return url(found)
+    if made := _made_by_chalice(stage):
+        return url({"RestAPIId": made["rest_api_id"], "EndpointURL": made["rest_api_url"]})
+    raise DeploymentError(f"the API of {stage} is not deployed yet. Run: make deploy STAGE={stage}")
+
+
 def put_gateway_responses(api_id: str) -> None:
     """Give the API the gateway responses of resources/api.json, and deploy it with them. Raises DeploymentError."""
     definition = json.loads(TEMPLATE.read_text())["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
@@ -158,14 +167,18 @@ def destroy(stage: str, progress: Callable[[str], None]) -> bool:
 
 def deployed_by_chalice(stage: str) -> str | None:
     """The id of the API that `chalice deploy` made for the stage from here, which Chalice recorded; or None."""
+    made = _made_by_chalice(stage)
+    return made["rest_api_id"] if made else None
+
+
+def _made_by_chalice(stage: str) -> dict[str, str] | None:
     try:
         record = json.loads((Path(".chalice/deployed") / f"{stage}.json").read_text())
     except FileNotFoundError:
         return None
     except ValueError as error:
         raise DeploymentError(f"cannot read .chalice/deployed/{stage}.json, Chalice's own record: {error}") from error
-    ids = [resource["rest_api_id"] for resource in record["resources"] if resource["resource_type"] == "rest_api"]
-    return ids[0] if ids else None
+    return next((resource for resource in record["resources"] if resource["resource_type"] == "rest_api"), None)
 
 
 def _logs_role(stage: str) -> dict[str, str]:

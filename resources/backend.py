@@ -31,6 +31,13 @@ def chalice_environment(outputs: Mapping[str, str]) -> dict[str, str]:
     return {variable: outputs[output] for variable, output in RECORDED.items()}
 
 
+def issuer(user_pool_arn: str) -> str:
+    """The issuer of a pool's tokens: arn:aws:cognito-idp:<region>:<account>:userpool/<id> -> https://.../<id>"""
+    _, partition, _, region, _, pool = user_pool_arn.split(":", 5)
+    domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    return f"https://cognito-idp.{region}.{domain}/{pool.removeprefix('userpool/')}"
+
+
 def holdings(table: str, pool_id: str) -> str:
     """What would be lost with the backend, in words. Raises DeploymentError."""
     with aws_errors("a look at the backend"):

@@ -22,7 +22,7 @@ from hypothesis import settings
 
 from bench.packages import copy_project
 from chalicelib.store import ProfileStore
-from local import environment, install, users
+from local import environment, install, page, users
 from local.api import serving
 from local.emulator import confirmation_code, emulator
 from local.process import free_port
@@ -40,9 +40,11 @@ PASSWORD = "Correct-Horse-42"
 
 
 def copy_of_the_project(folder: Path) -> Path:
-    """What a fresh clone has, in `folder`, with the requirements installed already (they are, else no test runs)."""
+    """What a fresh clone has, in `folder`, with the requirements installed already, and the page's modules."""
     copy_project(ROOT, folder)
     (folder / ".venv").symlink_to(sys.prefix)
+    page.install()
+    (folder / "web" / "node_modules").symlink_to(ROOT / "web" / "node_modules")
     assert install.is_current(ROOT), "the requirements changed: run `make install`"
     return folder
 

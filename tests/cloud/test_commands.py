@@ -223,6 +223,25 @@ def test_smoke_leaves_a_profile_alone_unless_told_and_puts_it_back(
     assert '"mine":12345678901234567890.5}' in deployed.api.get(user).body.decode()
 
 
+def test_the_page_is_told_of_a_stage_however_it_was_deployed(
+    account: Account, deployed: Deployment, by_chalice: Deployment
+) -> None:
+    file = account.folder / "web" / "config.json"
+    for stage, deployment in (("dev", deployed), ("prod", by_chalice)):
+        said = account.make("web-config", f"STAGE={stage}")
+        assert f"web/config.json is for the stage {stage} now" in said
+        outputs = deployment.cloud.outputs
+        origin = f"http://127.0.0.1:{deployment.cloud.port}"
+        sign_in = f"https://{outputs['UserPoolDomain']}"
+        assert json.loads(file.read_text()) == {
+            "api": f"{deployment.url}/user/profile",
+            "issuer": f"https://cognito-idp.us-east-1.amazonaws.com/{outputs['UserPoolId']}",
+            "client_id": outputs["UserPoolClientId"],
+            "sign_in": sign_in,
+        }
+        assert f"connect-src 'self' {origin} {sign_in};" in said
+
+
 def test_destroy_leaves_users_and_data_and_destroy_backend_asks(account: Account, by_chalice: Deployment) -> None:
     outputs = by_chalice.cloud.outputs
     account.make("deploy", "STAGE=prod")
@@ -232,6 +251,7 @@ def test_destroy_leaves_users_and_data_and_destroy_backend_asks(account: Account
     assert by_chalice.api("GET").status in (403, 404)
     assert stacks.outputs(api_stack.stack_name("prod")) is None
     assert "has no API in this account" in account.make("destroy", "STAGE=prod")
+    assert account.refusal("web-config", "STAGE=prod").endswith("Run: make deploy STAGE=prod")
     tables = boto3.client("dynamodb").list_tables()["TableNames"]
     assert outputs["TableName"] in tables
 
@@ -245,3 +265,4 @@ def test_destroy_leaves_users_and_data_and_destroy_backend_asks(account: Account
     assert outputs["UserPoolId"] not in {pool["Id"] for pool in pools}
     assert account.environment("prod") == {}
     assert "there is no stack" in account.refusal("destroy-backend", "STAGE=prod", "CONFIRM=prod")
+    assert account.refusal("web-config", "STAGE=prod").endswith("Run: make backend STAGE=prod")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -33,7 +34,7 @@ class Running:
     """A `make` target in a copy of the project, as a terminal runs it: a process group that Ctrl-C reaches whole."""
 
     def __init__(self, folder: Path, target: str, **variables: str) -> None:
-        self.ports = {"API_PORT": str(free_port()), "AWS_PORT": str(free_port()), **variables}
+        self.ports = {f"{name}_PORT": str(free_port()) for name in ("API", "AWS", "WEB")} | variables
         self.folder = folder
         self._output = folder / f"output-{self.ports['AWS_PORT']}.txt"
         with self._output.open("wb") as output:
@@ -103,9 +104,16 @@ def test_the_whole_story_and_the_profile_is_still_there_after_a_restart(clone: P
         assert "ada@example.com  password Ada-Lovelace-1815" in table
         assert "make -s token" in table
         assert f"http://127.0.0.1:{local.ports['API_PORT']}/docs" in table
+        page = f"http://localhost:{local.ports['WEB_PORT']}"
+        assert f"Page             {page}\n" in table
+        assert b"Your profile" in Api(int(local.ports["WEB_PORT"]))("GET", "/").body
+        settings = Api(int(local.ports["WEB_PORT"]))("GET", "/config.json").json()
+        assert settings["api"] == f"http://localhost:{local.ports['API_PORT']}/user/profile"
+        assert settings["sign_in"] == f"http://localhost:{local.ports['AWS_PORT']}"
         (sign_in_page,) = re.findall(r"http://127\.0\.0\.1:\d+(/oauth2/authorize\S+)", table)
-        page = Api(int(local.ports["AWS_PORT"]))("GET", sign_in_page)
-        assert (page.status, b'type="password"' in page.body) == (200, True)
+        assert sign_in_page.endswith(urlencode({"redirect_uri": page}))
+        sign_in = Api(int(local.ports["AWS_PORT"]))("GET", sign_in_page)
+        assert (sign_in.status, b'type="password"' in sign_in.body) == (200, True)
         post = local.api("POST", token=token(clone), body='{"name": "Ada"}')
         assert post.status == 200
         signed_up = run(clone, "sign-up", "EMAIL=grace@example.com", "PASSWORD=Grace-Hopper-1906")
@@ -114,8 +122,7 @@ def test_the_whole_story_and_the_profile_is_still_there_after_a_restart(clone: P
         assert_problem(local.api("GET", token=grace), 404, "profile-not-found")
     assert "Stopped." in local.said()
     assert "Traceback" not in local.said()
-    assert not listens(local.ports["API_PORT"])
-    assert not listens(local.ports["AWS_PORT"])
+    assert not any(map(listens, local.ports.values()))
 
     with running(clone, **local.ports) as again:
         assert "create complete" not in again.said(), "what is deployed already is left alone"
@@ -126,30 +133,30 @@ def test_the_whole_story_and_the_profile_is_still_there_after_a_restart(clone: P
 
 def test_a_second_one_in_the_same_folder_is_told_and_the_first_goes_on(clone: Path) -> None:
     with running(clone) as first:
-        second = run(clone, "local", f"API_PORT={free_port()}", f"AWS_PORT={free_port()}")
+        second = run(clone, "local", *(f"{name}={free_port()}" for name in first.ports))
         assert second.returncode != 0
         assert "running already" in second.stderr
         assert "Traceback" not in second.stderr
         assert first.api("GET").status == 401
 
 
-@pytest.mark.parametrize("variable", ["API_PORT", "AWS_PORT"])
+@pytest.mark.parametrize("variable", ["API_PORT", "AWS_PORT", "WEB_PORT"])
 def test_a_busy_port_is_told_by_its_variable(clone: Path, variable: str) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
-        ports = {"API_PORT": free_port(), "AWS_PORT": free_port(), variable: busy.getsockname()[1]}
+        ports = {f"{name}_PORT": free_port() for name in ("API", "AWS", "WEB")} | {variable: busy.getsockname()[1]}
         done = run(clone, "local", *(f"{name}={port}" for name, port in ports.items()))
         assert done.returncode != 0
         assert f"{variable}=" in done.stderr
         assert "Traceback" not in done.stderr
 
 
-def test_one_port_for_both_is_told(clone: Path) -> None:
+def test_one_port_for_two_is_told(clone: Path) -> None:
     port = free_port()
-    done = run(clone, "local", f"API_PORT={port}", f"AWS_PORT={port}")
+    done = run(clone, "local", f"API_PORT={port}", f"AWS_PORT={free_port()}", f"WEB_PORT={port}")
     assert done.returncode != 0
-    assert f"API_PORT and AWS_PORT are both {port}" in done.stderr
+    assert f"API_PORT and WEB_PORT are both {port}" in done.stderr
 
 
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1"])
@@ -184,6 +191,35 @@ def test_ctrl_c_before_it_is_ready_stops_all_that_was_started_and_nothing_else(
     assert "Traceback" not in local.said()
     assert not listens(local.ports["AWS_PORT"])
     assert not listens(local.ports["API_PORT"])
+
+
+def test_without_node_there_is_no_page_and_all_else_works(clone: Path) -> None:
+    node_modules = clone / "web" / "node_modules"
+    installed = node_modules.readlink()
+    node_modules.unlink()
+    try:
+        with running(clone, NPM="no-such-npm") as local:
+            assert "Page             not served: Node's npm is not installed." in local.said()
+            assert not listens(local.ports["WEB_PORT"])
+            assert local.api("POST", token=token(clone), body='{"a": 1}').status == 200
+    finally:
+        node_modules.symlink_to(installed)
+
+
+def test_the_page_alone_is_served_with_the_settings_that_were_written(clone: Path) -> None:
+    config = clone / "web" / "config.json"
+    config.unlink(missing_ok=True)
+    refused = run(clone, "web")
+    assert refused.returncode != 0
+    assert "make web-config STAGE=" in refused.stderr
+    config.write_text('{"api": "https://api.example.com/api/user/profile"}')
+    with running(clone, "web") as web:
+        answer = Api(int(web.ports["WEB_PORT"]))("GET", "/config.json")
+        assert answer.json() == {"api": "https://api.example.com/api/user/profile"}
+        taken = run(clone, "web", f"WEB_PORT={web.ports['WEB_PORT']}")
+        assert (taken.returncode != 0, "WEB_PORT=" in taken.stderr) == (True, True)
+    assert "Stopped." in web.said()
+    config.unlink()
 
 
 def test_being_terminated_saves_as_ctrl_c_does(clone: Path) -> None:

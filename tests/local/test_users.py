@@ -1,5 +1,9 @@
 """Signing up and in, with Cognito's own answers."""
 
+import time
+
+import boto3
+import jwt
 import pytest
 
 from local import users
@@ -15,6 +19,20 @@ def sign_in(cloud: Cloud, email: str, password: str) -> dict[str, str]:
 def test_sign_in_gives_three_tokens(cloud: Cloud, ada: User) -> None:
     # In AWS the case of the address does not matter (CaseSensitive: false); the emulator does not know that setting.
     assert {"IdToken", "AccessToken", "RefreshToken"} <= set(sign_in(cloud, ada.email, PASSWORD))
+
+
+def test_a_refreshed_token_says_when_its_user_signed_in(cloud: Cloud, ada: User) -> None:
+    """As Cognito's do. Those of ministack 1.5.33 say when they were refreshed."""
+    time.sleep(1.1)  # the claim counts seconds
+    refreshed = boto3.client("cognito-idp").initiate_auth(
+        ClientId=cloud.outputs["UserPoolClientId"],
+        AuthFlow="REFRESH_TOKEN_AUTH",
+        AuthParameters={"REFRESH_TOKEN": ada.refresh_token},
+    )["AuthenticationResult"]
+    before, after = (
+        jwt.decode(token, options={"verify_signature": False}) for token in (ada.id_token, refreshed["IdToken"])
+    )
+    assert after["auth_time"] == before["auth_time"] < after["iat"]
 
 
 @pytest.mark.parametrize(("email", "password"), [("nobody@example.com", PASSWORD), (None, "wrong")])
