@@ -11,8 +11,12 @@ tests/api/test_tokens.py fails when a Chalice to come no longer asks that functi
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import signal
+import sys
+import threading
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,6 +40,9 @@ from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
 MAX_BODY = 10 * 1024 * 1024
 """Bytes. AWS: "Amazon API Gateway quotas", payload size."""
+
+LONGEST_SECONDS = 20
+"""That a request may take: lambda_timeout in .chalice/config.json."""
 
 Answer: TypeAlias = tuple[int, dict[str, Any], bytes]
 """Status, headers (a list where a name has several values), body."""
@@ -61,8 +68,12 @@ def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> Loc
 
     class Handler(RequestHandler):
         api_gateway = gateway
+        in_flight = InFlight()
 
     server.server.RequestHandlerClass = Handler
+    atexit.register(Handler.in_flight.end)
+    if threading.current_thread() is threading.main_thread():  # with autoreload it is not, and Chalice ends the process
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # not at once: what is in flight is answered first
     server.server.socket.listen(128)  # socketserver's 5 make the sixth of a burst of clients wait for seconds
     return server
 
@@ -155,11 +166,35 @@ def _claim_as_text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+class InFlight:
+    """The requests that are being answered: whoever stops the server waits for them, and no more are begun."""
+
+    def __init__(self) -> None:
+        self._count, self._changed = 0, threading.Condition()
+        self.ending = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Return when all are answered; or have taken longer than any does."""
+        with self._changed:
+            self.ending = True
+            self._changed.wait_for(lambda: self._count == 0, timeout=LONGEST_SECONDS)
+
+
 class RequestHandler(BaseHTTPRequestHandler):
     """Reads HTTP, asks the ApiGateway, writes HTTP."""
 
     protocol_version = "HTTP/1.1"
     api_gateway: ApiGateway
+    in_flight: InFlight
     command = ""
 
     timeout = 30  # seconds that a client may keep us waiting
@@ -170,7 +205,10 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def handle_request(self) -> None:
         try:
-            self._handle_request()
+            with self.in_flight:
+                if not self.in_flight.ending:
+                    self._handle_request()
+                self.close_connection |= self.in_flight.ending
         except OSError:
             raise
         except Exception:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -85,18 +87,23 @@ class Cloud:
     outputs: Mapping[str, str]
 
 
-@pytest.fixture(scope="session")
-def cloud(no_aws_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    folder = tmp_path_factory.mktemp("cloud")
-    port = free_port()
+@contextmanager
+def a_cloud(port: int, folder: Path) -> Iterator[tuple[Cloud, subprocess.Popen[bytes]]]:
+    """A cloud on `port`, its state in `folder`; this process's environment is its user's from then on."""
     os.environ["LOCAL_STATE"] = str(folder)
-    with emulator(port, folder):
+    with emulator(port, folder) as process:
         variables = environment.for_endpoint(port)
         environment.enter(variables)
         parameters = {"DomainSuffix": "test", "DeletionProtection": "false"}
         outputs = backend.deploy(environment.STAGE, parameters, progress=print)
         environment.record(variables | backend.chalice_environment(outputs))
-        yield Cloud(port, folder, outputs)
+        yield Cloud(port, folder, outputs), process
+
+
+@pytest.fixture(scope="session")
+def cloud(no_aws_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with a_cloud(free_port(), tmp_path_factory.mktemp("cloud")) as (cloud, _):
+        yield cloud
 
 
 @pytest.fixture(scope="session")

@@ -108,6 +108,13 @@ def refused(code: str, status: int = 400, message: str = "no") -> Fault:
     return lambda exchange: exchange.send(status, body)
 
 
+def slow(exchange: Exchange) -> None:
+    """The database takes a second."""
+    answer = exchange.forward()
+    exchange.wire.patience.wait(1)
+    exchange.send(*answer)
+
+
 def cut_before(exchange: Exchange) -> None:
     """The connection breaks before the database has heard of the request."""
     exchange.cut()
