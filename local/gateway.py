@@ -68,7 +68,6 @@ def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> Loc
 
     class Handler(RequestHandler):
         api_gateway = gateway
-        in_flight = InFlight()
 
     server.server.RequestHandlerClass = Handler
     atexit.register(Handler.in_flight.end)
@@ -194,7 +193,7 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     api_gateway: ApiGateway
-    in_flight: InFlight
+    in_flight = InFlight()
     command = ""
 
     timeout = 30  # seconds that a client may keep us waiting
