@@ -13,7 +13,7 @@ FUZZ_EXAMPLES ?= 4500
 FUZZ_SECONDS ?= 120
 BENCH_ROUNDS ?= 9
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud web token sign-up test test-all fuzz bench screenshots format lock audit tools \
+.PHONY: help install local cloud web token sign-up test test-all fuzz load bench screenshots format lock audit tools \
 	backend package deploy gateway web-config destroy destroy-backend smoke
 
 help:  ## list the commands
@@ -53,6 +53,9 @@ fuzz: install  ## fuzz the readers (FUZZ_SECONDS each), ask the API thousands of
 		echo "$$target:"; .venv/bin/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; \
 	done
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
+
+load: install tools  ## many users at once, and 100,000 calls: nothing wrong, nothing leaks (LOAD_SECONDS, LOAD_CALLS)
+	@.venv/bin/pytest --no-cov -s tests/cloud/load.py
 
 bench: install  ## measure it beside what one would write instead, in AWS's runtime (BENCH_ROUNDS)
 	@.venv/bin/python -m pip install -q --disable-pip-version-check -r bench/requirements.txt
