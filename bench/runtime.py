@@ -20,7 +20,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from local.process import free_port, running
+from local.process import free_ports, running
 
 CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
 START_SECONDS = 60
@@ -88,11 +88,11 @@ def function(
     installed: Path, task: Path, handler: str, variables: Mapping[str, str], cgroup: Path | None = None
 ) -> Iterator[Runtime]:
     """`handler` of the package unpacked in `task`. `installed`: see install; `cgroup`: whose limits it has."""
-    port, log = free_port(), installed / "log"
+    (port, runtime_port), log = free_ports(2), installed / "log"
     join = f"echo $$ > {cgroup}/cgroup.procs && " if cgroup else ""  # the function alone, not the emulator
     command = [
         str(installed / "aws-lambda-rie"), "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
-        "--runtime-api-address", f"127.0.0.1:{free_port()}",
+        "--runtime-api-address", f"127.0.0.1:{runtime_port}",
         "/bin/sh", "-c", f"{join}exec \"$@\"", "sh", PYTHON, "-S", "-s", "-m", "awslambdaric", handler,
     ]  # fmt: skip
     bare = {

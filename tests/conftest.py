@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 # The machines that run these are shared: a slow example is no failure, and CI must see what a developer saw.
 settings.register_profile("here", deadline=None, derandomize=True)
 settings.load_profile("here")
+
+# A shell that puts pytest into the background has Ctrl-C ignored, by all that pytest starts too; some is sent one here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "Correct-Horse-42"

@@ -17,12 +17,14 @@ from urllib.parse import urlencode
 import pytest
 
 from local import environment
-from local.process import free_port
+from local.process import free_port, free_ports
 from tests.conftest import ROOT, Api, Cloud, assert_problem, copy_of_the_project
 
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
+
+NAMES = ("API_PORT", "AWS_PORT", "WEB_PORT")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ class Running:
     """A `make` target in a copy of the project, as a terminal runs it: a process group that Ctrl-C reaches whole."""
 
     def __init__(self, folder: Path, target: str, **variables: str) -> None:
-        self.ports = {f"{name}_PORT": str(free_port()) for name in ("API", "AWS", "WEB")} | variables
+        self.ports = dict(zip(NAMES, map(str, free_ports(3)), strict=True)) | variables
         self.folder = folder
         self._output = folder / f"output-{self.ports['AWS_PORT']}.txt"
         with self._output.open("wb") as output:
@@ -133,7 +135,7 @@ def test_the_whole_story_and_the_profile_is_still_there_after_a_restart(clone: P
 
 def test_a_second_one_in_the_same_folder_is_told_and_the_first_goes_on(clone: Path) -> None:
     with running(clone) as first:
-        second = run(clone, "local", *(f"{name}={free_port()}" for name in first.ports))
+        second = run(clone, "local", *(f"{name}={port}" for name, port in zip(first.ports, free_ports(3), strict=True)))
         assert second.returncode != 0
         assert "running already" in second.stderr
         assert "Traceback" not in second.stderr
@@ -145,7 +147,7 @@ def test_a_busy_port_is_told_by_its_variable(clone: Path, variable: str) -> None
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
-        ports = {f"{name}_PORT": free_port() for name in ("API", "AWS", "WEB")} | {variable: busy.getsockname()[1]}
+        ports = dict(zip(NAMES, free_ports(3), strict=True)) | {variable: busy.getsockname()[1]}
         done = run(clone, "local", *(f"{name}={port}" for name, port in ports.items()))
         assert done.returncode != 0
         assert f"{variable}=" in done.stderr
@@ -153,8 +155,8 @@ def test_a_busy_port_is_told_by_its_variable(clone: Path, variable: str) -> None
 
 
 def test_one_port_for_two_is_told(clone: Path) -> None:
-    port = free_port()
-    done = run(clone, "local", f"API_PORT={port}", f"AWS_PORT={free_port()}", f"WEB_PORT={port}")
+    port, other = free_ports(2)
+    done = run(clone, "local", f"API_PORT={port}", f"AWS_PORT={other}", f"WEB_PORT={port}")
     assert done.returncode != 0
     assert f"API_PORT and WEB_PORT are both {port}" in done.stderr
 

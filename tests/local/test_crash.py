@@ -18,7 +18,7 @@ import pytest
 
 from local import environment
 from local.api import serving
-from local.process import free_port
+from local.process import free_port, free_ports
 from resources import backend
 from tests import wire as wires
 from tests.conftest import Answer, Api, Cloud, User, a_cloud, users_of
@@ -129,7 +129,8 @@ def test_after_kill_9_of_the_emulator_its_last_clean_state_is_there_and_whole(
     tmp_path: Path, elsewhere: None, no_aws_settings: None
 ) -> None:
     """Which is what it promises: it writes its state when it is stopped. The API goes on by itself."""
-    aws, api = free_port(), Api(free_port())
+    aws, api_port = free_ports(2)
+    api = Api(api_port)
     with a_cloud(aws, tmp_path) as (cloud, _):
         user = users_of(cloud)()
         with serving(api.port):

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from local import environment, page, users
 from local.api import serving
-from local.process import free_port
+from local.process import free_ports
 from resources import backend, web
 from tests.conftest import PASSWORD, ROOT, Api, Cloud, User, copy_of_the_project, users_of
 
@@ -55,7 +55,7 @@ def site(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     folder = tmp_path_factory.mktemp("web")
     project = copy_of_the_project(folder / "user-profile")
     (project / "chalicelib" / "profile.schema.json").write_text(json.dumps(SCHEMA))
-    api_port, web_port = free_port(), free_port()
+    api_port, web_port = free_ports(2)
     url = f"http://localhost:{web_port}"
     parameters = {"DomainSuffix": "test", "DeletionProtection": "false", "CallbackUrls": url, "LogoutUrls": url}
     outputs = backend.deploy("web", parameters, progress=print)
