@@ -38,6 +38,8 @@ token: install  ## print an id token for the demo user, or for EMAIL=... PASSWOR
 sign-up: install  ## sign a user up: EMAIL=... PASSWORD=...
 	@.venv/bin/python -m local sign-up
 
+also = @.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r
+
 test: install  ## what CI runs: lint, format, types, tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -48,7 +50,7 @@ test-all: tools  ## the unit, store and API tests on every supported Python that
 	@PATH="$$PATH$$(printf ':%s' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin)" .tools/bin/tox
 
 fuzz: install  ## fuzz the readers (FUZZ_SECONDS each), ask the API thousands of questions (FUZZ_EXAMPLES each operation)
-	@.venv/bin/python -m pip install -q --disable-pip-version-check -r tests/fuzz/requirements.txt
+	$(also) tests/fuzz/requirements.txt
 	@for target in json_reader patch_merger tag_parser claims_reader function; do \
 		echo "$$target:"; .venv/bin/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; \
 	done
@@ -58,7 +60,7 @@ load: install tools  ## many users at once, and 100,000 calls: nothing wrong, no
 	@.venv/bin/pytest --no-cov -s tests/cloud/load.py
 
 bench: install  ## measure it beside what one would write instead, in AWS's runtime (BENCH_ROUNDS)
-	@.venv/bin/python -m pip install -q --disable-pip-version-check -r bench/requirements.txt
+	$(also) bench/requirements.txt
 	@.venv/bin/python -m bench --rounds $(BENCH_ROUNDS)
 
 screenshots: install  ## take the README's pictures of the page anew, into docs/images
@@ -76,6 +78,8 @@ lock: tools  ## write the pins and hashes anew for requirements*.in (LOCK="-P bo
 	$(pin) requirements-dev.in --output-file requirements-dev.txt
 	$(pin) requirements-tools.in --output-file requirements-tools.txt
 	$(pin) --no-deps tests/requirements.in --output-file tests/requirements.txt
+	$(pin) tests/fuzz/requirements.in --output-file tests/fuzz/requirements.txt
+	$(pin) --constraints requirements-dev.txt bench/requirements.in --output-file bench/requirements.txt
 
 audit: tools  ## ask for known vulnerabilities in all that is pinned (needs the network)
 	@$(PYTHON) -m local.audit

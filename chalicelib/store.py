@@ -11,15 +11,15 @@ import secrets
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import botocore.session
+from botocore import exceptions
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from chalicelib import items
 from chalicelib.errors import ProfileNotFound, ProfileTooLarge, StoreUnavailable
@@ -40,7 +40,8 @@ TRY_AGAIN = (
 
 CLIENT_CONFIG = Config(
     # A call takes 7 s at worst: 2 tries of 1 s to connect and 2 s to answer, and up to 1 s between them. A patch is two
-    # calls, 14 s: inside the function's timeout (lambda_timeout, 20 s), and that inside API Gateway's 29 s.
+    # calls, 14 s: inside the function's timeout (lambda_timeout, 20 s), and that inside API Gateway's 29 s. Looking up
+    # a name has no timeout but the function's, and neither has an answer that dribbles.
     connect_timeout=1,
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 2},
@@ -79,27 +80,34 @@ class _Changed(Exception):
     """The guard of a write did not hold of `item`, which is stored."""
 
     def __init__(self, item: Item) -> None:
+        super().__init__()  # without the item: what an exception holds may be logged
         self.item = item
 
 
-calls: ContextVar[int] = ContextVar("calls", default=0)
+database_calls: ContextVar[int] = ContextVar("database_calls", default=0)
 """How many requests to the database this context (a request to the API) has made, with those that were sent again."""
 _unsure: ContextVar[bool] = ContextVar("unsure", default=False)
 """Whether one of botocore's tries of this call may have been carried out without our being told."""
 
 
 def _note_try(parsed_response: Any, exception: Exception | None, **_: object) -> None:
-    calls.set(calls.get() + 1)
-    if exception or parsed_response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+    database_calls.set(database_calls.get() + 1)
+    never_sent = isinstance(exception, exceptions.ConnectTimeoutError | exceptions.EndpointConnectionError)
+    if not never_sent and (exception or parsed_response["ResponseMetadata"]["HTTPStatusCode"] >= 500):
         _unsure.set(True)
 
 
-def _refuse_garbage(response_dict: Any, **_: object) -> None:
-    """botocore reads an answer that is not JSON as an empty one: nothing stored, a front end would understand."""
+def _fail_damaged(response_dict: Any, **_: object) -> None:
+    """botocore takes an answer that is not JSON for an empty one: nothing is stored, a front end would understand. Here
+    it is an error, of a kind that botocore tries again, and raises (`_raise_damaged`) if that does not help."""
     body, checksum = response_dict["body"], response_dict["headers"].get("x-amz-crc32")
-    sound = zlib.crc32(body) == int(checksum) if checksum else body[:1] + body[-1:] == b"{}"
+    sound = str(zlib.crc32(body)) == checksum if checksum else body[:1] + body[-1:] == b"{}"
     if response_dict["status_code"] == 200 and not sound:
-        raise StoreUnavailable("The database's answer was damaged on its way. Try again shortly.")
+        response_dict.update(status_code=500, body=b'{"__type": "RequestTimeout", "message": "damaged answer"}')
+
+
+def _raise_damaged(http_response: Any, parsed: Any, **_: object) -> None:
+    http_response.status_code = parsed["ResponseMetadata"]["HTTPStatusCode"]
 
 
 @dataclass(frozen=True)
@@ -122,14 +130,14 @@ class ProfileStore:
         # botocore's own session: boto3's, on top of it, is a quarter more to import, for nothing that is used here.
         client: Any = botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
         client.meta.events.register("response-received.dynamodb", _note_try)
-        client.meta.events.register("before-parse.dynamodb", _refuse_garbage)
+        client.meta.events.register("before-parse.dynamodb", _fail_damaged)
+        client.meta.events.register("after-call.dynamodb", _raise_damaged)
         return cls(client, table, check)
 
     def warm_up(self) -> None:
         """Read what is not there, so that no user waits for what a first call takes: endpoint rules, credentials,
-        imports, the TLS connection. What goes wrong with it will go wrong for a user, and be told then."""
-        with suppress(BotoCoreError, ClientError, StoreUnavailable):
-            self._read("nobody")
+        imports, the TLS connection."""
+        self._read("nobody")
 
     def get(self, sub: str) -> Profile:
         """The profile of user `sub`, with every write that was acknowledged before. Raises ProfileNotFound,
@@ -207,7 +215,7 @@ class ProfileStore:
             if changed.item.get(items.REVISION) == revision:
                 # Our own: it was written, the answer was lost, and botocore sent it again.
                 return items.profile_from(changed.item)
-            raise _told(changed) from changed
+            raise _told(changed) from changed.__cause__
 
     def _remove(self, sub: str, guard: Guard) -> None:
         try:
@@ -215,15 +223,14 @@ class ProfileStore:
                 self.client.delete_item(TableName=self.table, Key=items.key(sub), **_conditional(guard))
         except _Changed as changed:
             if changed.item or not _unsure.get():  # else it was our own first try that removed it
-                raise _told(changed) from changed
+                raise _told(changed) from changed.__cause__
 
 
 def _told(changed: _Changed) -> Exception:
-    """What a refused write comes to. Where an earlier try of it may have been carried out, and somebody has changed the
-    profile since, nobody knows: doing it again might undo that change, and a 412 might be untrue."""
-    if not _unsure.get():
-        return changed
-    return StoreUnavailable("The database's answer was lost, and the profile changed since. GET it and decide again.")
+    """What a refused write comes to. Where an earlier try of it may have been carried out, but what is stored is the
+    work of another, nobody knows: one more try might undo that, and a 412 might be untrue."""
+    lost = "The database's answer was lost, and the profile is another by now. GET it and decide again."
+    return StoreUnavailable(lost) if _unsure.get() else changed
 
 
 def _guard(condition: Precondition) -> Guard:
@@ -266,7 +273,7 @@ def _errors_translated() -> Iterator[None]:
     _unsure.set(False)
     try:
         yield
-    except ClientError as error:
+    except exceptions.ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
         if code == "ConditionalCheckFailedException":
             response: Any = error.response
@@ -277,5 +284,5 @@ def _errors_translated() -> Iterator[None]:
             # Our own limit counts what this service writes; another writer's attributes in the item count too.
             raise ProfileTooLarge("The profile does not fit into the database. Store less in it.") from error
         raise
-    except (ConnectionError, HTTPClientError) as error:
+    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise StoreUnavailable("The database did not answer. Try again shortly.") from error

@@ -183,8 +183,8 @@ class API(Chalice):
         given = _object(event.get("multiValueHeaders")).items()
         lines = {name: values for name, values in given if values and isinstance(values, list)}
         headers = _object(event.get("headers")) or {name: values[-1] for name, values in lines.items()}
+        headers = {name: line for name, line in headers.items() if isinstance(line, str)}
         absent = dict.fromkeys(("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"))
-        headers = {name: text for name, text in headers.items() if isinstance(text, str)}
         return {**absent, **event, "headers": headers, "multiValueHeaders": lines}
 
 
@@ -231,15 +231,15 @@ def complete(response: Response, request_id: str, cors: CORSConfig) -> Response:
     return Response(json.dumps({**body, "request_id": request_id}), {**response.headers, **headers}, status)
 
 
-def outer_edge(app: Chalice, cors: CORSConfig, calls: ContextVar[int]) -> Callable[..., Response]:
+def outer_edge(app: Chalice, cors: CORSConfig, database_calls: ContextVar[int]) -> Callable[..., Response]:
     """Chalice middleware around everything: it answers what goes wrong behind it, and logs each request in one line.
 
-    `calls` is where the store counts its requests to the database.
+    `database_calls` is where the store counts its requests to the database.
     """
 
     def middleware(request: Request | None, get_response: Callable[..., Response]) -> Response:
         started, failure = time.perf_counter(), None
-        calls.set(0)
+        database_calls.set(0)
         try:
             response = get_response(request) if request else Response({"Message": NO_REQUEST}, {}, 400)
         except Exception as error:
@@ -248,12 +248,12 @@ def outer_edge(app: Chalice, cors: CORSConfig, calls: ContextVar[int]) -> Callab
         context, status = request.context if request else {}, int(response.status_code)
         method, route = context.get("httpMethod", "-"), context.get("resourcePath", "-")
         # API Gateway's id stands in its logs and its own errors; the function's, in the function's logs.
-        own_id = getattr((request or app).lambda_context, "aws_request_id", "")
-        request_id: str = context.get("requestId") or own_id
+        request_id: Any = context.get("requestId") or getattr((request or app).lambda_context, "aws_request_id", "")
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
         facts = {
-            "request_id": request_id, "method": method, "route": route, "status": status, "duration_ms": milliseconds,
-            "database_calls": calls.get(), "sub": subject(context), "error": failure and type(failure).__name__,
+            "request_id": request_id, "method": method, "route": route, "status": status, "sub": subject(context),
+            "duration_ms": milliseconds, "database_calls": database_calls.get(),
+            "error": failure and type(failure).__name__,
         }  # fmt: skip
         # The store's trouble is botocore's; who made a mistake with a request is told, and leaves no trace.
         trace = failure and (failure.__cause__ or failure) if status >= 500 else None

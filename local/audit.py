@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 PIP_AUDIT = (".tools/bin/pip-audit", "--format=json", "--progress-spinner=off", "--disable-pip", "--require-hashes")
-LOCKS = ("requirements-dev.txt", "tests/requirements.txt", "requirements-tools.txt")
+LOCKS = (
+    "requirements-dev.txt", "tests/requirements.txt", "tests/fuzz/requirements.txt", "bench/requirements.txt",
+    "requirements-tools.txt",
+)  # fmt: skip
 
 
 def main(pip_audit: Sequence[str] = PIP_AUDIT, locks: Sequence[str] = LOCKS) -> int:

@@ -23,6 +23,7 @@ from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from types import FrameType
 from typing import Any, TypeAlias
 
 import chalice.local
@@ -72,9 +73,15 @@ def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> Loc
     server.server.RequestHandlerClass = Handler
     atexit.register(Handler.in_flight.end)
     if threading.current_thread() is threading.main_thread():  # with autoreload it is not, and Chalice ends the process
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # not at once: what is in flight is answered first
+        signal.signal(signal.SIGTERM, end_gently)
     server.server.socket.listen(128)  # socketserver's 5 make the sixth of a burst of clients wait for seconds
     return server
+
+
+def end_gently(number: int, _: FrameType | None) -> None:
+    """End this process, but not at once, even if told twice: what is in flight is answered first."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
 
 
 def verifier_from(environ: Mapping[str, str]) -> TokenVerifier | None:
@@ -166,7 +173,8 @@ def _claim_as_text(value: object) -> str:
 
 
 class InFlight:
-    """The requests that are being answered: whoever stops the server waits for them, and no more are begun."""
+    """The requests that are being answered, from when their headers are read: whoever stops the server waits for them,
+    and begins no more."""
 
     def __init__(self) -> None:
         self._count, self._changed = 0, threading.Condition()
@@ -203,16 +211,16 @@ class RequestHandler(BaseHTTPRequestHandler):
             super().handle()
 
     def handle_request(self) -> None:
-        try:
-            with self.in_flight:
+        with self.in_flight:
+            try:
                 if not self.in_flight.ending:
                     self._handle_request()
-                self.close_connection |= self.in_flight.ending
-        except OSError:
-            raise
-        except Exception:
-            logging.getLogger(__name__).exception("Unexpected error in the local API Gateway")
-            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+            except OSError:
+                raise
+            except Exception:
+                logging.getLogger(__name__).exception("Unexpected error in the local API Gateway")
+                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+            self.close_connection |= self.in_flight.ending
 
     def _handle_request(self) -> None:
         lengths = self.headers.get_all("Content-Length", ["0"])

@@ -17,7 +17,7 @@ sign = cognito._signed_jwt
 
 
 def sign_with_first_auth_time(claims: dict[str, Any], *arguments: str) -> str:
-    if "auth_time" in claims:
+    if "auth_time" in claims and "origin_jti" in claims:
         claims["auth_time"] = signed_in_at.setdefault(claims["origin_jti"], claims["auth_time"])
     token: str = sign(claims, *arguments)
     return token

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -73,10 +74,15 @@ SECRETS = {PLANTED}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def logs() -> Iterator[list[Path]]:
-    """The log files of what the tests ran: none has a token, another claim than `sub`, or what was planted."""
-    files: list[Path] = []
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    """The log files of what the tests ran, and this process's own: none has a token, another claim than `sub`, or what
+    was planted."""
+    files = [tmp_path_factory.mktemp("logs") / "here.log"]
+    handler = logging.FileHandler(files[0])  # traces and all
+    for logger in (logging.getLogger(), logging.getLogger("user-profile")):  # the latter does not propagate
+        logger.addHandler(handler)
     yield files
+    handler.close()
     for file in files:
         text = file.read_text(errors="replace")
         assert not [secret for secret in SECRETS if secret in text], f"{file} tells secrets"

@@ -38,10 +38,10 @@ class Exchange(BaseHTTPRequestHandler):
         upstream.close()
         return status, body
 
-    def send(self, status: int, body: bytes, *, length: int | None = None, checksum: int | None = None) -> None:
+    def send(self, status: int, body: bytes, *, length: int | None = None, checksum: str | None = None) -> None:
         self.send_response_only(status)
         if checksum is not None:
-            self.send_header("x-amz-crc32", str(checksum))
+            self.send_header("x-amz-crc32", checksum)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         self.wfile.write(body)
@@ -145,7 +145,7 @@ def late(exchange: Exchange) -> None:
     silent(exchange)
 
 
-def answered(body: bytes, status: int = 200, checksum: int | None = None) -> Fault:
+def answered(body: bytes, status: int = 200, checksum: str | None = None) -> Fault:
     """The request is carried out; the answer is `body`, whatever it was."""
 
     def fault(exchange: Exchange) -> None:

@@ -85,6 +85,7 @@ def test_a_hundred_thousand_calls_leak_nothing() -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     found = [tuple(map(int, line)) for line in re.findall(r"^(\d+) (\d+) (\d+)$", done.stderr, re.MULTILINE)]
     sys.stdout.write("\n" + "\n".join(f"{n:,} calls: {kb:,} KB, {files} files open" for n, kb, files in found) + "\n")
+    assert len(found) > 1, "LOAD_CALLS is too small to see a leak: 20,000 at least"
     (_, first, open_first), *_, (_, last, open_last) = found
     assert open_last == open_first
     assert last - first < 1024, "KB, after the first ten thousand"

@@ -6,7 +6,10 @@ import logging
 import sys
 from pathlib import Path
 
-import atheris  # by tests/fuzz/requirements.txt
+try:
+    import atheris  # by tests/fuzz/requirements.txt
+except ImportError:
+    sys.exit("error: atheris has wheels for Linux and Python 3.11 to 3.13 alone. `make test` runs what it has found.")
 
 with atheris.instrument_imports(include=["chalicelib", "app", "chalice"]):
     import app  # noqa: F401 - so that it is instrumented

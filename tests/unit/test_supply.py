@@ -11,7 +11,10 @@ import yaml
 from local import install
 
 ROOT = Path(__file__).parents[2]
-LOCKS = {"requirements-dev": "requirements.txt", "requirements-tools": None, "tests/requirements": None}
+LOCKS = {
+    "requirements-dev": "requirements.txt", "requirements-tools": None, "tests/requirements": None,
+    "tests/fuzz/requirements": None, "bench/requirements": None,
+}  # fmt: skip
 """Each .in that `make lock` makes a .txt of, and the file that it includes."""
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^\s;]+)", re.MULTILINE)
 RELEASED = re.compile(r"[\w.-]+/[\w./-]+@(v\d+(\.\d+)*|[0-9a-f]{40})")  # or the commit of a release
