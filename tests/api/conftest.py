@@ -1,5 +1,6 @@
 """The function itself, beside the API over HTTP."""
 
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -15,6 +16,7 @@ def function(cloud: Cloud) -> Iterator[ModuleType]:
         patch.setenv("DYNAMODB_TABLE", cloud.outputs["TableName"])
         patch.setenv("USER_POOL_CLIENT_ID", cloud.outputs["UserPoolClientId"])
         patch.delenv("AWS_CHALICE_CLI_MODE", raising=False)
+        patch.delitem(sys.modules, "app", raising=False)  # imported for another test, without them
         import app  # noqa: PLC0415
 
         yield app
