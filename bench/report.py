@@ -89,8 +89,9 @@ ratios), the median, the quartiles. Ratios hold elsewhere, times do not.
 [peers/](peers): the same answers to the same requests, without this service's limits, exact numbers, ETags and error
 shape. "Compiled" packages have their bytecode with them; "as usual" is what Chalice and others make of wheels, without:
 Lambda compiles it at every cold start. (Many a package has no SDK in it at all, and takes the one of Lambda's runtime.)
-CPU times include those of AWS's runtime client, the same for all. The database here speaks plain HTTP: on AWS each
-first request makes a TLS connection as well, the same for all (18 ms of CPU to load botocore's certificates alone).
+CPU times include those of AWS's runtime client, the same for all. The database here speaks plain HTTP: on AWS a TLS
+connection comes on top (18 ms of CPU to load botocore's certificates alone), to this service while it starts, to the
+others with their first request.
 
 ## By profile size
 

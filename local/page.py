@@ -13,7 +13,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlsplit
 
 from resources import web
 
@@ -86,7 +85,7 @@ class RequestHandler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
+        path = self.path.partition("?")[0]
         file = self.config_file if path == "/config.json" else files().get(path)
         status, kind, body = HTTPStatus.NOT_FOUND, "text/plain", b"There is nothing here.\n"
         if file is not None and file.exists():

@@ -54,5 +54,6 @@ def content_security_policy(config_file: Path = CONFIG) -> str:
             "form-action 'none'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
         ]
     )

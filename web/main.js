@@ -87,7 +87,7 @@ function edited() {
     throw new Invalid([{ pointer: "", detail: `This is not JSON: ${error.message}` }]);
   }
   if (!isObject(more)) throw new Invalid([{ pointer: "", detail: "This must be a JSON object: {...}" }]);
-  const texts = ["name", "bio"].map((field) => [field, page[field].value]);
+  const texts = ["name", "bio"].map((field) => [field, textOf(field)]);
   for (const [field] of texts.filter(([field]) => typeof more[field] === "string")) {
     throw new Invalid([{ pointer: "", detail: `The ${field} has a field of its own above.` }]);
   }
@@ -96,12 +96,21 @@ function edited() {
   return { ...more, ...Object.fromEntries(given) };
 }
 
+/** What a field says. A field shows no line break as it is; who has not touched it has not changed it. */
+function textOf(field) {
+  const was = stored?.data[field];
+  if (typeof was !== "string") return page[field].value;
+  const shown = page[field].cloneNode();
+  shown.value = was;
+  return shown.value === page[field].value ? was : page[field].value;
+}
+
 // --- what is done ----------------------------------------------------------------------------------------------------
 
 /** Do something that may go wrong, one at a time, and tell what went wrong. What is typed stays, whatever happens. */
 async function attempt(action) {
-  if (document.body.ariaBusy) return;
-  document.body.ariaBusy = "true";
+  if (page.main.ariaBusy === "true") return;
+  busy(true);
   clearMessages();
   try {
     await action();
@@ -112,8 +121,14 @@ async function attempt(action) {
     else if (error instanceof Unavailable) complain(`${error.message}${kept}`, "Try again", () => attempt(action));
     else complain(error.message);
   } finally {
-    document.body.ariaBusy = null;
+    busy(false);
   }
+}
+
+/** While something is under way nothing can be typed that its end would overwrite. */
+function busy(now) {
+  page.main.ariaBusy = String(now);
+  for (const field of FIELDS) page[field].readOnly = now;
 }
 
 const signIn = () => attempt(() => session.signIn());
@@ -169,12 +184,20 @@ function askAbout(theirs, mine) {
 async function remove() {
   try {
     await api.remove(stored);
-    show(null, "Deleted.");
-    page.name.focus(); // the button that was pressed is gone
   } catch (error) {
     if (error.status !== 412) throw error;
-    await settle(edited());
+    const theirs = await api.read();
+    if (theirs && !same(theirs.data, stored.data)) {
+      throw new Error("The profile was saved somewhere else since you opened it here, so it was not deleted. Look at it " +
+        "first: \"Discard changes\" shows it.");
+    }
+    if (theirs) { // saved once more, as it was
+      stored = theirs;
+      return remove();
+    }
   }
+  show(null, "Deleted.");
+  page.name.focus(); // the button that was pressed is gone
 }
 
 /** Show a dialog; the value of the button that closed it, "" for Escape. */
@@ -213,6 +236,7 @@ async function settings() {
 }
 
 async function start() {
+  if (!JSON.rawJSON) return complain("This page needs a browser of 2025 or newer: older ones cannot keep numbers exact.");
   try {
     const config = await settings();
     session = new Session(config);
@@ -235,6 +259,7 @@ async function start() {
 page["sign-in"].addEventListener("click", signIn);
 page["sign-out"].addEventListener("click", () => attempt(async () => {
   sessionStorage.removeItem(DRAFT);
+  page.profile.hidden = true;
   await session.signOut();
   location.reload(); // we are here again by the browser's "back", where nothing of the user may be seen any more
 }));
@@ -245,7 +270,7 @@ page.profile.addEventListener("submit", (event) => {
 });
 page.discard.addEventListener("click", () => attempt(load));
 page.delete.addEventListener("click", async () => {
-  if (await ask(page["confirm-delete"]) === "delete") attempt(remove);
+  if (page.main.ariaBusy !== "true" && await ask(page["confirm-delete"]) === "delete") attempt(remove);
 });
 
 await start();

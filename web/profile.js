@@ -7,11 +7,16 @@ const PATIENCE = 30_000; // milliseconds; API Gateway answers within 29 s
 
 /** The API's refusal, an RFC 9457 problem: `status`, and its detail as the message. */
 export class Refused extends Error {
-  constructor(problem) {
-    super(`${problem.detail} (request ${problem.request_id})`);
-    this.status = problem.status;
+  constructor(status, problem) {
+    super(`${told(status, problem)}${problem.request_id ? ` (request ${problem.request_id})` : ""}`);
+    this.status = status;
     this.type = problem.type;
   }
+}
+
+/** What went wrong, in words: also of answers that are no problem+json, as API Gateway's own are without `make gateway`. */
+function told(status, { detail, message }) {
+  return detail ?? message ?? `The service answered ${status}.`;
 }
 
 /** The network, the API or its store does not answer: asking again later may help. */
@@ -67,7 +72,7 @@ export class ProfileApi {
       return { data: answer.profile_data, etag: response.headers.get("ETag"), updatedAt: answer.updated_at };
     }
     if (response.status === 422) throw new Invalid(answer.errors);
-    if (response.status === 429 || response.status >= 502) throw new Unavailable(answer.detail);
-    throw new Refused(answer);
+    if (response.status === 429 || response.status >= 502) throw new Unavailable(told(response.status, answer));
+    throw new Refused(response.status, answer);
   }
 }

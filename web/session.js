@@ -4,6 +4,13 @@ import { ErrorTimeout, UserManager, WebStorageStateStore } from "oidc-client-ts"
 
 const HERE = location.origin; // as in the pool's callback and sign-out URLs, to the letter: without a slash at the end
 
+/** Whether the sign-in service was not reached, or is not itself: busy, down, or a proxy's page in its place. */
+function isNoAnswer(error) {
+  // What the library throws for answers that are not OAuth's has no class, but the status or the content type in words.
+  const inWords = /\((429|5\d\d)\)|Invalid response Content-Type/.test(error.message);
+  return error instanceof TypeError || error instanceof SyntaxError || error instanceof ErrorTimeout || inWords;
+}
+
 /** Nobody is signed in any more, and refreshing did not help. */
 export class SessionOver extends Error {}
 
@@ -52,7 +59,7 @@ export class Session {
       try {
         user = await this.#manager.signinSilent();
       } catch (error) {
-        if (error instanceof TypeError || error instanceof ErrorTimeout) throw error; // no answer is no refusal
+        if (isNoAnswer(error)) throw error; // and so no refusal
         throw new SessionOver("The refresh token was refused.", { cause: error });
       }
     }

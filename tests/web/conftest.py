@@ -44,9 +44,17 @@ class Site:
     def changed(self, **settings: str) -> Iterator[None]:
         """Another config.json for a while."""
         before = self.config.read_text()
-        self.config.write_text(json.dumps({**json.loads(before), **settings}))
-        yield
-        self.config.write_text(before)
+        self._write(json.dumps({**json.loads(before), **settings}))
+        try:
+            yield
+        finally:
+            self._write(before)
+
+    def _write(self, text: str) -> None:
+        """At once: the server may be reading it."""
+        new = self.config.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.config)
 
 
 @pytest.fixture(scope="session")
@@ -161,8 +169,10 @@ def visiting(browser: Browser, site: Site) -> Iterator[Visitor]:
     context = browser.new_context(locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(10_000)
     visitor = Visitor(site, context)
-    yield visitor
-    context.close()
+    try:
+        yield visitor
+    finally:
+        context.close()
     assert visitor.complaints == []
 
 

@@ -284,9 +284,58 @@ def test_what_was_changed_meanwhile_is_not_deleted(visitor: Visitor, site: Site,
     put(site, user, '{"name": "Ada Lovelace"}')
     tab.get_by_role("button", name="Delete profile").click()
     tab.get_by_role("button", name="Delete it").click()
-    tab.get_by_role("dialog").get_by_role("button", name="Take the stored one").click()
-    expect(tab.get_by_label("Name")).to_have_value("Ada Lovelace")
+    expect(tab.get_by_role("alert")).to_contain_text("was not deleted")
     assert stored(site, user) == {"name": "Ada Lovelace"}
+    tab.get_by_role("button", name="Discard changes").click()
+    expect(tab.get_by_label("Name")).to_have_value("Ada Lovelace")
+
+
+def test_what_was_saved_again_as_it_was_is_deleted(visitor: Visitor, site: Site, user: User) -> None:
+    put(site, user, '{"name": "Ada"}')
+    tab = visitor.signed_in(user)
+    put(site, user, '{"name": "Ada"}')
+    tab.get_by_role("button", name="Delete profile").click()
+    tab.get_by_role("button", name="Delete it").click()
+    expect(tab.get_by_role("status")).to_have_text("Deleted.")
+    assert stored(site, user) is None
+
+
+def test_an_own_deletion_whose_answer_was_lost_is_no_conflict(visitor: Visitor, site: Site, user: User) -> None:
+    put(site, user, '{"name": "Ada"}')
+    tab = visitor.signed_in(user)
+
+    def lose_the_answer(route: Route) -> None:
+        assert route.fetch().status == 204
+        route.abort()
+
+    tab.route("**/user/profile", lose_the_answer, times=1)
+    tab.get_by_role("button", name="Delete profile").click()
+    tab.get_by_role("button", name="Delete it").click()
+    tab.get_by_role("button", name="Try again").click()
+    expect(tab.get_by_role("status")).to_have_text("Deleted.")
+    assert stored(site, user) is None
+
+
+def test_nothing_can_be_typed_that_the_end_of_a_save_would_overwrite(visitor: Visitor, site: Site, user: User) -> None:
+    tab = visitor.signed_in(user)
+    waiting: list[Route] = []
+    tab.route("**/user/profile", lambda route: waiting.append(route), times=1)  # noqa: PLW0108 - it sets attributes
+    tab.get_by_label("Name").fill("Ada")
+    tab.get_by_role("button", name="Save", exact=True).click()
+    expect(tab.get_by_label("Bio")).to_have_attribute("readonly", "")
+    waiting[0].continue_()
+    expect(tab.get_by_role("status")).to_have_text("Saved.")
+    tab.get_by_label("Bio").fill("after")
+    save(tab)
+    assert stored(site, user) == {"name": "Ada", "bio": "after"}
+
+
+def test_what_a_field_cannot_show_is_not_changed_by_saving_another(visitor: Visitor, site: Site, user: User) -> None:
+    put(site, user, '{"name": "Ada\\nLovelace", "bio": "a\\r\\nb\\rc", "n": 1}')
+    tab = visitor.signed_in(user)
+    tab.get_by_label("Everything else").fill('{"n": 2}')
+    save(tab)
+    assert stored(site, user) == {"name": "Ada\nLovelace", "bio": "a\r\nb\rc", "n": 2}
 
 
 def test_an_own_change_whose_answer_was_lost_is_no_conflict(visitor: Visitor, site: Site, user: User) -> None:
@@ -413,6 +462,31 @@ def test_offline_while_a_token_is_refreshed_is_not_the_end_of_the_session(visito
     visitor.context.set_offline(False)
     tab.get_by_role("button", name="Try again").click()
     expect(tab.get_by_role("status")).to_have_text("Saved.")
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "body"),
+    [
+        (503, "text/html", "<html>Down</html>"),
+        (503, "application/json", ""),
+        (429, "application/json", '{"message": "x"}'),
+    ],
+)
+def test_a_sign_in_service_that_is_down_is_not_the_end_of_the_session(
+    visitor: Visitor, user: User, status: int, content_type: str, body: str
+) -> None:
+    tab = visitor.signed_in(user)
+    spoil(tab, expires_at=1)
+    headers = {"Access-Control-Allow-Origin": "*"}
+    tab.route(
+        "**/oauth2/token",
+        lambda route: route.fulfill(status=status, content_type=content_type, body=body, headers=headers),
+        times=1,
+    )
+    tab.get_by_role("button", name="Save", exact=True).click()
+    tab.get_by_role("button", name="Try again").click()
+    expect(tab.get_by_role("status")).to_have_text("Saved.")
+    visitor.complaints.clear()
 
 
 def test_an_api_that_is_down_when_the_page_is_opened_can_be_tried_again(

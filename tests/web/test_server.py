@@ -54,7 +54,7 @@ def test_what_the_page_needs_is_served_under_its_policy(server: Api, path: str, 
     [
         "/nothing", "/config.json", "/package.json", "/package-lock.json", "/.npmrc", "/node_modules", "/node_modules/",
         "/node_modules/axe-core/axe.js", "/../README.md", "/%2e%2e/README.md", "//etc/passwd", "/./main.js",
-        "/node_modules/../../.chalice/config.json", "http://localhost/../app.py", "/main.js%00",
+        "/node_modules/../../.chalice/config.json", "http://localhost/../app.py", "/main.js%00", "*",
     ],
 )  # fmt: skip
 def test_nothing_else_is(server: Api, path: str) -> None:
