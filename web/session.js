@@ -4,6 +4,8 @@ import { ErrorTimeout, UserManager, WebStorageStateStore } from "oidc-client-ts"
 
 const HERE = location.origin; // as in the pool's callback and sign-out URLs, to the letter: without a slash at the end
 
+const PATIENCE = 3_000; // milliseconds, after which "Sign in" may be pressed again
+
 /** Whether the sign-in service was not reached, or is not itself: busy, down, or a proxy's page in its place. */
 function isNoAnswer(error) {
   // What the library throws for answers that are not OAuth's has no class, but the status or the content type in words.
@@ -68,8 +70,9 @@ export class Session {
   }
 
   /** Leave for the pool's sign-in page, which sends the user back here. */
-  signIn() {
-    return this.#manager.signinRedirect();
+  async signIn() {
+    // The library waits until this page is shown again. Where the sign-in page does not come, it is: so not for ever.
+    await Promise.race([this.#manager.signinRedirect(), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
   }
 
   /** Forget the tokens, and leave for the pool's sign-out, which ends its own session and sends the user back here. */

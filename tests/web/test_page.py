@@ -89,6 +89,16 @@ def test_signing_out_ends_here_and_at_the_pool_and_keeps_nothing(visitor: Visito
         expect(tab.get_by_label("Name")).to_be_hidden()
 
 
+def test_a_sign_in_page_that_does_not_come_can_be_asked_for_again(visitor: Visitor, user: User) -> None:
+    tab = visitor.open()
+    tab.route("**/oauth2/authorize?*", lambda route: route.fulfill(status=204), times=1)
+    tab.get_by_role("button", name="Sign in").click()
+    expect(tab.get_by_role("main")).to_have_attribute("aria-busy", "false")
+    tab.get_by_role("button", name="Sign in").click()
+    sign_in(tab, user)
+    expect(tab.get_by_text("Nothing is saved yet.")).to_be_visible()
+
+
 def test_a_sign_in_that_was_refused_is_told(visitor: Visitor) -> None:
     tab = visitor.open()
     tab.get_by_role("button", name="Sign in").click()
