@@ -127,7 +127,7 @@ def up(ports: Ports, *, with_api: bool) -> None:
                 api = stack.enter_context(serving(ports.api))
         page_is_at = ports.page
         try:
-            with _Step(f"Starting the page on 127.0.0.1:{ports.web}"):
+            with _Step(f"Starting the page on {ports.page}"):
                 write_page_config(ports, outputs)
                 page.install()
                 stack.enter_context(page.serving(ports.web))

@@ -173,8 +173,8 @@ def _claim_as_text(value: object) -> str:
 
 
 class InFlight:
-    """The requests that are being answered, from when their headers are read: whoever stops the server waits for them,
-    and begins no more."""
+    """The requests that are being answered, from when they are read: whoever stops the server waits for them, and
+    begins no more."""
 
     def __init__(self) -> None:
         self._count, self._changed = 0, threading.Condition()
@@ -202,7 +202,7 @@ class RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     api_gateway: ApiGateway
     in_flight = InFlight()
-    command = ""
+    command = path = ""  # of what is no request
 
     timeout = 30  # seconds that a client may keep us waiting
 
@@ -211,16 +211,17 @@ class RequestHandler(BaseHTTPRequestHandler):
             super().handle()
 
     def handle_request(self) -> None:
-        with self.in_flight:
-            try:
-                if not self.in_flight.ending:
-                    self._handle_request()
-            except OSError:
-                raise
-            except Exception:
-                logging.getLogger(__name__).exception("Unexpected error in the local API Gateway")
-                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
-            self.close_connection |= self.in_flight.ending
+        try:
+            self._handle_request()
+        except OSError:
+            raise
+        except Exception:
+            logging.getLogger(__name__).exception("Unexpected error in the local API Gateway")
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
+        """A line without the query, where somebody may have put a token."""
+        self.log_message('"%s %s" %s', self.command, self.path.partition("?")[0], code)
 
     def _handle_request(self) -> None:
         lengths = self.headers.get_all("Content-Length", ["0"])
@@ -238,7 +239,11 @@ class RequestHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if len(body) < length:
             return self.send_error(HTTPStatus.BAD_REQUEST, f"The body ended after {len(body):,} of {length:,} bytes.")
-        return self._send(*self.api_gateway.answer(self.command, self.path, self.headers, body))
+        with self.in_flight:
+            if not self.in_flight.ending:
+                self._send(*self.api_gateway.answer(self.command, self.path, self.headers, body))
+            self.close_connection |= self.in_flight.ending
+        return None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):  # http.server asks for do_GET and the like; the API itself says which it has

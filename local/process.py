@@ -40,7 +40,7 @@ def running(
             process.terminate()
             try:
                 process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):  # the second Ctrl-C of somebody who will not wait
                 process.kill()
                 process.wait()
 

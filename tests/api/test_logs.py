@@ -36,6 +36,8 @@ def test_no_log_has_a_token_a_claim_a_header_or_profile_data(api: Api, ada: User
         statuses.add(api("PUT", token=ada.id_token, body="{}", headers=[(name, value)]).status)
     for token in (PLANTED, f"{ada.id_token}{PLANTED}", ada.access_token, ada.refresh_token):
         statuses.add(api("GET", token=token).status)
+    api("GET", f"/user/profile?id_token={PLANTED}")
+    api("GET", f"/nowhere?email={PLANTED}")
     assert statuses >= {200, 400, 401, 412, 415, 422}
     told = log.read_text().removeprefix(before)
     assert told.count("user-profile - ") == 30, "a line for each that reached the function"
