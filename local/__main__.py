@@ -100,10 +100,10 @@ def up(ports: Ports, *, with_api: bool) -> None:
     _heed_stops()
     folder = environment.folder()
     with ExitStack() as stack:
-        stack.enter_context(_only_one_in(folder))
+        lock = stack.enter_context(_only_one_in(folder))
         ports.check(with_api=with_api)
         with _Step(f"Starting the local AWS on 127.0.0.1:{ports.aws}"):
-            aws = stack.enter_context(_saving(emulator(ports.aws, folder)))
+            aws = stack.enter_context(_saving(emulator(ports.aws, folder, keeps=[lock])))
         variables = environment.for_endpoint(ports.aws)
         environment.enter(variables)
         with _Step("Deploying resources/backend.yaml to it") as detail:
@@ -177,8 +177,8 @@ def _heed_stops() -> None:
 
 
 @contextmanager
-def _only_one_in(folder: Path) -> Iterator[None]:
-    """Hold the state folder, so that a second `make local` does not write into the same state."""
+def _only_one_in(folder: Path) -> Iterator[int]:
+    """Hold the state folder, so that a second `make local` does not write into the same state; the lock's file."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
@@ -191,9 +191,10 @@ def _only_one_in(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Failure(
-                "the local cloud of this folder is running already. Use it, or stop it with Ctrl-C."
+                "the local cloud of this folder is running already. Use it, or stop it with Ctrl-C. If its terminal is "
+                "gone, end its emulator: kill $(pgrep -f start_ministack)"
             ) from None
-        yield
+        yield lock.fileno()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,8 +35,9 @@ def port_is_free(port: int) -> bool:
 
 
 @contextmanager
-def emulator(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A running ministack, its state kept in `folder` from one run to the next. Raises EmulatorError.
+def emulator(port: int, folder: Path, keeps: Sequence[int] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """A running ministack, its state kept in `folder` from one run to the next. `keeps`: see process.running. Raises
+    EmulatorError.
 
     The state is written when it is stopped, not after each request: after a `kill -9` what was stored since the last
     start is gone.
@@ -56,7 +57,7 @@ def emulator(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))}
     # -P: a file that is run by its path would otherwise find its neighbours before the packages of their names.
     command = [sys.executable, "-P", str(Path(__file__).with_name("start_ministack.py"))]
-    with running(command, inherited | settings, log) as process:
+    with running(command, inherited | settings, log, keeps=keeps) as process:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):
             if process.poll() is not None or time.monotonic() > deadline:

@@ -17,9 +17,11 @@ STOP_SECONDS = 30
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], env: Mapping[str, str], output: Path | None = None
+    command: Sequence[str | Path], env: Mapping[str, str], output: Path | None = None, *, keeps: Sequence[int] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`command` as a child, its output in the file `output` or where ours goes. It is stopped at the end.
+
+    `keeps`: files of ours that it holds open as well, and with them their locks, should we be killed.
 
     It gets a session of its own: Ctrl-C at the terminal is for us, and we stop it when it is its turn.
     """
@@ -33,6 +35,7 @@ def running(
                 stdout=file if output else None,
                 stderr=subprocess.STDOUT if output else None,
                 start_new_session=True,
+                pass_fds=keeps,
             )
         yield process
     finally:

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +125,31 @@ def test_make_local_under_load_stops_in_order_and_keeps_what_was_acknowledged(tm
         assert local.said().endswith("Stopped.\n")
     with running(clone, **ports) as local:
         load.assert_all_there(local.api.get(user))
+
+
+def test_what_a_killed_make_local_leaves_running_keeps_its_state_to_itself(tmp_path: Path) -> None:
+    """Two emulators would each save their own over the other's."""
+    clone = copy_of_the_project(tmp_path / "user-profile")
+    with running(clone, "cloud") as killed:
+        (emulator,) = pids(clone, "local/start_ministack.py")
+        for pid in pids(clone, "-m local cloud"):
+            os.kill(pid, signal.SIGKILL)
+        killed.ended()
+        names = ("API_PORT", "AWS_PORT", "WEB_PORT")
+        second = run(clone, "cloud", *(f"{name}={port}" for name, port in zip(names, free_ports(3), strict=True)))
+        assert second.returncode != 0
+        assert "kill $(pgrep -f start_ministack)" in second.stderr
+        os.kill(emulator, signal.SIGTERM)
+        while pids(clone, "local/start_ministack.py"):
+            time.sleep(0.05)
+    with running(clone, "cloud"):
+        pass
+
+
+def pids(folder: Path, command: str) -> list[int]:
+    """The processes of `command` that run in `folder`."""
+    found = subprocess.run(["pgrep", "-f", "--", command], check=False, capture_output=True, text=True).stdout.split()
+    return [int(pid) for pid in found if Path(f"/proc/{pid}/cwd").resolve() == folder]
 
 
 def test_after_kill_9_of_the_api_every_acknowledged_write_is_there(
