@@ -57,14 +57,14 @@ fuzz: install  ## fuzz the readers (FUZZ_SECONDS each), ask the API thousands of
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
 
 load: install tools  ## many users at once, and 100,000 calls: nothing wrong, nothing leaks (LOAD_SECONDS, LOAD_CALLS)
-	@.venv/bin/pytest --no-cov -s tests/cloud/load.py
+	@.venv/bin/pytest --no-cov -s bench/load.py
 
 bench: install  ## measure it beside what one would write instead, in AWS's runtime (BENCH_ROUNDS)
 	$(also) bench/requirements.txt
 	@.venv/bin/python -m bench --rounds $(BENCH_ROUNDS)
 
 screenshots: install  ## take the README's pictures of the page anew, into docs/images
-	.venv/bin/pytest --no-cov tests/web/pictures.py
+	.venv/bin/pytest --no-cov docs/screenshots.py
 
 format: install  ## lint and format the code
 	.venv/bin/ruff check --fix .
@@ -93,30 +93,30 @@ tools:
 
 # --- AWS: the account, and the region, that the shell is signed in to -------------------------------------------------
 
-resources = @.venv/bin/python -m resources $@ "$(call given,STAGE)"
+deploy = @.venv/bin/python -m deploy $@ "$(call given,STAGE)"
 
 backend: install  ## make or update a stage's table and user pool: STAGE=dev (DOMAIN_SUFFIX, CALLBACK_URLS, LOGOUT_URLS)
-	$(resources) --domain-suffix="$(call given,DOMAIN_SUFFIX)" \
+	$(deploy) --domain-suffix="$(call given,DOMAIN_SUFFIX)" \
 		--callback-urls="$(call given,CALLBACK_URLS)" --logout-urls="$(call given,LOGOUT_URLS)"
 
 package: install  ## build what would be deployed, in out/: STAGE=dev
-	$(resources)
+	$(deploy)
 
 deploy: install  ## deploy a stage's API with CloudFormation: STAGE=dev (ALARM_TOPIC)
-	$(resources) --alarm-topic="$(call given,ALARM_TOPIC)"
+	$(deploy) --alarm-topic="$(call given,ALARM_TOPIC)"
 
 gateway: install  ## after a `chalice deploy` by hand: API Gateway's own errors in our shape: STAGE=dev
-	$(resources)
+	$(deploy)
 
 web-config: install  ## write web/config.json, the page's settings, for a deployed stage: STAGE=dev
-	$(resources)
+	$(deploy)
 
 destroy: install  ## take a stage's API down, and leave users and data: STAGE=dev
-	$(resources)
+	$(deploy)
 
 destroy-backend: install  ## delete a stage's users and data: STAGE=dev (CONFIRM=dev)
-	$(resources) --confirm="$(call given,CONFIRM)"
+	$(deploy) --confirm="$(call given,CONFIRM)"
 
 smoke: install  ## look at a live deployment: URL=https://.../api TOKEN=... (or EMAIL, PASSWORD, STAGE; OVERWRITE=yes)
-	@.venv/bin/python -m tests.smoke --url="$(call given,URL)" --stage="$(call given,STAGE)" \
+	@.venv/bin/python -m deploy.smoke --url="$(call given,URL)" --stage="$(call given,STAGE)" \
 		--overwrite="$(call given,OVERWRITE)"

@@ -37,7 +37,9 @@ class ClientAuthorizer(CognitoUserPoolAuthorizer):
         definition: dict[str, Any] = super().to_swagger()
         if settings.client_ids:
             expression = f"^({'|'.join(map(re.escape, settings.client_ids))})$"
-            definition["x-amazon-apigateway-authorizer"]["identityValidationExpression"] = expression
+            definition["x-amazon-apigateway-authorizer"]["identityValidationExpression"] = (
+                expression
+            )
         return definition
 
 

@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import measure, packages, runtime
+from bench import measure, packages
 from bench.report import COLUMNS, chart, report
+from tests.support import lambda_runtime as runtime
 
 HERE = Path(__file__).parent
 
@@ -32,12 +33,20 @@ def main() -> None:
                 for package in measured:
                     for what, value in measure.measure(package, folder, endpoint, 1000).items():
                         package.note(what, value)
-        tables = {"sizes": measure.by_size(mine, folder), "imports": measure.dearest_imports(mine, folder)}
-        tables["limits"] = measure.by_memory(measured, folder) if os.access(measure.CGROUPS, os.W_OK) else []
+        tables = {
+            "sizes": measure.by_size(mine, folder),
+            "imports": measure.dearest_imports(mine, folder),
+        }
+        tables["limits"] = (
+            measure.by_memory(measured, folder) if os.access(measure.CGROUPS, os.W_OK) else []
+        )
         chart(measured, reference, HERE / "results.svg")
     (HERE / "results.md").write_text(report(measured, reference, tables, rounds))
     for column in (*COLUMNS, "zip"):
-        print(f"{column:>14}: " + ", ".join(f"{mine.ratio(peer, column):.2f}x {peer.name}" for peer in measured[1:]))
+        print(
+            f"{column:>14}: "
+            + ", ".join(f"{mine.ratio(peer, column):.2f}x {peer.name}" for peer in measured[1:])
+        )
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import runtime, stub
+from bench import stub
 from bench.packages import SETTINGS, Package
 from local.process import free_port, running
+from tests.support import lambda_runtime as runtime
+from tests.support.events import event
 
 WARM_UP, CALLS, FEW_CALLS = 20, 300, 40
 SHELL = {
@@ -39,12 +41,16 @@ def measure(
     found: dict[str, float] = {}
     calls_measured = FEW_CALLS if cgroup or size > 1000 else CALLS
     body = json.dumps(stub.profile(size))
-    calls = {"GET": runtime.event("GET", "5f0c", "bench"), "POST": runtime.event("POST", "5f0c", "bench", body)}
+    calls = {"GET": event("GET", "5f0c", "bench"), "POST": event("POST", "5f0c", "bench", body)}
     variables = {**SETTINGS, **SHELL, "AWS_ENDPOINT_URL_DYNAMODB": endpoint}
     with runtime.function(installed, package.task, package.handler, variables, cgroup) as function:
         first = function.invoke(calls["GET"])
-        if first.get("statusCode") != 200 or json.loads(first["body"])["profile_data"] != stub.profile(size):
-            raise RuntimeError(f"{package.name} answers {first}: {function.log.read_text()[-2000:]}")
+        if first.get("statusCode") != 200 or json.loads(first["body"])[
+            "profile_data"
+        ] != stub.profile(size):
+            raise RuntimeError(
+                f"{package.name} answers {first}: {function.log.read_text()[-2000:]}"
+            )
         found["init"], found["first request"] = function.init_ms(), function.invoke_ms()[0]
         process = _process_of(package.task)
         for method, call in calls.items():
@@ -128,14 +134,19 @@ def by_memory(measured: list[Package], installed: Path) -> list[str]:
             for _ in range(3):
                 for package in measured:
                     with limited(share) as group:
-                        turns[package.name].append(measure(package, installed, endpoint, 1000, group))
+                        turns[package.name].append(
+                            measure(package, installed, endpoint, 1000, group)
+                        )
             for name, found in turns.items():
                 cold = statistics.median(turn["init"] + turn["first request"] for turn in found)
                 warm = statistics.median(turn["duration GET"] for turn in found)
                 cost = cost_per_million(memory, cold, warm)
                 costs.setdefault(memory, cost)
                 cells[name].append(f"{cold:,.0f}, {warm:.1f}, ${cost:.2f}")
-    head = [f"| | {' | '.join(f'{memory:,} MB' for memory in SHARES)} |", "|---" * (1 + len(SHARES)) + "|"]
+    head = [
+        f"| | {' | '.join(f'{memory:,} MB' for memory in SHARES)} |",
+        "|---" * (1 + len(SHARES)) + "|",
+    ]
     given = json.loads(Path(".chalice/config.json").read_text())["lambda_memory_size"]
     cheapest = f"{measured[0].name} is cheapest with {min(costs, key=costs.__getitem__):,} MB; `lambda_memory_size` is"
     rows = [f"| {name} | {' | '.join(row)} |" for name, row in cells.items()]
@@ -152,7 +163,9 @@ def dearest_imports(mine: Package, installed: Path) -> list[str]:
         **SHELL,
     }
     command = [runtime.PYTHON, "-S", "-X", "importtime", "-c", "import app"]
-    done = subprocess.run(command, cwd=mine.task, env=shell, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=mine.task, env=shell, check=True, capture_output=True, text=True
+    )
     own = {}
     for line in done.stderr.splitlines()[1:]:
         microseconds, _, name = line.removeprefix("import time:").split("|")

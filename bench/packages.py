@@ -13,7 +13,8 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.runtime import compile_all
+from tests.support.lambda_runtime import compile_all
+from tests.support.project import copy_project
 
 HERE = Path(__file__).parent
 SETTINGS = {
@@ -45,16 +46,9 @@ class Package:
         a minute share the machine's mood."""
         if what == "zip":
             return self.zip_bytes / reference.zip_bytes
-        return statistics.median(mine / its for mine, its in zip(self.found[what], reference.found[what], strict=True))
-
-
-def copy_project(project: Path, folder: Path) -> None:
-    """Copy into `folder` what a fresh clone of `project` would have, changes that are not committed included."""
-    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=project, text=True)
-    for name in listed.splitlines():
-        if (project / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project / name, folder / name)
+        return statistics.median(
+            mine / its for mine, its in zip(self.found[what], reference.found[what], strict=True)
+        )
 
 
 def ours(folder: Path) -> Package:
@@ -65,14 +59,22 @@ def ours(folder: Path) -> Package:
     config["stages"]["dev"]["environment_variables"] = SETTINGS
     (project / ".chalice/config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "resources", "package", "dev"]
-    subprocess.run(command, cwd=project, env=os.environ | {"AWS_DEFAULT_REGION": "us-east-1"}, check=True, stdout=2)
+    subprocess.run(
+        command,
+        cwd=project,
+        env=os.environ | {"AWS_DEFAULT_REGION": "us-east-1"},
+        check=True,
+        stdout=2,
+    )
     archive = project / "out/dev/deployment.zip"
     task = folder / "ours"
     zipfile.ZipFile(archive).extractall(task)
     return Package("this service", task, "app.app", archive.stat().st_size)
 
 
-def peer(folder: Path, name: str, module: str, requirements: list[str], *, compiled: bool = True) -> Package:
+def peer(
+    folder: Path, name: str, module: str, requirements: list[str], *, compiled: bool = True
+) -> Package:
     """A handler of bench/peers with what it needs, compiled, or as wheels have it: without bytecode."""
     task = folder / name.replace(" ", "-")
     task.mkdir()
@@ -106,7 +108,10 @@ def _zip_size(task: Path, archive: Path) -> int:
 
 def build(folder: Path) -> list[Package]:
     """All that take turns, this service first."""
-    pinned = "".join(file.read_text() for file in (Path("requirements-dev.txt"), HERE / "peers" / "requirements.txt"))
+    pinned = "".join(
+        file.read_text()
+        for file in (Path("requirements-dev.txt"), HERE / "peers" / "requirements.txt")
+    )
     pins = re.findall(r"^([\w.-]+)(?:\[.*\])?(==[\w.]+)", pinned, re.MULTILINE)
     (folder / "constraints.txt").write_text("\n".join(map("".join, pins)))
     mine = ours(folder)
@@ -122,5 +127,7 @@ def build(folder: Path) -> list[Package]:
         peer(folder, "bare boto3.resource, compiled", "bare_resource", ["boto3"]),
         peer(folder, "bare boto3.resource, as usual", "bare_resource", ["boto3"], compiled=False),
         peer(folder, "Powertools, compiled", "powertools", ["boto3", "aws-lambda-powertools"]),
-        peer(folder, "FastAPI and Mangum, compiled", "fastapi_mangum", ["boto3", "fastapi", "mangum"]),
+        peer(
+            folder, "FastAPI and Mangum, compiled", "fastapi_mangum", ["boto3", "fastapi", "mangum"]
+        ),
     ]

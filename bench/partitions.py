@@ -38,7 +38,9 @@ class Partition:
         return throttled
 
 
-def simulate(target: float, ramp_minutes: float, minutes: int, start: int = 1) -> list[tuple[float, float, int]]:
+def simulate(
+    target: float, ramp_minutes: float, minutes: int, start: int = 1
+) -> list[tuple[float, float, int]]:
     """Minute, part of the writes throttled, partitions, at each step of a ramp from 0 to `target` writes a second.
 
     `start`: the partitions that the collection has at first, all of one size.
@@ -49,7 +51,10 @@ def simulate(target: float, ramp_minutes: float, minutes: int, start: int = 1) -
         load = target * min(1.0, second / 60 / ramp_minutes)
         throttled = sum(partition.serve(load * partition.share) for partition in partitions)
         for partition in list(partitions):
-            if partition.splitting_seconds is not None and partition.splitting_seconds >= SPLIT * 60:
+            if (
+                partition.splitting_seconds is not None
+                and partition.splitting_seconds >= SPLIT * 60
+            ):
                 partitions.remove(partition)
                 partitions += [Partition(partition.share / 2), Partition(partition.share / 2)]
         seen.append((second / 60, throttled / load if load else 0.0, len(partitions)))
@@ -79,9 +84,15 @@ def main() -> None:
     for name, (target, ramp, start) in RAMPS.items():
         seen = simulate(target, ramp, 2160, start)
         minutes = sum(STEP / 60 for _, throttled, _ in seen if throttled > 0.001)
-        print(f"| {name} | {max(throttled for _, throttled, _ in seen):.0%} | {minutes:,.0f} min | {seen[-1][2]} |")
+        print(
+            f"| {name} | {max(throttled for _, throttled, _ in seen):.0%} | {minutes:,.0f} min | {seen[-1][2]} |"
+        )
         if "1,000 writes/s at once" not in name[:22]:
-            axis.plot([minute / 60 for minute, _, _ in seen], [100 * part for _, part, _ in seen], label=name)
+            axis.plot(
+                [minute / 60 for minute, _, _ in seen],
+                [100 * part for _, part, _ in seen],
+                label=name,
+            )
     axis.set_xlabel("hours since the load began to grow")
     axis.set_ylabel("writes throttled, %")
     axis.legend(fontsize=8)

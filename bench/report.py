@@ -38,13 +38,20 @@ def chart(measured: list[Package], reference: Package, file: Path) -> None:
     mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 9})
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    panels = {"init": "cold start: init", "warm GET": "warm GET, CPU", "warm POST": "warm POST, CPU", "zip": "zip"}
+    panels = {
+        "init": "cold start: init",
+        "warm GET": "warm GET, CPU",
+        "warm POST": "warm POST, CPU",
+        "zip": "zip",
+    }
     figure, axes = plt.subplots(1, len(panels), figsize=(11, 2.6), sharey=True)
     names = [package.name for package in measured][::-1]
     for axis, (column, title) in zip(axes, panels.items(), strict=True):
         values = [package.ratio(reference, column) for package in measured][::-1]
         colors = ["#1f6feb" if name == measured[0].name else "#b1bac4" for name in names]
-        axis.bar_label(axis.barh(names, values, color=colors), [f"{value:.2f}x" for value in values], padding=3)
+        axis.bar_label(
+            axis.barh(names, values, color=colors), [f"{value:.2f}x" for value in values], padding=3
+        )
         axis.axvline(1, color="#57606a", linewidth=0.8, linestyle="--")
         axis.set_title(title)
         axis.set_xlim(0, max(values) * 1.35)
@@ -54,12 +61,23 @@ def chart(measured: list[Package], reference: Package, file: Path) -> None:
     figure.savefig(file, metadata={"Date": None})
 
 
-def report(measured: list[Package], reference: Package, tables: dict[str, list[str]], rounds: int) -> str:
+def report(
+    measured: list[Package], reference: Package, tables: dict[str, list[str]], rounds: int
+) -> str:
     """The text of bench/results.md."""
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    machine = f"{os.cpu_count()} cores of {cpu[0].partition(': ')[2] if cpu else platform.machine()}"
+    cpu = [
+        line
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    machine = (
+        f"{os.cpu_count()} cores of {cpu[0].partition(': ')[2] if cpu else platform.machine()}"
+    )
     versions = ", ".join(
-        [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("botocore", "chalice"))]
+        [
+            f"Python {platform.python_version()}",
+            *(f"{name} {version(name)}" for name in ("botocore", "chalice")),
+        ]
     )
     text = TEMPLATE.format(
         date=datetime.date.today(), rounds=rounds, machine=machine, versions=versions, reference=reference.name,
@@ -67,7 +85,10 @@ def report(measured: list[Package], reference: Package, tables: dict[str, list[s
         imports="\n".join(tables["imports"]),
     )  # fmt: skip
     limits = LIMITS.format(
-        limits="\n".join(tables["limits"]), cold=COLD_SHARE, warm=1 - COLD_SHARE, database=DATABASE_MS
+        limits="\n".join(tables["limits"]),
+        cold=COLD_SHARE,
+        warm=1 - COLD_SHARE,
+        database=DATABASE_MS,
     )
     return text + (limits if tables["limits"] else "")
 

@@ -39,7 +39,9 @@ class PreconditionFailed(ProfileError):
 
     def __init__(self, revision: str | None) -> None:
         state = "The profile has changed" if revision else "There is no profile"
-        super().__init__(f"{state}, so the request was not carried out. GET the profile and decide again.")
+        super().__init__(
+            f"{state}, so the request was not carried out. GET the profile and decide again."
+        )
         self.revision = revision  # the current one; None where nothing is stored
 
 
@@ -59,7 +61,9 @@ class InvalidProfile(ProfileError):
     """The data is JSON, but not storable or not allowed; `violations` says where and why."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__("The profile data cannot be stored as it is. See 'errors' for what to change.")
+        super().__init__(
+            "The profile data cannot be stored as it is. See 'errors' for what to change."
+        )
         self.violations = violations
 
 

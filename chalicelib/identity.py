@@ -21,7 +21,9 @@ def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) ->
     if sub is None:
         raise NotSignedIn("Sign in and send your id token in the Authorization header.")
     if claims.get("token_use") != "id":
-        raise NotSignedIn("This is not an id token. Send the id token, not the access or refresh token.")
+        raise NotSignedIn(
+            "This is not an id token. Send the id token, not the access or refresh token."
+        )
     if client_ids and claims.get("aud") not in client_ids:
         raise NotSignedIn("This token was issued to another app.")
     return sub

@@ -67,7 +67,9 @@ def to_attribute_value(value: JSON) -> AttributeValue:
         return {"M": {name: to_attribute_value(member) for name, member in value.items()}}
     if isinstance(value, list):
         return {"L": [to_attribute_value(element) for element in value]}
-    return {"N": str(value) if isinstance(value, int) else f"{DIGITS.plus(value).normalize(DIGITS):f}"}
+    return {
+        "N": str(value) if isinstance(value, int) else f"{DIGITS.plus(value).normalize(DIGITS):f}"
+    }
 
 
 def from_attribute_value(value: AttributeValue) -> JSON:
@@ -85,7 +87,9 @@ def from_attribute_value(value: AttributeValue) -> JSON:
         return int(content) if content.lstrip("-").isdecimal() else Decimal(content)
     if kind == "NULL":
         return None
-    if kind == "B":  # text already where the model says that values go through as they are: resources/vendor.py
+    if (
+        kind == "B"
+    ):  # text already where the model says that values go through as they are: resources/vendor.py
         return content if isinstance(content, str) else base64.b64encode(content).decode()
     if kind in ("SS", "NS", "BS"):
         return [from_attribute_value({kind[0]: element}) for element in content]

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import ClassVar, TypeAlias
 
-from chalicelib.errors import InvalidProfile, PreconditionFailed, PreconditionRequired, ProfileTooLarge, Violation
+from chalicelib.errors import (
+    InvalidProfile,
+    PreconditionFailed,
+    PreconditionRequired,
+    ProfileTooLarge,
+    Violation,
+)
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | Decimal | bool | None"
 """A JSON value with exact numbers: integers are int, all others Decimal, none is a float."""
@@ -25,8 +31,13 @@ MAX_BYTES = 400 * 1024 - 300
 """The data's size by DynamoDB's rules. An item may have 400 KB; its other attributes and what UpdateItem charges for
 its expression (3, 19 an assignment, 39 an if_not_exists: measured against AWS, see docs/decisions.md) come to less than
 300 bytes of it."""
-MAX_VIOLATIONS, MAX_POINTER = 50, 500  # told at once, and characters in each: an answer has its limits too
-DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)  # drops zeros that say nothing, as DynamoDB does
+MAX_VIOLATIONS, MAX_POINTER = (
+    50,
+    500,
+)  # told at once, and characters in each: an answer has its limits too
+DIGITS = Context(
+    prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN
+)  # drops zeros that say nothing, as DynamoDB does
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,9 @@ class Profile:
 class Precondition:
     """What must hold of the stored revision (RFC 9110, section 13). None: not asked for; ANY: whatever is stored."""
 
-    ANY: ClassVar[frozenset[str]] = frozenset('"')  # which no tag can hold; "*" is a tag like others
+    ANY: ClassVar[frozenset[str]] = frozenset(
+        '"'
+    )  # which no tag can hold; "*" is a tag like others
     match: frozenset[str] | None = None
     none_match: frozenset[str] | None = None
     required: bool = False  # whether an existing profile may be changed under a condition alone
@@ -55,7 +68,12 @@ class Precondition:
         unmet = self.match is not None and not _among(revision, self.match)
         if unmet or (self.none_match is not None and _among(revision, self.none_match)):
             raise PreconditionFailed(revision)
-        if self.required and revision is not None and self.match is None and self.none_match is None:
+        if (
+            self.required
+            and revision is not None
+            and self.match is None
+            and self.none_match is None
+        ):
             raise PreconditionRequired("Send the ETag of the profile that you change in If-Match.")
 
 
@@ -71,7 +89,9 @@ def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
     if not isinstance(patch, dict):
         return patch
     if depth > MAX_DEPTH:
-        raise InvalidProfile([Violation("", f"Nested too deep: at most {MAX_DEPTH} levels can be stored.")])
+        raise InvalidProfile(
+            [Violation("", f"Nested too deep: at most {MAX_DEPTH} levels can be stored.")]
+        )
     merged = dict(target) if isinstance(target, dict) else {}
     for name, value in patch.items():
         if value is None:
@@ -87,7 +107,9 @@ def check_profile_data(data: JSON) -> dict[str, JSON]:
     Raises InvalidProfile with the violations found (the first MAX_VIOLATIONS), or ProfileTooLarge.
     """
     if not isinstance(data, dict):
-        raise InvalidProfile([Violation("", 'Profile data must be a JSON object, like {"name": "Ada"}.')])
+        raise InvalidProfile(
+            [Violation("", 'Profile data must be a JSON object, like {"name": "Ada"}.')]
+        )
     violations: list[Violation] = []
     size = _inspect(data, (), violations)
     if violations:
@@ -126,14 +148,24 @@ def _inspect(value: JSON, path: tuple[str | int, ...], violations: list[Violatio
     return size
 
 
-def _inspect_number(value: int | Decimal, path: tuple[str | int, ...], violations: list[Violation]) -> int:
+def _inspect_number(
+    value: int | Decimal, path: tuple[str | int, ...], violations: list[Violation]
+) -> int:
     """A number takes a byte for each pair of significant digits, pairs aligned on the decimal point, and one more; a
     negative one another (AWS says "approximately"; this is what was measured, see MAX_BYTES)."""
     number = Decimal(value).normalize(DIGITS)
     if number != value:
-        _add(violations, path, f"A number may have at most {MAX_DIGITS} significant digits. Use a string.")
+        _add(
+            violations,
+            path,
+            f"A number may have at most {MAX_DIGITS} significant digits. Use a string.",
+        )
     elif number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
-        _add(violations, path, "A number must be 0, or between 1E-130 and 9.99...E+125 either way. Use a string.")
+        _add(
+            violations,
+            path,
+            "A number must be 0, or between 1E-130 and 9.99...E+125 either way. Use a string.",
+        )
     sign, digits, exponent = number.as_tuple()
     return 1 + bool(number) * ((len(digits) + int(exponent) % 2 + 1) // 2 + sign)
 
@@ -141,7 +173,9 @@ def _inspect_number(value: int | Decimal, path: tuple[str | int, ...], violation
 def violation_at(path: Iterable[str | int], detail: str) -> Violation:
     """A violation at `path`, told as a JSON Pointer (RFC 6901), a monstrous one cut short."""
     pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    return Violation(pointer if len(pointer) <= MAX_POINTER else pointer[:MAX_POINTER] + "...", detail)
+    return Violation(
+        pointer if len(pointer) <= MAX_POINTER else pointer[:MAX_POINTER] + "...", detail
+    )
 
 
 def _add(violations: list[Violation], path: tuple[str | int, ...], detail: str) -> None:

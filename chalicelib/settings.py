@@ -15,10 +15,16 @@ class Settings:
     """What was set; nothing is missed before it is needed, since every `chalice` command imports app.py."""
 
     table: str = ""  # DYNAMODB_TABLE, its name
-    user_pool_arn: str = ""  # USER_POOL_ARN, the Cognito user pool whose tokens API Gateway verifies
-    client_ids: tuple[str, ...] = ()  # USER_POOL_CLIENT_ID, app clients, comma-separated; empty: any of the pool's
+    user_pool_arn: str = (
+        ""  # USER_POOL_ARN, the Cognito user pool whose tokens API Gateway verifies
+    )
+    client_ids: tuple[
+        str, ...
+    ] = ()  # USER_POOL_CLIENT_ID, app clients, comma-separated; empty: any of the pool's
     cors_allow_origin: str = "*"  # CORS_ALLOW_ORIGIN, the origin whose scripts may call the API
-    require_preconditions: bool = False  # REQUIRE_PRECONDITIONS, "true": no change of an existing profile without one
+    require_preconditions: bool = (
+        False  # REQUIRE_PRECONDITIONS, "true": no change of an existing profile without one
+    )
     profile_schema: str = ""  # PROFILE_SCHEMA, a JSON Schema's file in chalicelib
 
     @classmethod
@@ -26,7 +32,9 @@ class Settings:
         return cls(
             table=environ.get("DYNAMODB_TABLE", ""),
             user_pool_arn=environ.get("USER_POOL_ARN", ""),
-            client_ids=tuple(filter(None, map(str.strip, environ.get("USER_POOL_CLIENT_ID", "").split(",")))),
+            client_ids=tuple(
+                filter(None, map(str.strip, environ.get("USER_POOL_CLIENT_ID", "").split(",")))
+            ),
             cors_allow_origin=environ.get("CORS_ALLOW_ORIGIN") or "*",
             require_preconditions=environ.get("REQUIRE_PRECONDITIONS", "").lower() == "true",
             profile_schema=environ.get("PROFILE_SCHEMA", ""),
@@ -35,5 +43,7 @@ class Settings:
     def table_name(self) -> str:
         """The table's name. Raises MissingSetting."""
         if not self.table:
-            raise MissingSetting("DYNAMODB_TABLE is not set: this stage has no backend yet. See README.md, Deploy.")
+            raise MissingSetting(
+                "DYNAMODB_TABLE is not set: this stage has no backend yet. See README.md, Deploy."
+            )
         return self.table

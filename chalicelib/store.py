@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Item: TypeAlias = dict[str, Any]  # as DynamoDB returns it; {} where nothing is stored
-Guard: TypeAlias = tuple[str, dict[str, items.AttributeValue]]  # a condition expression, "" for none, and its values
+Guard: TypeAlias = tuple[
+    str, dict[str, items.AttributeValue]
+]  # a condition expression, "" for none, and its values
 
 TRY_AGAIN = (
     "ProvisionedThroughputExceededException", "RequestLimitExceeded",
@@ -49,7 +51,10 @@ CLIENT_CONFIG = Config(
     # What reaches the client is built in items.py and has been checked there and in profile.py.
     parameter_validation=False,
 )
-TRIES, PATIENCE = 10, 5.0  # of a change that others keep overtaking: how many, and for how many seconds
+TRIES, PATIENCE = (
+    10,
+    5.0,
+)  # of a change that others keep overtaking: how many, and for how many seconds
 UNCONDITIONALLY = Precondition()
 UPDATE = "SET #data = :data, #revision = :revision, #updated = :now, #created = if_not_exists(#created, :now)"
 NAMES = {  # all are aliased: many a name is a reserved word
@@ -92,8 +97,12 @@ _unsure: ContextVar[bool] = ContextVar("unsure", default=False)
 
 def _note_try(parsed_response: Any, exception: Exception | None, **_: object) -> None:
     database_calls.set(database_calls.get() + 1)
-    never_sent = isinstance(exception, exceptions.ConnectTimeoutError | exceptions.EndpointConnectionError)
-    if not never_sent and (exception or parsed_response["ResponseMetadata"]["HTTPStatusCode"] >= 500):
+    never_sent = isinstance(
+        exception, exceptions.ConnectTimeoutError | exceptions.EndpointConnectionError
+    )
+    if not never_sent and (
+        exception or parsed_response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+    ):
         _unsure.set(True)
 
 
@@ -103,7 +112,9 @@ def _fail_damaged(response_dict: Any, **_: object) -> None:
     body, checksum = response_dict["body"], response_dict["headers"].get("x-amz-crc32")
     sound = str(zlib.crc32(body)) == checksum if checksum else body[:1] + body[-1:] == b"{}"
     if response_dict["status_code"] == 200 and not sound:
-        response_dict.update(status_code=500, body=b'{"__type": "RequestTimeout", "message": "damaged answer"}')
+        response_dict.update(
+            status_code=500, body=b'{"__type": "RequestTimeout", "message": "damaged answer"}'
+        )
 
 
 def _raise_damaged(http_response: Any, parsed: Any, **_: object) -> None:
@@ -125,7 +136,9 @@ class ProfileStore:
     pause: Callable[[int], None] = pause
 
     @classmethod
-    def connect(cls, table: str, check: Callable[[JSON], JSON] = check_profile_data) -> ProfileStore:
+    def connect(
+        cls, table: str, check: Callable[[JSON], JSON] = check_profile_data
+    ) -> ProfileStore:
         """The store in `table`, with the region, credentials and endpoint of the environment. Sends nothing yet."""
         # botocore's own session: boto3's, on top of it, is a quarter more to import, for nothing that is used here.
         client: Any = botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
@@ -164,11 +177,15 @@ class ProfileStore:
         def apply(item: Item, guard: Guard) -> Profile:
             current = items.profile_from(item) if item else None
             merged = merge_patch(current.data if current else {}, patch)
-            if current and items.to_attribute_value(merged) == items.to_attribute_value(current.data):
+            if current and items.to_attribute_value(merged) == items.to_attribute_value(
+                current.data
+            ):
                 return current
             return self._set(sub, self.check(merged), guard)
 
-        check_profile_data(merge_patch({}, patch))  # what is wrong whatever is stored is told before what depends on it
+        check_profile_data(
+            merge_patch({}, patch)
+        )  # what is wrong whatever is stored is told before what depends on it
         return self._settle(condition, apply, lambda: self._read(sub))
 
     def delete(self, sub: str, condition: Precondition = UNCONDITIONALLY) -> None:
@@ -176,7 +193,10 @@ class ProfileStore:
         self._settle(condition, lambda _, guard: self._remove(sub, guard))
 
     def _settle(
-        self, condition: Precondition, write: Callable[[Item, Guard], T], read: Callable[[], Item] | None = None
+        self,
+        condition: Precondition,
+        write: Callable[[Item, Guard], T],
+        read: Callable[[], Item] | None = None,
     ) -> T:
         """Write if `condition` holds: at once, or over what `read` shows; over the newer if somebody was quicker."""
         deadline = time.monotonic() + PATIENCE
@@ -192,15 +212,23 @@ class ProfileStore:
                 return write(item, guard or _while_unchanged(item))
             except _Changed as changed:
                 item, guard = changed.item, None
-        raise StoreUnavailable("Too many changes of this profile at once. Yours was not made; try again shortly.")
+        raise StoreUnavailable(
+            "Too many changes of this profile at once. Yours was not made; try again shortly."
+        )
 
     def _read(self, sub: str) -> Item:
         with _errors_translated():
-            return self.client.get_item(TableName=self.table, Key=items.key(sub), ConsistentRead=True).get("Item", {})
+            return self.client.get_item(
+                TableName=self.table, Key=items.key(sub), ConsistentRead=True
+            ).get("Item", {})
 
     def _set(self, sub: str, data: JSON, guard: Guard) -> Profile:
         revision = {"S": self.revisions()}
-        change = {":data": items.to_attribute_value(data), ":revision": revision, ":now": {"S": self.clock()}}
+        change = {
+            ":data": items.to_attribute_value(data),
+            ":revision": revision,
+            ":now": {"S": self.clock()},
+        }
         try:
             with _errors_translated():
                 answer = self.client.update_item(
@@ -220,7 +248,9 @@ class ProfileStore:
     def _remove(self, sub: str, guard: Guard) -> None:
         try:
             with _errors_translated():
-                self.client.delete_item(TableName=self.table, Key=items.key(sub), **_conditional(guard))
+                self.client.delete_item(
+                    TableName=self.table, Key=items.key(sub), **_conditional(guard)
+                )
         except _Changed as changed:
             if changed.item or not _unsure.get():  # else it was our own first try that removed it
                 raise _told(changed) from changed.__cause__
@@ -258,13 +288,21 @@ def _while_unchanged(item: Item) -> Guard:
     return f"attribute_exists(#sk) AND attribute_not_exists(#revision) AND {same}", data
 
 
-def _conditional(guard: Guard, update: str = "", change: dict[str, items.AttributeValue] | None = None) -> Any:
+def _conditional(
+    guard: Guard, update: str = "", change: dict[str, items.AttributeValue] | None = None
+) -> Any:
     """The request's part that says under which condition, and what the names and values in its expressions are."""
     expression, values = guard[0], {**guard[1], **(change or {})}
     names = {alias: name for alias, name in NAMES.items() if alias in expression + update}
-    arguments: dict[str, Any] = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+    arguments: dict[str, Any] = {
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
     if expression:
-        arguments |= {"ConditionExpression": expression, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        arguments |= {
+            "ConditionExpression": expression,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
     return {name: value for name, value in arguments.items() if value}
 
 
@@ -282,7 +320,9 @@ def _errors_translated() -> Iterator[None]:
             raise StoreUnavailable("The database is busy. Try again shortly.") from error
         if code == "ValidationException" and "size" in message and "exceeded" in message:
             # Our own limit counts what this service writes; another writer's attributes in the item count too.
-            raise ProfileTooLarge("The profile does not fit into the database. Store less in it.") from error
+            raise ProfileTooLarge(
+                "The profile does not fit into the database. Store less in it."
+            ) from error
         raise
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise StoreUnavailable("The database did not answer. Try again shortly.") from error

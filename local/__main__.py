@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import signal
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the imports below take their time, Ctrl-C simply ends us
+signal.signal(
+    signal.SIGINT, signal.SIG_DFL
+)  # while the imports below take their time, Ctrl-C simply ends us
 
 import argparse
 import fcntl
@@ -20,13 +22,13 @@ from subprocess import Popen
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from local import environment, page, users
+from deploy import backend, chalice_config, cognito, page_config
+from deploy.api import use_region_of
+from deploy.stacks import DeploymentError
+from local import environment, page
 from local.api import ApiError, serving
 from local.emulator import EmulatorError, confirmation_code, emulator, port_is_free
 from local.process import STOPS
-from resources import backend, chalice_config, web
-from resources.api import use_region_of
-from resources.stacks import DeploymentError
 
 
 class Failure(Exception):
@@ -46,7 +48,10 @@ def main() -> None:
         command.add_argument("--web-port", default=os.environ.get("WEB_PORT", "3000"))
     command = commands.add_parser("web", help="serve the page with what web/config.json says")
     command.add_argument("--web-port", default=os.environ.get("WEB_PORT", "3000"))
-    for name, summary in (("token", "print an id token"), ("sign-up", "register a user and confirm the e-mail")):
+    for name, summary in (
+        ("token", "print an id token"),
+        ("sign-up", "register a user and confirm the e-mail"),
+    ):
         command = commands.add_parser(name, help=summary)
         command.add_argument("--email", default=os.environ.get("USER_EMAIL"))
         command.add_argument("--password", default=os.environ.get("USER_PASSWORD"))
@@ -63,7 +68,14 @@ def main() -> None:
         else:
             ports = Ports(_port(options.aws_port), _port(options.api_port), _port(options.web_port))
             up(ports, with_api=options.command == "up")
-    except (Failure, ApiError, EmulatorError, page.PageError, users.UserError, DeploymentError) as error:
+    except (
+        Failure,
+        ApiError,
+        EmulatorError,
+        page.PageError,
+        cognito.UserError,
+        DeploymentError,
+    ) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -90,9 +102,13 @@ class Ports(NamedTuple):
             variable = f"{name.upper()}_PORT"
             for other, same in self._asdict().items():
                 if other > name and same == port:
-                    raise Failure(f"{variable} and {other.upper()}_PORT are both {port}. Give each its own.")
+                    raise Failure(
+                        f"{variable} and {other.upper()}_PORT are both {port}. Give each its own."
+                    )
             if (name != "api" or with_api) and not port_is_free(port):
-                raise Failure(f"port {port} is taken by another program. Choose another: make local {variable}=...")
+                raise Failure(
+                    f"port {port} is taken by another program. Choose another: make local {variable}=..."
+                )
 
 
 def up(ports: Ports, *, with_api: bool) -> None:
@@ -120,7 +136,7 @@ def up(ports: Ports, *, with_api: bool) -> None:
         variables.update(backend.chalice_environment(outputs))
         environment.record(variables)
         with _Step("Making sure of the demo user"):
-            users.ensure_demo_user(outputs["UserPoolArn"])
+            cognito.ensure_demo_user(outputs["UserPoolArn"])
         api = None
         if with_api:
             with _Step(f"Starting the API on 127.0.0.1:{ports.api}"):
@@ -136,15 +152,21 @@ def up(ports: Ports, *, with_api: bool) -> None:
         print(_table(ports, with_api, page_is_at, outputs["UserPoolClientId"]), flush=True)
         while aws.poll() is None:
             if api and api.poll() is not None:
-                raise Failure(f"the API ended by itself with status {api.returncode}; what it said is above.")
+                raise Failure(
+                    f"the API ended by itself with status {api.returncode}; what it said is above."
+                )
             time.sleep(0.2)
-        raise Failure(f"the local AWS ended by itself; its last words are in {folder / 'emulator.log'}.")
+        raise Failure(
+            f"the local AWS ended by itself; its last words are in {folder / 'emulator.log'}."
+        )
 
 
 def write_page_config(ports: Ports, outputs: Mapping[str, str]) -> None:
     """Tell the page, in web/config.json, of the local cloud, whose backend has these outputs."""
     api, sign_in = f"http://localhost:{ports.api}/user/profile", f"http://localhost:{ports.aws}"
-    web.write_config(web.settings(api, outputs["UserPoolArn"], outputs["UserPoolClientId"], sign_in))
+    page_config.write_config(
+        page_config.settings(api, outputs["UserPoolArn"], outputs["UserPoolClientId"], sign_in)
+    )
 
 
 def _table(ports: Ports, with_api: bool, page_is_at: str, client_id: str) -> str:
@@ -161,7 +183,7 @@ def _table(ports: Ports, with_api: bool, page_is_at: str, client_id: str) -> str
         "API": f"{api}/user/profile" if with_api else command,
         "Its description": f"{api}/docs",
         "Sign-in page": f"http://127.0.0.1:{ports.aws}/oauth2/authorize?{urlencode(query)}",
-        "Demo user": f"{users.DEMO_EMAIL}  password {users.DEMO_PASSWORD}",
+        "Demo user": f"{cognito.DEMO_EMAIL}  password {cognito.DEMO_PASSWORD}",
         "Another user": "make sign-up EMAIL=... PASSWORD=...",
         "Get a token": "make -s token",
         "Stop": "Ctrl-C",
@@ -206,7 +228,9 @@ def _saving(started: AbstractContextManager[Popen[bytes]]) -> Iterator[Popen[byt
         finally:
             for stop in STOPS:
                 signal.signal(stop, signal.SIG_IGN)
-            print("\nStopping, and saving what the local AWS holds ...", file=sys.stderr, flush=True)
+            print(
+                "\nStopping, and saving what the local AWS holds ...", file=sys.stderr, flush=True
+            )
 
 
 class _Step:
@@ -230,16 +254,20 @@ class _Step:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise Failure(f"{text!r} is not a port. API_PORT, AWS_PORT and WEB_PORT take a number from 1 to 65535.")
+        raise Failure(
+            f"{text!r} is not a port. API_PORT, AWS_PORT and WEB_PORT take a number from 1 to 65535."
+        )
     return int(text)
 
 
 def serve_page(port: int) -> None:
     """Serve the page alone, with what web/config.json says, until Ctrl-C."""
-    if not web.CONFIG.exists():
+    if not page_config.CONFIG.exists():
         raise Failure("there is no web/config.json. Run `make local`, or make web-config STAGE=...")
     if not port_is_free(port):
-        raise Failure(f"port {port} is taken by another program. Choose another: make web WEB_PORT=...")
+        raise Failure(
+            f"port {port} is taken by another program. Choose another: make web WEB_PORT=..."
+        )
     page.install()
     _heed_stops()
     with page.serving(port):
@@ -255,7 +283,7 @@ def token(email: str | None, password: str | None, stage: str) -> None:
     if email and not password:
         raise Failure(f"say the password of {email} too: make -s token EMAIL={email} PASSWORD=...")
     if stage == environment.STAGE:
-        email, password = email or users.DEMO_EMAIL, password or users.DEMO_PASSWORD
+        email, password = email or cognito.DEMO_EMAIL, password or cognito.DEMO_PASSWORD
         _enter_local_cloud()
         pool: Mapping[str, str] = os.environ
     else:
@@ -266,7 +294,7 @@ def token(email: str | None, password: str | None, stage: str) -> None:
         if "USER_POOL_ARN" not in pool:
             raise Failure(f"the stage {stage} has no backend yet. Run: make backend STAGE={stage}")
     client_id = pool["USER_POOL_CLIENT_ID"].split(",")[0]
-    print(users.sign_in(pool["USER_POOL_ARN"], client_id, email, password)["IdToken"])
+    print(cognito.sign_in(pool["USER_POOL_ARN"], client_id, email, password)["IdToken"])
 
 
 def sign_up(email: str | None, password: str | None) -> None:
@@ -274,9 +302,9 @@ def sign_up(email: str | None, password: str | None) -> None:
     if not email or not password:
         raise Failure("say who: make sign-up EMAIL=grace@example.com PASSWORD=...")
     _enter_local_cloud()
-    users.sign_up(os.environ["USER_POOL_CLIENT_ID"], email, password)
+    cognito.sign_up(os.environ["USER_POOL_CLIENT_ID"], email, password)
     port = int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
-    users.confirm(os.environ["USER_POOL_CLIENT_ID"], email, confirmation_code(port, email))
+    cognito.confirm(os.environ["USER_POOL_CLIENT_ID"], email, confirmation_code(port, email))
     print(f"{email} is signed up and confirmed.")
 
 

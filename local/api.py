@@ -29,7 +29,15 @@ def serving(port: int, log: Path | None = None) -> Iterator[subprocess.Popen[byt
     """
     chalice = Path(sys.executable).with_name("chalice")
     # Without autoreload: Chalice watches the whole folder, .venv and .local included, every second.
-    command = [str(chalice), "local", "--stage", environment.STAGE, "--port", str(port), "--no-autoreload"]
+    command = [
+        str(chalice),
+        "local",
+        "--stage",
+        environment.STAGE,
+        "--port",
+        str(port),
+        "--no-autoreload",
+    ]
     with running(command, os.environ | {"PYTHONUNBUFFERED": "1"}, log) as process:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):

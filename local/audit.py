@@ -12,7 +12,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-PIP_AUDIT = (".tools/bin/pip-audit", "--format=json", "--progress-spinner=off", "--disable-pip", "--require-hashes")
+PIP_AUDIT = (
+    ".tools/bin/pip-audit",
+    "--format=json",
+    "--progress-spinner=off",
+    "--disable-pip",
+    "--require-hashes",
+)
 LOCKS = (
     "requirements-dev.txt", "tests/requirements.txt", "tests/fuzz/requirements.txt", "bench/requirements.txt",
     "requirements-tools.txt",
@@ -34,13 +40,17 @@ def audit(command: Sequence[str], lock: str) -> int:
         packages: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
     except ValueError:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        print(f"{lock}: not audited. This needs the network, to reach the advisory database; it ended with: {last}")
+        print(
+            f"{lock}: not audited. This needs the network, to reach the advisory database; it ended with: {last}"
+        )
         return 2
     vulnerable = [package for package in packages if package.get("vulns")]
     for package in vulnerable:
         for advisory in package["vulns"]:
             fixed = ", ".join(advisory["fix_versions"]) or "none"
-            print(f"{lock}: {package['name']} {package['version']} has {advisory['id']}; mended in: {fixed}")
+            print(
+                f"{lock}: {package['name']} {package['version']} has {advisory['id']}; mended in: {fixed}"
+            )
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     if unknown:
         print(

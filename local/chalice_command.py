@@ -6,9 +6,9 @@ import sys
 
 import click
 
+from deploy import api, vendor
+from deploy.stacks import DeploymentError
 from local import gateway
-from resources import api, vendor
-from resources.stacks import DeploymentError
 
 
 def prepare() -> None:

@@ -27,7 +27,10 @@ FILES = {
     f"{PATH}/start.js": ("text/javascript", START),
     f"{PATH}/openapi.yaml": ("application/yaml", DOCUMENT),
     f"{PATH}/swagger-ui.css": ("text/css", SWAGGER_UI / "stylesheets" / "swagger-ui.css"),
-    f"{PATH}/swagger-ui-bundle.js": ("text/javascript", SWAGGER_UI / "javascripts" / "swagger-ui-bundle.js"),
+    f"{PATH}/swagger-ui-bundle.js": (
+        "text/javascript",
+        SWAGGER_UI / "javascripts" / "swagger-ui-bundle.js",
+    ),
 }
 
 

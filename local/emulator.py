@@ -35,7 +35,9 @@ def port_is_free(port: int) -> bool:
 
 
 @contextmanager
-def emulator(port: int, folder: Path, keeps: Sequence[int] = ()) -> Iterator[subprocess.Popen[bytes]]:
+def emulator(
+    port: int, folder: Path, keeps: Sequence[int] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """A running ministack, its state kept in `folder` from one run to the next. `keeps`: see process.running. Raises
     EmulatorError.
 
@@ -52,9 +54,13 @@ def emulator(port: int, folder: Path, keeps: Sequence[int] = ()) -> Iterator[sub
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-        "TMPDIR": str(state),  # for its process-id file, else in a folder for all users of the machine
+        "TMPDIR": str(
+            state
+        ),  # for its process-id file, else in a folder for all users of the machine
     }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))
+    }
     # -P: a file that is run by its path would otherwise find its neighbours before the packages of their names.
     command = [sys.executable, "-P", str(Path(__file__).with_name("start_ministack.py"))]
     with running(command, inherited | settings, log, keeps=keeps) as process:
@@ -77,7 +83,9 @@ def confirmation_code(port: int, email: str) -> str:
     """The code in the latest mail that the emulator on `port` sent to `email`, as its reader would find it."""
     accounts = json.loads(_get(port, "/_ministack/ses/messages"))["messages"].values()
     mails = [mail for account in accounts for mail in account if email in mail["To"]]
-    code = re.search(r"\b\d{6}\b", mails[-1]["BodyText"] or mails[-1]["BodyHtml"]) if mails else None
+    code = (
+        re.search(r"\b\d{6}\b", mails[-1]["BodyText"] or mails[-1]["BodyHtml"]) if mails else None
+    )
     if code is None:
         raise EmulatorError(f"No mail with a confirmation code was sent to {email}.")
     return code.group()

@@ -72,9 +72,13 @@ def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> Loc
 
     server.server.RequestHandlerClass = Handler
     atexit.register(Handler.in_flight.end)
-    if threading.current_thread() is threading.main_thread():  # with autoreload it is not, and Chalice ends the process
+    if (
+        threading.current_thread() is threading.main_thread()
+    ):  # with autoreload it is not, and Chalice ends the process
         signal.signal(signal.SIGTERM, end_gently)
-    server.server.socket.listen(128)  # socketserver's 5 make the sixth of a burst of clients wait for seconds
+    server.server.socket.listen(
+        128
+    )  # socketserver's 5 make the sixth of a burst of clients wait for seconds
     return server
 
 
@@ -89,7 +93,9 @@ def verifier_from(environ: Mapping[str, str]) -> TokenVerifier | None:
     settings = Settings.from_environment(environ)
     if not settings.user_pool_arn:
         return None
-    endpoint = environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER") or environ.get("AWS_ENDPOINT_URL")
+    endpoint = environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER") or environ.get(
+        "AWS_ENDPOINT_URL"
+    )
     return TokenVerifier(settings.user_pool_arn, settings.client_ids, endpoint)
 
 
@@ -108,15 +114,26 @@ class ApiGateway:
     def answer(self, method: str, path: str, headers: Message, body: bytes) -> Answer:
         """The answer to one request, whatever it is."""
         context = LambdaContext(
-            self._config.function_name, self._config.lambda_memory_size, self._config.lambda_timeout * 1000
+            self._config.function_name,
+            self._config.lambda_memory_size,
+            self._config.lambda_timeout * 1000,
         )
         try:
             entries: dict[str, RouteEntry] = self._app.routes[self._routes.match_route(path).route]
         except ValueError:
-            return self.refusal(Response({"Message": f"There is nothing at {path.partition('?')[0]}."}, None, 404))
+            return self.refusal(
+                Response({"Message": f"There is nothing at {path.partition('?')[0]}."}, None, 404)
+            )
         if method == "OPTIONS":
             methods = ",".join([*entries, "OPTIONS"])
-            return 200, {**self._cors.get_access_control_headers(), "Access-Control-Allow-Methods": methods}, b""
+            return (
+                200,
+                {
+                    **self._cors.get_access_control_headers(),
+                    "Access-Control-Allow-Methods": methods,
+                },
+                b"",
+            )
         event = self._events.create_lambda_event(method, path, dict(headers), body or None)
         # As in AWS: the last of several header lines, and all of them beside it.
         event["multiValueHeaders"] = {name.lower(): headers.get_all(name, []) for name in headers}
@@ -145,7 +162,9 @@ class ApiGateway:
     def _claims(self, authorization: list[str]) -> dict[str, str]:
         """The claims of the token in the Authorization header lines, as API Gateway hands them on: strings all."""
         if self._verifier is None:
-            raise KeysUnavailable("USER_POOL_ARN is not set: this stage has no user pool yet, and so no keys.")
+            raise KeysUnavailable(
+                "USER_POOL_ARN is not set: this stage has no user pool yet, and so no keys."
+            )
         if len(authorization) > 1:
             raise NotSignedIn("There is more than one Authorization header.")
         token = "".join(authorization).strip()
@@ -225,20 +244,30 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def _handle_request(self) -> None:
         lengths = self.headers.get_all("Content-Length", ["0"])
-        if "Transfer-Encoding" in self.headers or not (lengths[0].isdecimal() and len(lengths[0]) < 16):
-            return self.send_error(HTTPStatus.LENGTH_REQUIRED, "Send the body's length in Content-Length.")
+        if "Transfer-Encoding" in self.headers or not (
+            lengths[0].isdecimal() and len(lengths[0]) < 16
+        ):
+            return self.send_error(
+                HTTPStatus.LENGTH_REQUIRED, "Send the body's length in Content-Length."
+            )
         if len(lengths) > 1 or self.headers.defects:
             return self.send_error(HTTPStatus.BAD_REQUEST, "The request's headers are malformed.")
         length = int(lengths[0])
         if length > MAX_BODY:
             while length > 0 and (chunk := self.rfile.read(min(length, 65_536))):
-                length -= len(chunk)  # read on: a client that is still sending would not hear the answer
-            return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {MAX_BODY:,} bytes.")
+                length -= len(
+                    chunk
+                )  # read on: a client that is still sending would not hear the answer
+            return self.send_error(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {MAX_BODY:,} bytes."
+            )
         if self.command == "GET" and (page := documentation(self.path)):
             return self._send(*page)
         body = self.rfile.read(length)
         if len(body) < length:
-            return self.send_error(HTTPStatus.BAD_REQUEST, f"The body ended after {len(body):,} of {length:,} bytes.")
+            return self.send_error(
+                HTTPStatus.BAD_REQUEST, f"The body ended after {len(body):,} of {length:,} bytes."
+            )
         with self.in_flight:
             if not self.in_flight.ending:
                 self._send(*self.api_gateway.answer(self.command, self.path, self.headers, body))
@@ -246,21 +275,31 @@ class RequestHandler(BaseHTTPRequestHandler):
         return None
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):  # http.server asks for do_GET and the like; the API itself says which it has
+        if name.startswith(
+            "do_"
+        ):  # http.server asks for do_GET and the like; the API itself says which it has
             return self.handle_request
         raise AttributeError(name)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What is not even a request for the API, in the API's error shape; the connection ends with it."""
         self.close_connection = True
-        status = HTTPStatus.BAD_REQUEST if code == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED else HTTPStatus(code)
+        status = (
+            HTTPStatus.BAD_REQUEST
+            if code == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+            else HTTPStatus(code)
+        )
         told = Response({"Message": message or status.phrase}, {"Connection": "close"}, status)
         self._send(*self.api_gateway.refusal(told))
 
     def _send(self, status: int, headers: Mapping[str, Any], body: bytes) -> None:
-        self.request_version = "HTTP/1.1"  # also to who spoke 0.9: the answer has a status line and headers
+        self.request_version = (
+            "HTTP/1.1"  # also to who spoke 0.9: the answer has a status line and headers
+        )
         self.send_response(status)
-        length = {} if status in (204, 304) else {"Content-Length": str(len(body))}  # RFC 9110, section 8.6
+        length = (
+            {} if status in (204, 304) else {"Content-Length": str(len(body))}
+        )  # RFC 9110, section 8.6
         for name, values in {**headers, **length}.items():
             for value in values if isinstance(values, list) else [values]:
                 self.send_header(name, value)

@@ -22,7 +22,9 @@ def is_current(folder: Path) -> bool:
     """Whether just what `folder`/requirements*.txt name is installed in `folder`/.venv, for this Python."""
     installed = folder / ".venv" / "installed.txt"
     return (
-        (folder / ".venv/bin/python").exists() and installed.exists() and installed.read_text() == _fingerprint(folder)
+        (folder / ".venv/bin/python").exists()
+        and installed.exists()
+        and installed.read_text() == _fingerprint(folder)
     )
 
 
@@ -38,14 +40,20 @@ def main(folder: Path) -> None:
     venv, installed = folder / ".venv", folder / ".venv" / "installed.txt"
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
-            fail(f"this Python has no module '{module}'. On Debian and Ubuntu: apt install python3-venv")
+            fail(
+                f"this Python has no module '{module}'. On Debian and Ubuntu: apt install python3-venv"
+            )
     say("Making .venv ...")
     try:
         venv.mkdir(exist_ok=True)
         installed.write_text("unfinished")
     except OSError as error:
-        fail(f"cannot write to {venv} ({error.strerror}). Make the folder writable, or work in another copy.")
-    made = subprocess.run([sys.executable, "-m", "venv", str(venv)], check=False, capture_output=True, text=True)
+        fail(
+            f"cannot write to {venv} ({error.strerror}). Make the folder writable, or work in another copy."
+        )
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", str(venv)], check=False, capture_output=True, text=True
+    )
     if made.returncode:
         fail("cannot make .venv: " + (made.stdout + made.stderr).strip().replace("\n", " "))
     say("Installing the requirements (a minute or so) ...")
@@ -63,17 +71,28 @@ def pip_installs(what: list[str], venv: Path) -> None:
     Wheels with the hashes that `what` names, and nothing else: a source distribution would be built by packages that
     have no hash there.
     """
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip = [
+        str(venv / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     pip += ["--require-hashes", "--only-binary", ":all:"]
     lines = []
-    with subprocess.Popen([*pip, *what], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        [*pip, *what], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         for line in process.stdout or ():
             lines.append(line)
             if line.startswith(("Collecting", "Installing")):
                 print(".", end="", file=sys.stderr, flush=True)
     if process.returncode:
         say("\n" + "".join(lines[-15:]))
-        fail("pip could not install the requirements; its last lines are above. Is the package index reachable?")
+        fail(
+            "pip could not install the requirements; its last lines are above. Is the package index reachable?"
+        )
 
 
 def _fingerprint(folder: Path) -> str:

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from resources import web
+from deploy import page_config
 
 TYPES = {
     ".html": "text/html",
@@ -35,7 +35,7 @@ class PageError(Exception):
     """The page cannot be served. Its text says why, and what to do."""
 
 
-def install(folder: Path = web.FOLDER) -> None:
+def install(folder: Path = page_config.FOLDER) -> None:
     """Have npm install what `folder`/package-lock.json names, unless that is done already. Raises PageError."""
     lock, marker = folder / "package-lock.json", folder / "node_modules" / "installed.txt"
     fingerprint = hashlib.sha256(lock.read_bytes()).hexdigest()
@@ -46,19 +46,25 @@ def install(folder: Path = web.FOLDER) -> None:
         raise PageError("Node's npm is not installed. On Debian and Ubuntu: apt install npm")
     done = subprocess.run([npm, "ci"], cwd=folder, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise PageError("npm ci failed: " + (done.stderr or done.stdout).strip()[-500:].replace("\n", " "))
+        raise PageError(
+            "npm ci failed: " + (done.stderr or done.stdout).strip()[-500:].replace("\n", " ")
+        )
     marker.write_text(fingerprint)
 
 
 def files() -> dict[str, Path]:
     """What is served: web/'s own files, and the modules that its import map names. By path."""
-    own = {f"/{file.name}": file for file in web.FOLDER.iterdir() if file.suffix in PAGE}
-    modules = json.loads(web.import_map())["imports"].values()
-    return own | {"/": own["/index.html"]} | {name.removeprefix("."): web.FOLDER / name for name in modules}
+    own = {f"/{file.name}": file for file in page_config.FOLDER.iterdir() if file.suffix in PAGE}
+    modules = json.loads(page_config.import_map())["imports"].values()
+    return (
+        own
+        | {"/": own["/index.html"]}
+        | {name.removeprefix("."): page_config.FOLDER / name for name in modules}
+    )
 
 
 @contextmanager
-def serving(port: int, config: Path = web.CONFIG) -> Iterator[None]:
+def serving(port: int, config: Path = page_config.CONFIG) -> Iterator[None]:
     """Serve the page on 127.0.0.1:`port`, with the file `config` as its config.json, while entered."""
 
     class Handler(RequestHandler):
@@ -91,7 +97,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         if file is not None and file.exists():
             status, kind, body = HTTPStatus.OK, TYPES[file.suffix], file.read_bytes()
         self.send_response(status)
-        policy = {"Content-Security-Policy": web.content_security_policy(self.config_file)}
+        policy = {"Content-Security-Policy": page_config.content_security_policy(self.config_file)}
         content = {"Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(body))}
         for name, value in {**HEADERS, **policy, **content}.items():
             self.send_header(name, value)

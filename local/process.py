@@ -17,7 +17,11 @@ STOP_SECONDS = 30
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], env: Mapping[str, str], output: Path | None = None, *, keeps: Sequence[int] = ()
+    command: Sequence[str | Path],
+    env: Mapping[str, str],
+    output: Path | None = None,
+    *,
+    keeps: Sequence[int] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`command` as a child, its output in the file `output` or where ours goes. It is stopped at the end.
 
@@ -43,7 +47,10 @@ def running(
             process.terminate()
             try:
                 process.wait(STOP_SECONDS)
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):  # the second Ctrl-C of somebody who will not wait
+            except (
+                subprocess.TimeoutExpired,
+                KeyboardInterrupt,
+            ):  # the second Ctrl-C of somebody who will not wait
                 process.kill()
                 process.wait()
 

@@ -12,7 +12,7 @@ import jwt
 from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSetError
 
-from resources.backend import issuer
+from deploy.backend import issuer
 
 CLOCK_SKEW = 10
 """Seconds by which this machine's clock may differ from the pool's."""
@@ -40,7 +40,9 @@ class TokenVerifier:
     `endpoint`: where the pool's keys are fetched instead of at the issuer: an emulator's URL.
     """
 
-    def __init__(self, user_pool_arn: str, client_ids: tuple[str, ...], endpoint: str | None = None) -> None:
+    def __init__(
+        self, user_pool_arn: str, client_ids: tuple[str, ...], endpoint: str | None = None
+    ) -> None:
         self.issuer = issuer(user_pool_arn)
         pool_id = self.issuer.rpartition("/")[2]
         self.jwks_url = (
@@ -49,7 +51,9 @@ class TokenVerifier:
             else (f"{self.issuer}/.well-known/jwks.json")
         )
         self._client_ids = client_ids
-        self._keys = PyJWKClient(self.jwks_url, cooldown_duration=REFETCH_AFTER, timeout=FETCH_TIMEOUT)
+        self._keys = PyJWKClient(
+            self.jwks_url, cooldown_duration=REFETCH_AFTER, timeout=FETCH_TIMEOUT
+        )
         self._ask_again_at = 0.0
 
     def claims(self, token: str) -> dict[str, Any]:
@@ -58,7 +62,9 @@ class TokenVerifier:
             kid = str(jwt.get_unverified_header(token).get("kid"))
             # Nothing is believed yet; but who sent another kind of token should hear that and not what it lacks.
             if jwt.decode(token, options={"verify_signature": False}).get("token_use") != "id":
-                raise InvalidToken("This is not an id token. Send the id token, not the access or refresh token.")
+                raise InvalidToken(
+                    "This is not an id token. Send the id token, not the access or refresh token."
+                )
             claims: dict[str, Any] = jwt.decode(
                 token,
                 self._key(kid),
@@ -66,7 +72,10 @@ class TokenVerifier:
                 issuer=self.issuer,
                 audience=list(self._client_ids) or None,
                 leeway=CLOCK_SKEW,
-                options={"require": ["exp", "iat", "iss", "aud", "sub"], "verify_aud": bool(self._client_ids)},
+                options={
+                    "require": ["exp", "iat", "iss", "aud", "sub"],
+                    "verify_aud": bool(self._client_ids),
+                },
             )
         except jwt.InvalidTokenError as error:
             raise InvalidToken(f"The token is not valid: {error}.") from error
@@ -82,7 +91,11 @@ class TokenVerifier:
             except PyJWKClientError as error:
                 if isinstance(error, PyJWKClientConnectionError):
                     raise
-                raise InvalidToken("The token is not valid: no key of the user pool signed it.") from error
+                raise InvalidToken(
+                    "The token is not valid: no key of the user pool signed it."
+                ) from error
         except (PyJWKClientError, PyJWKSetError, OSError, ValueError) as error:
             self._ask_again_at = time.monotonic() + PAUSE_AFTER_FAILURE
-            raise KeysUnavailable(f"The user pool's keys cannot be had from {self.jwks_url}.") from error
+            raise KeysUnavailable(
+                f"The user pool's keys cannot be had from {self.jwks_url}."
+            ) from error

@@ -24,13 +24,13 @@ import boto3
 import pytest
 from hypothesis import settings
 
-from bench.packages import copy_project
 from chalicelib.store import ProfileStore
-from local import environment, install, page, users
+from deploy import backend, cognito
+from local import environment, install, page
 from local.api import serving
 from local.emulator import confirmation_code, emulator
 from local.process import free_port
-from resources import backend
+from tests.support.project import copy_project
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -79,7 +79,10 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     was planted."""
     files = [tmp_path_factory.mktemp("logs") / "here.log"]
     handler = logging.FileHandler(files[0])  # traces and all
-    for logger in (logging.getLogger(), logging.getLogger("user-profile")):  # the latter does not propagate
+    for logger in (
+        logging.getLogger(),
+        logging.getLogger("user-profile"),
+    ):  # the latter does not propagate
         logger.addHandler(handler)
     yield files
     handler.close()
@@ -153,14 +156,22 @@ def users_of(cloud: Cloud) -> Callable[[], User]:
 
     def sign_up_and_in() -> User:
         email = f"user-{next(count)}@example.com"
-        users.sign_up(client_id, email, PASSWORD)
-        users.confirm(client_id, email, confirmation_code(cloud.port, email))
-        tokens = users.sign_in(arn, client_id, email, PASSWORD)
-        found = boto3.client("cognito-idp").admin_get_user(UserPoolId=users.pool_id(arn), Username=email)
-        sub = next(attribute["Value"] for attribute in found["UserAttributes"] if attribute["Name"] == "sub")
+        cognito.sign_up(client_id, email, PASSWORD)
+        cognito.confirm(client_id, email, confirmation_code(cloud.port, email))
+        tokens = cognito.sign_in(arn, client_id, email, PASSWORD)
+        found = boto3.client("cognito-idp").admin_get_user(
+            UserPoolId=cognito.pool_id(arn), Username=email
+        )
+        sub = next(
+            attribute["Value"]
+            for attribute in found["UserAttributes"]
+            if attribute["Name"] == "sub"
+        )
         user = User(email, sub, tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"])
         # A token's signature is its own; its first part is the same for all.
-        SECRETS.update({email, user.id_token[-80:], user.access_token[-80:], user.refresh_token[-80:]})
+        SECRETS.update(
+            {email, user.id_token[-80:], user.access_token[-80:], user.refresh_token[-80:]}
+        )
         return user
 
     return sign_up_and_in
@@ -219,7 +230,9 @@ class Api:
     def get(self, user: User) -> Answer:
         return self("GET", token=user.id_token)
 
-    def post(self, user: User, body: bytes | str, content_type: str | None = "application/json") -> Answer:
+    def post(
+        self, user: User, body: bytes | str, content_type: str | None = "application/json"
+    ) -> Answer:
         headers = [("Content-Type", content_type)] if content_type is not None else []
         return self("POST", token=user.id_token, body=body, headers=headers)
 

@@ -5,7 +5,12 @@ import os
 from decimal import Decimal
 
 import boto3
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response, content_types
+from aws_lambda_powertools.event_handler import (
+    APIGatewayRestResolver,
+    CORSConfig,
+    Response,
+    content_types,
+)
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotFoundError
 
 table = boto3.resource("dynamodb").Table(os.environ["DYNAMODB_TABLE"])

@@ -42,7 +42,11 @@ BODIES = {
     "5,000 digits": (b'{"a": ' + b"9" * 5000 + b"}", 422, "invalid-profile"),
     "39 digits": (b'{"a": ' + b"9" * 39 + b"}", 422, "invalid-profile"),
     "100,000 nested arrays": (b"[" * 100_000 + b"]" * 100_000, 422, "invalid-profile"),
-    "100,000 nested arrays in an object": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 422, "invalid-profile"),
+    "100,000 nested arrays in an object": (
+        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        422,
+        "invalid-profile",
+    ),
     "UTF-8 that is none": (b'{"a": "\xff"}', 400, "malformed-json"),
     "UTF-16": ('{"a": 1}'.encode("utf-16"), 400, "malformed-json"),
     "a byte order mark": (b'\xef\xbb\xbf{"a": 1}', 400, "malformed-json"),
@@ -79,24 +83,31 @@ def test_a_body_that_is_no_profile_is_refused(api: Api, ada: User, kept: str, na
         ("[]", [""]),
     ],
 )
-def test_refused_data_is_told_where(api: Api, ada: User, kept: str, body: str, pointers: list[str]) -> None:
+def test_refused_data_is_told_where(
+    api: Api, ada: User, kept: str, body: str, pointers: list[str]
+) -> None:
     told = assert_problem(api.post(ada, body), 422, "invalid-profile")
     assert [error["pointer"] for error in told["errors"]] == pointers
     assert all(error["detail"] for error in told["errors"])
 
 
-@pytest.mark.parametrize("body", [nested(31), sized(MAX_BYTES), '{"a": 1e125}', '{"n\\u0000": "\\ud83d\\ude00"}'])
+@pytest.mark.parametrize(
+    "body", [nested(31), sized(MAX_BYTES), '{"a": 1e125}', '{"n\\u0000": "\\ud83d\\ude00"}']
+)
 def test_what_just_fits_is_stored(api: Api, ada: User, body: str) -> None:
     assert api.post(ada, body).json()["profile_data"] == json.loads(body, parse_float=Decimal)
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/jsonx", "json", ""])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/xml", "application/jsonx", "json", ""]
+)
 def test_another_content_type_is_a_415(api: Api, ada: User, kept: str, content_type: str) -> None:
     assert_problem(api.post(ada, "{}", content_type), 415)
 
 
 @pytest.mark.parametrize(
-    "content_type", [None, "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"]
+    "content_type",
+    [None, "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"],
 )
 def test_json_by_any_name_is_taken(api: Api, ada: User, content_type: str | None) -> None:
     assert api.post(ada, '{"é": "😀"}', content_type).json()["profile_data"] == {"é": "😀"}
@@ -148,7 +159,13 @@ def test_a_body_beyond_what_api_gateway_takes_is_refused_and_the_refusal_arrives
 
 
 @pytest.mark.parametrize(
-    "line", [b"NONSENSE\r\n\r\n", b"BREW /user/profile HTTP/1.1\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\r\n"]
+    "line",
+    [
+        b"NONSENSE\r\n\r\n",
+        b"BREW /user/profile HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\r\n",
+    ],
 )
 def test_what_is_no_request_is_answered_all_the_same(api: Api, line: bytes) -> None:
     answer = raw(api, line)
@@ -175,9 +192,17 @@ def test_a_burst_of_clients_is_answered(api: Api, ada: User) -> None:
 
 
 def event(
-    cloud: Cloud, user: User, method: str, body: str | None, *, encoded: bool = False, claims: Mapping[str, str] = {}
+    cloud: Cloud,
+    user: User,
+    method: str,
+    body: str | None,
+    *,
+    encoded: bool = False,
+    claims: Mapping[str, str] = {},
 ) -> dict[str, Any]:
-    whole = {"sub": user.sub, "token_use": "id", "aud": cloud.outputs["UserPoolClientId"]} | dict(claims)
+    whole = {"sub": user.sub, "token_use": "id", "aud": cloud.outputs["UserPoolClientId"]} | dict(
+        claims
+    )
     return {
         "requestContext": {
             "httpMethod": method, "resourcePath": "/user/profile", "requestId": "r-1", "authorizer": {"claims": whole},
@@ -200,7 +225,9 @@ def test_a_body_in_bad_base64_is_refused(function: ModuleType, cloud: Cloud, ada
     assert (answer["statusCode"], json.loads(answer["body"])["request_id"]) == (400, "r-1")
 
 
-@pytest.mark.parametrize("claims", [{"token_use": "access"}, {"aud": "another client"}, {"sub": ""}])
+@pytest.mark.parametrize(
+    "claims", [{"token_use": "access"}, {"aud": "another client"}, {"sub": ""}]
+)
 def test_claims_that_the_gateway_lets_pass_are_checked_again(
     function: ModuleType, cloud: Cloud, ada: User, claims: dict[str, str]
 ) -> None:
@@ -210,7 +237,11 @@ def test_claims_that_the_gateway_lets_pass_are_checked_again(
 
 
 def test_without_a_table_the_answer_is_a_500_and_the_log_names_the_setting(
-    function: ModuleType, cloud: Cloud, ada: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    function: ModuleType,
+    cloud: Cloud,
+    ada: User,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     function.store.cache_clear()
     monkeypatch.setattr(function, "settings", function.Settings.from_environment({}))
@@ -231,7 +262,9 @@ def test_with_a_schema_writes_are_checked_and_reads_are_not(
     strict = dataclasses.replace(function.store(), check=schema.profile_check("person.json"))
     monkeypatch.setattr(function, "store", lambda: strict)
     read = function.app(event(cloud, ada, "GET", None), None)
-    assert json.loads(read["body"])["profile_data"] == {"age": "old"}, "what was stored before is served"
+    assert json.loads(read["body"])["profile_data"] == {"age": "old"}, (
+        "what was stored before is served"
+    )
     for method in ("POST", "PUT", "PATCH"):
         answer = function.app(event(cloud, ada, method, '{"age": "older"}'), None)
         assert answer["statusCode"] == 422

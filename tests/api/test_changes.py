@@ -23,7 +23,9 @@ def send(api: Api, user: User, method: str, body: object = None, **headers: str)
     lines = [(name.replace("_", "-"), value) for name, value in headers.items()]
     if body is not None and "Content_Type" not in headers:
         lines.append(("Content-Type", MERGE if method == "PATCH" else "application/json"))
-    return api(method, token=user.id_token, body=None if body is None else json.dumps(body), headers=lines)
+    return api(
+        method, token=user.id_token, body=None if body is None else json.dumps(body), headers=lines
+    )
 
 
 @pytest.fixture
@@ -62,7 +64,9 @@ def test_a_patch_that_changes_nothing_keeps_the_etag(api: Api, user: User, etag:
     assert answer.body == api.get(user).body
 
 
-def test_another_type_of_patch_is_refused_and_the_right_one_told(api: Api, user: User, etag: str) -> None:
+def test_another_type_of_patch_is_refused_and_the_right_one_told(
+    api: Api, user: User, etag: str
+) -> None:
     answer = send(api, user, "PATCH", [], Content_Type="application/json-patch+json")
     assert_problem(answer, 415)
     assert answer.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
@@ -113,7 +117,9 @@ BODIES = {"POST": {"new": True}, "PUT": {"new": True}, "PATCH": {"new": True}, "
 
 
 @pytest.mark.parametrize("method", BODIES)
-def test_a_change_under_the_right_etag_is_made(api: Api, user: User, etag: str, method: str) -> None:
+def test_a_change_under_the_right_etag_is_made(
+    api: Api, user: User, etag: str, method: str
+) -> None:
     answer = send(api, user, method, BODIES[method], If_Match=f'"x", {etag}')
     assert answer.status == (204 if method == "DELETE" else 200)
     assert answer.headers["ETag"] != etag
@@ -121,7 +127,13 @@ def test_a_change_under_the_right_etag_is_made(api: Api, user: User, etag: str, 
 
 @pytest.mark.parametrize("method", BODIES)
 @pytest.mark.parametrize(
-    "condition", [("If-Match", '"other"'), ("If-Match", "W/{}"), ("If-None-Match", "*"), ("If-None-Match", "W/{}")]
+    "condition",
+    [
+        ("If-Match", '"other"'),
+        ("If-Match", "W/{}"),
+        ("If-None-Match", "*"),
+        ("If-None-Match", "W/{}"),
+    ],
 )
 def test_a_change_under_a_condition_that_does_not_hold_is_refused_with_the_current_etag(
     api: Api, user: User, etag: str, method: str, condition: tuple[str, str]
@@ -153,12 +165,20 @@ def test_several_lines_of_a_header_are_one_list(api: Api, user: User, etag: str)
 @pytest.mark.parametrize("method", ["GET", *BODIES])
 @pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
 @pytest.mark.parametrize("value", ["unquoted", '"a" "b"', '*, "a"', ""])
-def test_a_malformed_condition_is_a_400(api: Api, user: User, etag: str, method: str, header: str, value: str) -> None:
-    assert_problem(send(api, user, method, BODIES.get(method), **{header: value}), 400, "malformed-precondition")
+def test_a_malformed_condition_is_a_400(
+    api: Api, user: User, etag: str, method: str, header: str, value: str
+) -> None:
+    assert_problem(
+        send(api, user, method, BODIES.get(method), **{header: value}),
+        400,
+        "malformed-precondition",
+    )
     assert api.get(user).headers["ETag"] == etag
 
 
-def test_a_bad_body_is_told_before_a_condition_that_does_not_hold(api: Api, user: User, etag: str) -> None:
+def test_a_bad_body_is_told_before_a_condition_that_does_not_hold(
+    api: Api, user: User, etag: str
+) -> None:
     for method in ("PUT", "PATCH"):
         assert_problem(send(api, user, method, [], If_Match='"other"'), 422, "invalid-profile")
 
@@ -193,14 +213,20 @@ def test_a_patch_never_loses_a_concurrent_update(uncounted: Api, user: User) -> 
         return [persistently(api, user, "PATCH", patch).status for patch in patches]
 
     with ThreadPoolExecutor(clients) as pool:
-        assert {status for statuses in pool.map(client, range(clients)) for status in statuses} == {200}
-    expected = {f"client-{number}": {f"key-{key}": key for key in range(keys)} for number in range(clients)}
+        assert {status for statuses in pool.map(client, range(clients)) for status in statuses} == {
+            200
+        }
+    expected = {
+        f"client-{number}": {f"key-{key}": key for key in range(keys)} for number in range(clients)
+    }
     assert api.get(user).json()["profile_data"] == expected
 
 
 def test_one_of_many_who_saw_the_same_state_changes_it(api: Api, user: User, etag: str) -> None:
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda n: send(api, user, "PUT", {"by": n}, If_Match=etag), range(16)))
+        answers = list(
+            pool.map(lambda n: send(api, user, "PUT", {"by": n}, If_Match=etag), range(16))
+        )
     (winner,) = (answer for answer in answers if answer.status == 200)
     assert [answer.status for answer in answers].count(412) == 15
     assert api.get(user).headers["ETag"] == winner.headers["ETag"]
@@ -208,7 +234,9 @@ def test_one_of_many_who_saw_the_same_state_changes_it(api: Api, user: User, eta
 
 def test_one_of_many_creates(api: Api, user: User) -> None:
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda n: send(api, user, "POST", {"by": n}, If_None_Match="*"), range(16)))
+        answers = list(
+            pool.map(lambda n: send(api, user, "POST", {"by": n}, If_None_Match="*"), range(16))
+        )
     assert sorted(answer.status for answer in answers) == [200] + [412] * 15
 
 
@@ -244,7 +272,9 @@ def test_racing_changes_end_in_a_state_that_some_order_explains(api: Api, user: 
         with ThreadPoolExecutor(len(changes)) as pool:
             answers = list(pool.map(lambda change: persistently(api, user, *change), changes))
         assert [answer.status for answer in answers] == [200, 204, 200, 200, 200, 200]
-        bodies = [answer.json()["profile_data"] if answer.status == 200 else None for answer in answers]
+        bodies = [
+            answer.json()["profile_data"] if answer.status == 200 else None for answer in answers
+        ]
         assert explained(start, changes, bodies, api.get(user).json().get("profile_data")), bodies
 
 

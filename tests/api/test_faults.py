@@ -1,6 +1,6 @@
 """What the service answers when the database does not do what it is asked, on the wire; and that it recovers by itself.
 
-The function is called as Lambda calls it, with a proxy between its store and DynamoDB (tests/wire.py).
+The function is called as Lambda calls it, with a proxy between its store and DynamoDB (tests/support/faulty_wire.py).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
-from bench.runtime import event
 from chalicelib import store as database
 from chalicelib.errors import ProfileNotFound
 from chalicelib.profile import JSON
 from chalicelib.store import CLIENT_CONFIG, PATIENCE, ProfileStore
-from tests import wire as wires
 from tests.conftest import PLANTED, ROOT, Cloud
-from tests.wire import Fault, Wire
+from tests.support import faulty_wire as wires
+from tests.support.events import event
+from tests.support.faulty_wire import Fault, Wire
 
 QUICK = CLIENT_CONFIG.merge(Config(connect_timeout=0.3, read_timeout=0.4))
 """The same, for who has many faults to wait for."""
@@ -34,7 +34,9 @@ QUICK = CLIENT_CONFIG.merge(Config(connect_timeout=0.3, read_timeout=0.4))
 def worst_call(config: Any) -> float:
     """Seconds: every try just fails to time out, with botocore's longest pauses (standard mode: 1 s, then 2 s...)."""
     tries: int = config.retries["total_max_attempts"]
-    seconds: float = tries * (config.connect_timeout + config.read_timeout) + sum(2**n for n in range(tries - 1))
+    seconds: float = tries * (config.connect_timeout + config.read_timeout) + sum(
+        2**n for n in range(tries - 1)
+    )
     return seconds
 
 
@@ -95,7 +97,12 @@ def sub() -> str:
 
 @pytest.fixture
 def call(
-    pauses: None, function: ModuleType, through: ProfileStore, cloud: Cloud, sub: str, monkeypatch: pytest.MonkeyPatch
+    pauses: None,
+    function: ModuleType,
+    through: ProfileStore,
+    cloud: Cloud,
+    sub: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., dict[str, Any]]:
     """Ask the function: method, body, headers with _ for -."""
     monkeypatch.setattr(function, "store", lambda: through)
@@ -244,12 +251,19 @@ def test_a_profile_that_was_created_without_our_being_told_is_created_once(
 
 @pytest.mark.parametrize("request_name", ["PUT if", "PATCH", "PATCH if", "DELETE if"])
 def test_a_write_whose_answer_was_lost_is_not_made_twice_over_what_another_wrote_since(
-    wire: Wire, call: Callable[..., dict[str, Any]], store: ProfileStore, sub: str, before: str, request_name: str
+    wire: Wire,
+    call: Callable[..., dict[str, Any]],
+    store: ProfileStore,
+    sub: str,
+    before: str,
+    request_name: str,
 ) -> None:
     """Whether the first try was carried out cannot be known then: neither a success nor a 412 would be honest."""
     if request_name.startswith("PATCH"):
         wire.next.append(wires.passed_on)
-    wire.next.append(wires.cut_after_and_then(lambda: store.replace(sub, {"new": f"{PLANTED} of another"})))
+    wire.next.append(
+        wires.cut_after_and_then(lambda: store.replace(sub, {"new": f"{PLANTED} of another"}))
+    )
     assert_unavailable(send(call, request_name, before))
     assert data_of(store, sub) == {"new": f"{PLANTED} of another"}
 
@@ -275,10 +289,14 @@ def test_an_answer_that_was_damaged_is_not_taken_for_one(
     wire.always = wires.passed_on
     changed = not request_name.startswith(("GET", "PATCH"))  # a patch has not got beyond its read
     if changed and request_name != "PUT":
-        assert send(call, request_name, before)["statusCode"] == (204 if request_name == "DELETE" else 412)
+        assert send(call, request_name, before)["statusCode"] == (
+            204 if request_name == "DELETE" else 412
+        )
 
 
-def test_a_checksum_that_is_right_is_no_trouble(wire: Wire, call: Callable[..., dict[str, Any]], before: str) -> None:
+def test_a_checksum_that_is_right_is_no_trouble(
+    wire: Wire, call: Callable[..., dict[str, Any]], before: str
+) -> None:
     def with_checksum(exchange: wires.Exchange) -> None:
         status, body = exchange.forward()
         exchange.send(status, body, checksum=str(zlib.crc32(body)))
@@ -289,7 +307,12 @@ def test_a_checksum_that_is_right_is_no_trouble(wire: Wire, call: Callable[..., 
 
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_connections_that_are_refused_are_a_503_until_they_are_not(
-    wire: Wire, call: Callable[..., dict[str, Any]], store: ProfileStore, sub: str, before: str, request_name: str
+    wire: Wire,
+    call: Callable[..., dict[str, Any]],
+    store: ProfileStore,
+    sub: str,
+    before: str,
+    request_name: str,
 ) -> None:
     assert call("GET")["statusCode"] == 200
     wire.close()
@@ -336,16 +359,26 @@ def test_a_database_that_is_silent_is_given_up_in_time(
 def test_the_worst_case_ends_inside_the_functions_timeout_and_that_inside_api_gateways() -> None:
     timeout = json.loads((ROOT / ".chalice/config.json").read_text())["lambda_timeout"]
     assert worst_request(CLIENT_CONFIG) <= 14 < timeout < 29
-    assert worst_call(CLIENT_CONFIG) < 10, "which Lambda gives a function to start, and it makes a call then"
+    assert worst_call(CLIENT_CONFIG) < 10, (
+        "which Lambda gives a function to start, and it makes a call then"
+    )
 
 
 MISTAKES: dict[str, Fault] = {
-    "the table is not there": wires.refused("ResourceNotFoundException", message="Requested resource not found"),
-    "the table is being made": wires.refused("ResourceNotFoundException", message="Table is not ACTIVE"),
-    "no permission": wires.refused("AccessDeniedException", message="User: arn:aws:sts::1:secret is not authorized"),
+    "the table is not there": wires.refused(
+        "ResourceNotFoundException", message="Requested resource not found"
+    ),
+    "the table is being made": wires.refused(
+        "ResourceNotFoundException", message="Table is not ACTIVE"
+    ),
+    "no permission": wires.refused(
+        "AccessDeniedException", message="User: arn:aws:sts::1:secret is not authorized"
+    ),
     "credentials that have expired": wires.refused("ExpiredTokenException"),
     "credentials that are none": wires.refused("UnrecognizedClientException"),
-    "a clock that is wrong": wires.refused("InvalidSignatureException", message="Signature expired: secret"),
+    "a clock that is wrong": wires.refused(
+        "InvalidSignatureException", message="Signature expired: secret"
+    ),
     "a request that is wrong": wires.refused("ValidationException", message="secret"),
 }
 """What nobody mends by trying again: whoever deployed this must look, and the log tells them at what."""
@@ -373,17 +406,25 @@ def test_a_mistake_of_deployment_is_a_500_that_is_logged_and_not_told(
 
 
 def test_a_table_that_is_not_there_is_a_500(
-    function: ModuleType, call: Callable[..., dict[str, Any]], wire: Wire, monkeypatch: pytest.MonkeyPatch
+    function: ModuleType,
+    call: Callable[..., dict[str, Any]],
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By the database's own word."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", wire.url)
     nowhere = ProfileStore.connect("user-profile-nowhere")
     monkeypatch.setattr(function, "store", lambda: nowhere)
-    assert [call(method, body)["statusCode"] for method, body, _ in REQUESTS.values()] == [500] * len(REQUESTS)
+    assert [call(method, body)["statusCode"] for method, body, _ in REQUESTS.values()] == [
+        500
+    ] * len(REQUESTS)
 
 
 def test_without_credentials_it_is_a_500(
-    function: ModuleType, call: Callable[..., dict[str, Any]], table: str, monkeypatch: pytest.MonkeyPatch
+    function: ModuleType,
+    call: Callable[..., dict[str, Any]],
+    table: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -396,7 +437,11 @@ def test_without_credentials_it_is_a_500(
 
 
 def test_each_request_is_logged_in_a_line_with_the_calls_it_made(
-    wire: Wire, call: Callable[..., dict[str, Any]], sub: str, before: str, logged: list[logging.LogRecord]
+    wire: Wire,
+    call: Callable[..., dict[str, Any]],
+    sub: str,
+    before: str,
+    logged: list[logging.LogRecord],
 ) -> None:
     call("GET")
     wire.next.append(wires.cut_before)
@@ -405,13 +450,17 @@ def test_each_request_is_logged_in_a_line_with_the_calls_it_made(
     call("PUT", "{}")
     call("PUT", "{")
     facts = [record.__dict__ for record in logged]
-    assert [(line["method"], line["status"], line["database_calls"], line["error"]) for line in facts] == [
+    assert [
+        (line["method"], line["status"], line["database_calls"], line["error"]) for line in facts
+    ] == [
         ("GET", 200, 1, None),
         ("PATCH", 200, 3, None),
         ("PUT", 503, 2, "StoreUnavailable"),
         ("PUT", 400, 0, "MalformedJSON"),
     ]
-    assert {(line["route"], line["sub"], line["request_id"]) for line in facts} == {("/user/profile", sub, "request-1")}
+    assert {(line["route"], line["sub"], line["request_id"]) for line in facts} == {
+        ("/user/profile", sub, "request-1")
+    }
     assert [line["levelname"] for line in facts] == ["INFO", "INFO", "ERROR", "INFO"]
     assert "ThrottlingException" in str(facts[2]["exc_info"][1])
     assert all(line["duration_ms"] > 0 for line in facts)

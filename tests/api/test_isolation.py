@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
-from bench.runtime import event
 from chalicelib.store import ProfileStore, utc_now
 from tests.conftest import Cloud
+from tests.support.events import event
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,11 +33,17 @@ TEXTS = st.sampled_from(["USERS#ALL", "USER#0", "", "x", '"'])
 LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | TEXTS
 BODIES = st.dictionaries(
     st.sampled_from(NAMES),
-    st.recursive(LEAVES, lambda inner: st.dictionaries(st.sampled_from(NAMES), inner, max_size=3), max_leaves=6),
+    st.recursive(
+        LEAVES,
+        lambda inner: st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
+        max_leaves=6,
+    ),
     max_size=4,
 )
 USERS = st.integers(0, 2)
-CONDITIONS = st.sampled_from(["none", "mine", "old", "another's", "anything", "nothing", "not mine"])
+CONDITIONS = st.sampled_from(
+    ["none", "mine", "old", "another's", "anything", "nothing", "not mine"]
+)
 
 
 def merged(target: Any, patch: Any) -> Any:
@@ -60,8 +72,12 @@ class Users(RuleBasedStateMachine):
         self.subs = [str(uuid.uuid4()) for _ in range(3)]
         self.data: list[Any] = [None, None, None]  # None: no profile
         self.etags: list[list[str]] = [[], [], []]  # all that there ever were
-        self.meanwhile: list[Callable[[], object]] = []  # done when the next write is about to be made
-        self.store = ProfileStore(self.client, self.table, clock=self.interrupted_clock, pause=lambda _: None)
+        self.meanwhile: list[
+            Callable[[], object]
+        ] = []  # done when the next write is about to be made
+        self.store = ProfileStore(
+            self.client, self.table, clock=self.interrupted_clock, pause=lambda _: None
+        )
         self.function.store = lambda: self.store  # type: ignore[attr-defined]
 
     def interrupted_clock(self) -> str:
@@ -70,8 +86,12 @@ class Users(RuleBasedStateMachine):
         return utc_now()
 
     def ask(self, user: int, method: str, body: Any = None, **headers: str) -> dict[str, Any]:
-        asked = event(method, self.subs[user], self.client_id, None if body is None else json.dumps(body))
-        asked["multiValueHeaders"] |= {name.replace("_", "-"): [value] for name, value in headers.items()}
+        asked = event(
+            method, self.subs[user], self.client_id, None if body is None else json.dumps(body)
+        )
+        asked["multiValueHeaders"] |= {
+            name.replace("_", "-"): [value] for name, value in headers.items()
+        }
         answer: dict[str, Any] = self.function.app(asked, None)
         return answer
 
@@ -93,22 +113,30 @@ class Users(RuleBasedStateMachine):
             return {"If_None_Match": tags[-1]}, False
         return {}, True
 
-    @rule(user=USERS, method=st.sampled_from(["PUT", "POST", "PATCH"]), body=BODIES, kind=CONDITIONS)
+    @rule(
+        user=USERS, method=st.sampled_from(["PUT", "POST", "PATCH"]), body=BODIES, kind=CONDITIONS
+    )
     def write(self, user: int, method: str, body: Any, kind: str) -> None:
         headers, holds = self.condition(user, kind)
         answer = self.ask(user, method, body, **headers)
         if not holds:
             assert answer["statusCode"] == 412, answer
-            assert answer["headers"].get("ETag") == (self.etags[user][-1] if self.data[user] is not None else None)
+            assert answer["headers"].get("ETag") == (
+                self.etags[user][-1] if self.data[user] is not None else None
+            )
             return
         assert answer["statusCode"] == 200, answer
-        self.changed(user, merged(self.data[user] or {}, body) if method == "PATCH" else body, answer)
+        self.changed(
+            user, merged(self.data[user] or {}, body) if method == "PATCH" else body, answer
+        )
 
     def changed(self, user: int, data: Any, answer: dict[str, Any]) -> None:
         profile, etag = json.loads(answer["body"]), answer["headers"]["ETag"]
         assert (profile["pk"], profile["sk"]) == ("USERS#ALL", f"USER#{self.subs[user]}")
         assert profile["profile_data"] == data
-        if self.data[user] is None or etag != self.etags[user][-1]:  # a patch that changes nothing writes nothing
+        if (
+            self.data[user] is None or etag != self.etags[user][-1]
+        ):  # a patch that changes nothing writes nothing
             assert not any(etag in tags for tags in self.etags)
             self.etags[user].append(etag)
         self.data[user] = data
@@ -120,8 +148,16 @@ class Users(RuleBasedStateMachine):
         if holds:
             self.data[user] = None
 
-    @rule(user=USERS, other=USERS, patch=BODIES, body=BODIES, method=st.sampled_from(["PUT", "PATCH", "DELETE"]))
-    def patch_while_another_writes(self, user: int, other: int, patch: Any, body: Any, method: str) -> None:
+    @rule(
+        user=USERS,
+        other=USERS,
+        patch=BODIES,
+        body=BODIES,
+        method=st.sampled_from(["PUT", "PATCH", "DELETE"]),
+    )
+    def patch_while_another_writes(
+        self, user: int, other: int, patch: Any, body: Any, method: str
+    ) -> None:
         """The other may be the same user, on another device."""
 
         def interrupt() -> None:
@@ -144,7 +180,11 @@ class Users(RuleBasedStateMachine):
         with ThreadPoolExecutor(3) as pool:
             profiles = list(pool.map(write, range(3)))
         for user, profile in enumerate(profiles):
-            answer = {"body": json.dumps({"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data})}
+            answer = {
+                "body": json.dumps(
+                    {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
+                )
+            }
             answer["headers"] = {"ETag": f'"{profile.revision}"'}  # type: ignore[assignment]
             self.changed(user, merged(self.data[user] or {}, bodies[user]), answer)
 
@@ -162,12 +202,17 @@ class Users(RuleBasedStateMachine):
 
 
 def test_nobody_ever_sees_or_changes_anothers_profile(
-    function: ModuleType, dynamodb: DynamoDBClient, table: str, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    function: ModuleType,
+    dynamodb: DynamoDBClient,
+    table: str,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(function, "store", function.store)  # and back, at the end
     for name, value in {"function": function, "client": dynamodb, "table": table}.items():
         setattr(Users, name, value)
     Users.client_id = cloud.outputs["UserPoolClientId"]
     run_state_machine_as_test(
-        Users, settings=settings(max_examples=30, stateful_step_count=20, deadline=None, derandomize=True)
+        Users,
+        settings=settings(max_examples=30, stateful_step_count=20, deadline=None, derandomize=True),
     )

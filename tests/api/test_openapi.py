@@ -60,17 +60,28 @@ def test_it_describes_every_status(document: dict[str, Any]) -> None:
         "delete": always | {"204", "428"},
     }  # fmt: skip
     operations = document["paths"]["/user/profile"]
-    assert {method: set(operation["responses"]) for method, operation in operations.items()} == expected
+    assert {
+        method: set(operation["responses"]) for method, operation in operations.items()
+    } == expected
 
 
 def test_it_describes_every_problem(document: dict[str, Any]) -> None:
     described = {}
     for response in document["components"]["responses"].values():
-        for example in response["content"].get("application/problem+json", {"examples": {}})["examples"].values():
+        for example in (
+            response["content"]
+            .get("application/problem+json", {"examples": {}})["examples"]
+            .values()
+        ):
             problem = example["value"]
             if problem["type"] != "about:blank":
-                described[problem["type"].rpartition(":")[2]] = (problem["status"], problem["title"])
-    assert described == {problem.name: (problem.status, problem.title) for problem in web.PROBLEMS.values()}
+                described[problem["type"].rpartition(":")[2]] = (
+                    problem["status"],
+                    problem["title"],
+                )
+    assert described == {
+        problem.name: (problem.status, problem.title) for problem in web.PROBLEMS.values()
+    }
 
 
 def test_it_can_be_read_in_a_browser(api: Api) -> None:

@@ -27,14 +27,22 @@ def test_a_user_without_a_profile_gets_404(api: Api, new_user: Callable[[], User
 
 def test_what_is_posted_is_what_is_read_back(api: Api, new_user: Callable[[], User]) -> None:
     user = new_user()
-    posted = api.post(user, '{"name": "Ada", "tags": ["first", ""], "nothing": null, "o": {}, "a": []}')
+    posted = api.post(
+        user, '{"name": "Ada", "tags": ["first", ""], "nothing": null, "o": {}, "a": []}'
+    )
     read = api.get(user)
     assert posted.status == read.status == 200
     assert posted.json() == read.json()
     body = read.json()
     assert body["pk"] == "USERS#ALL"
     assert body["sk"] == f"USER#{user.sub}"
-    assert body["profile_data"] == {"name": "Ada", "tags": ["first", ""], "nothing": None, "o": {}, "a": []}
+    assert body["profile_data"] == {
+        "name": "Ada",
+        "tags": ["first", ""],
+        "nothing": None,
+        "o": {},
+        "a": [],
+    }
     assert list(body) == ["pk", "sk", "profile_data", "created_at", "updated_at"]
     for answer in (posted, read):
         assert answer.headers["Content-Type"] == "application/json"
@@ -55,7 +63,9 @@ def test_times_are_utc_and_now(api: Api, new_user: Callable[[], User]) -> None:
     assert abs(age.total_seconds()) < 60
 
 
-def test_a_post_replaces_the_whole_profile_and_its_etag(api: Api, new_user: Callable[[], User]) -> None:
+def test_a_post_replaces_the_whole_profile_and_its_etag(
+    api: Api, new_user: Callable[[], User]
+) -> None:
     user = new_user()
     first, second = api.post(user, '{"a": 1, "b": 2}'), api.post(user, '{"b": 3}')
     assert api.get(user).json()["profile_data"] == {"b": 3}
@@ -64,7 +74,14 @@ def test_a_post_replaces_the_whole_profile_and_its_etag(api: Api, new_user: Call
 
 @pytest.mark.parametrize(
     "number",
-    ["0.1", "12345678901234567890.5", "1e-130", "9.9999999999999999999999999999999999999E+125", "-7", "9" * 38],
+    [
+        "0.1",
+        "12345678901234567890.5",
+        "1e-130",
+        "9.9999999999999999999999999999999999999E+125",
+        "-7",
+        "9" * 38,
+    ],
 )
 def test_numbers_survive_exactly(api: Api, ada: User, number: str) -> None:
     assert api.post(ada, f'{{"n": {number}}}').status == 200
@@ -92,9 +109,15 @@ def test_an_item_of_the_example_is_served_and_replaced(
     api: Api, table: str, dynamodb: "DynamoDBClient", new_user: Callable[[], User]
 ) -> None:
     user = new_user()
-    dynamodb.put_item(TableName=table, Item=items.key(user.sub) | {"profile_data": {"M": {"name": {"S": "Ada"}}}})
+    dynamodb.put_item(
+        TableName=table, Item=items.key(user.sub) | {"profile_data": {"M": {"name": {"S": "Ada"}}}}
+    )
     read = api.get(user)
-    assert read.json() == {"pk": "USERS#ALL", "sk": f"USER#{user.sub}", "profile_data": {"name": "Ada"}}
+    assert read.json() == {
+        "pk": "USERS#ALL",
+        "sk": f"USER#{user.sub}",
+        "profile_data": {"name": "Ada"},
+    }
     assert read.headers["ETag"] == api.get(user).headers["ETag"]
     assert api.post(user, '{"name": "Grace"}').json()["profile_data"] == {"name": "Grace"}
 
@@ -103,7 +126,9 @@ def test_an_item_with_values_that_are_not_json_is_served(
     api: Api, table: str, dynamodb: "DynamoDBClient", new_user: Callable[[], User]
 ) -> None:
     user = new_user()
-    by_hand = {"M": {"photo": {"B": b"\x00\xff"}, "tags": {"SS": ["a"]}, "ratings": {"NS": ["1.5"]}}}
+    by_hand = {
+        "M": {"photo": {"B": b"\x00\xff"}, "tags": {"SS": ["a"]}, "ratings": {"NS": ["1.5"]}}
+    }
     dynamodb.put_item(TableName=table, Item=items.key(user.sub) | {"profile_data": by_hand})
     expected = {"photo": "AP8=", "tags": ["a"], "ratings": [Decimal("1.5")]}
     assert api.get(user).json()["profile_data"] == expected

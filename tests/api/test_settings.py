@@ -47,8 +47,13 @@ def test_an_existing_profile_is_changed_under_a_condition_alone(
     assert refused.status == 428
     assert refused.json()["type"] == "urn:problem-type:user-profile:precondition-required"
     assert strict.get(user).headers["ETag"] == created.headers["ETag"]
-    assert send(strict, user, method, BODIES[method], If_Match=created.headers["ETag"]).status in (200, 204)
+    assert send(strict, user, method, BODIES[method], If_Match=created.headers["ETag"]).status in (
+        200,
+        204,
+    )
 
 
-def test_what_is_not_there_may_be_deleted_without_one(strict: Api, new_user: Callable[[], User]) -> None:
+def test_what_is_not_there_may_be_deleted_without_one(
+    strict: Api, new_user: Callable[[], User]
+) -> None:
     assert send(strict, new_user(), "DELETE").status == 204

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from tests import smoke
+from deploy import smoke
 from tests.conftest import Api, User, assert_problem
 
 
@@ -24,7 +24,9 @@ def test_it_passes_against_chalice_local_and_leaves_nothing(
     assert_problem(api.get(user), 404, "profile-not-found")
 
 
-def test_a_profile_that_is_there_is_not_touched_unless_told(api: Api, new_user: Callable[[], User]) -> None:
+def test_a_profile_that_is_there_is_not_touched_unless_told(
+    api: Api, new_user: Callable[[], User]
+) -> None:
     user = new_user()
     api.post(user, '{"mine": 0.10}')
     with pytest.raises(smoke.Refused, match="OVERWRITE=yes"):
@@ -67,7 +69,10 @@ def test_no_check_passes_whatever_it_is_told(agreeable: int, ada: User, name: st
 
 
 def test_a_profile_that_cannot_be_put_back_is_kept_in_a_file(
-    api: Api, new_user: Callable[[], User], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    api: Api,
+    new_user: Callable[[], User],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     user = new_user()
     api.post(user, '{"mine": 1}')

@@ -26,12 +26,18 @@ def claims_of(token: str) -> dict[str, object]:
 def resigned(user: User, **changed: object) -> str:
     """ada's token, signed by somebody else under the kid of the pool's own key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return jwt.encode(claims_of(user.id_token) | changed, key, "RS256", {"kid": header_of(user.id_token)["kid"]})
+    return jwt.encode(
+        claims_of(user.id_token) | changed, key, "RS256", {"kid": header_of(user.id_token)["kid"]}
+    )
 
 
 def with_other_claims(user: User, **changed: object) -> str:
     header, _, signature = user.id_token.split(".")
-    payload = base64.urlsafe_b64encode(json.dumps(claims_of(user.id_token) | changed).encode()).rstrip(b"=").decode()
+    payload = (
+        base64.urlsafe_b64encode(json.dumps(claims_of(user.id_token) | changed).encode())
+        .rstrip(b"=")
+        .decode()
+    )
     return f"{header}.{payload}.{signature}"
 
 
@@ -45,7 +51,8 @@ def test_no_token(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "Bearer", "Bearer ", "garbage", "Bearer a.b.c", "Basic YTpi", "é", "Bearer ..", "."]
+    "value",
+    ["", "Bearer", "Bearer ", "garbage", "Bearer a.b.c", "Basic YTpi", "é", "Bearer ..", "."],
 )
 def test_what_is_no_token(api: Api, value: str) -> None:
     assert_401(api, [("Authorization", value)])

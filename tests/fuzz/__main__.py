@@ -9,7 +9,9 @@ from pathlib import Path
 try:
     import atheris  # by tests/fuzz/requirements.txt
 except ImportError:
-    sys.exit("error: atheris has wheels for Linux and Python 3.11 to 3.13 alone. `make test` runs what it has found.")
+    sys.exit(
+        "error: atheris has wheels for Linux and Python 3.11 to 3.13 alone. `make test` runs what it has found."
+    )
 
 with atheris.instrument_imports(include=["chalicelib", "app", "chalice"]):
     import app  # noqa: F401 - so that it is instrumented
@@ -17,7 +19,9 @@ with atheris.instrument_imports(include=["chalicelib", "app", "chalice"]):
 
 HERE = Path(__file__).parent
 name, seconds = sys.argv[1:]
-found = HERE.parents[1] / ".fuzz" / name  # what it finds worth keeping; a crash's input lies beside it
+found = (
+    HERE.parents[1] / ".fuzz" / name
+)  # what it finds worth keeping; a crash's input lies beside it
 found.mkdir(parents=True, exist_ok=True)
 logging.disable()
 atheris.Setup(

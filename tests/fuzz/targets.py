@@ -13,8 +13,12 @@ from chalicelib.profile import Precondition, check_profile_data, merge_patch
 
 
 def request_with(**event: Any) -> Request:
-    absent = dict.fromkeys(("multiValueQueryStringParameters", "headers", "pathParameters", "stageVariables", "body"))
-    return Request({**absent, "requestContext": {"httpMethod": "PUT", "resourcePath": "/"}, **event})
+    absent = dict.fromkeys(
+        ("multiValueQueryStringParameters", "headers", "pathParameters", "stageVariables", "body")
+    )
+    return Request(
+        {**absent, "requestContext": {"httpMethod": "PUT", "resourcePath": "/"}, **event}
+    )
 
 
 def json_reader(data: bytes) -> None:
@@ -48,7 +52,9 @@ def tag_parser(data: bytes) -> None:
     """A header is refused, or read as tags that, quoted and joined again, are the same."""
     line = data.decode("latin-1")
     try:
-        condition = web.precondition(request_with(multiValueHeaders={"If-Match": [line], "if-none-match": [line]}))
+        condition = web.precondition(
+            request_with(multiValueHeaders={"If-Match": [line], "if-none-match": [line]})
+        )
     except errors.MalformedPrecondition:
         return
     assert condition.match is not None
@@ -57,7 +63,10 @@ def tag_parser(data: bytes) -> None:
     if condition.match != Precondition.ANY:
         assert not any('"' in tag or " " in tag for tag in condition.none_match)
         again = ", ".join(f'"{tag}"' for tag in condition.none_match)
-        assert web.precondition(request_with(headers={"If-Match": again})).match == condition.none_match
+        assert (
+            web.precondition(request_with(headers={"If-Match": again})).match
+            == condition.none_match
+        )
 
 
 def parsed(data: bytes) -> Any:
@@ -93,4 +102,7 @@ def function(data: bytes) -> None:
     assert json.loads(answer["body"])["request_id"] is not None
 
 
-TARGETS = {target.__name__: target for target in (json_reader, patch_merger, tag_parser, claims_reader, function)}
+TARGETS = {
+    target.__name__: target
+    for target in (json_reader, patch_merger, tag_parser, claims_reader, function)
+}

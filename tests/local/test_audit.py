@@ -29,14 +29,18 @@ def test_a_vulnerability_is_named_with_what_mends_it(capsys: pytest.CaptureFixtu
     assert "old 1.17.0 has PYSEC-1; mended in: 2.0" in capsys.readouterr().out
 
 
-def test_packages_that_the_database_does_not_know_are_not_called_clean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_packages_that_the_database_does_not_know_are_not_called_clean(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert audited(CLEAN, SKIPPED) == 2
     said = capsys.readouterr().out
     assert "1 of 2 packages not audited, private the first" in said
     assert "no known vulnerability" not in said
 
 
-def test_a_database_that_is_not_reached_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_database_that_is_not_reached_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     script = "raise ConnectionError('Name or service not known')"
     assert audit.main([sys.executable, "-c", script], ["a.txt", "b.txt"]) == 2
     first, second = capsys.readouterr().out.splitlines()

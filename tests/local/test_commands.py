@@ -22,7 +22,11 @@ from tests.conftest import ROOT, Api, Cloud, assert_problem, copy_of_the_project
 
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
-BARE = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
+BARE = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("AWS_", "MAKE", "MFLAGS"))
+}
 
 NAMES = ("API_PORT", "AWS_PORT", "WEB_PORT")
 
@@ -69,7 +73,9 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, target: str = "local", *, ready: str = "Ctrl-C", **variables: str) -> Iterator[Running]:
+def running(
+    folder: Path, target: str = "local", *, ready: str = "Ctrl-C", **variables: str
+) -> Iterator[Running]:
     command = Running(folder, target, **variables)
     try:
         if ready:
@@ -129,13 +135,20 @@ def test_the_whole_story_and_the_profile_is_still_there_after_a_restart(clone: P
     with running(clone, **local.ports) as again:
         assert "create complete" not in again.said(), "what is deployed already is left alone"
         read = again.api("GET", token=token(clone))
-        assert (read.json()["profile_data"], read.headers["ETag"]) == ({"name": "Ada"}, post.headers["ETag"])
+        assert (read.json()["profile_data"], read.headers["ETag"]) == (
+            {"name": "Ada"},
+            post.headers["ETag"],
+        )
         assert token(clone, "EMAIL=grace@example.com", "PASSWORD=Grace-Hopper-1906")
 
 
 def test_a_second_one_in_the_same_folder_is_told_and_the_first_goes_on(clone: Path) -> None:
     with running(clone) as first:
-        second = run(clone, "local", *(f"{name}={port}" for name, port in zip(first.ports, free_ports(3), strict=True)))
+        second = run(
+            clone,
+            "local",
+            *(f"{name}={port}" for name, port in zip(first.ports, free_ports(3), strict=True)),
+        )
         assert second.returncode != 0
         assert "running already" in second.stderr
         assert "Traceback" not in second.stderr
@@ -230,13 +243,17 @@ def test_being_terminated_saves_as_ctrl_c_does(clone: Path) -> None:
         local.signal(signal.SIGTERM)
         local.ended()
     with running(clone) as again:
-        assert again.api("GET", token=token(clone)).json()["profile_data"] == {"saved": "at the end"}
+        assert again.api("GET", token=token(clone)).json()["profile_data"] == {
+            "saved": "at the end"
+        }
 
 
 def test_when_a_part_dies_the_rest_is_stopped_and_it_is_told(clone: Path) -> None:
     with running(clone) as local:
         found = subprocess.run(
-            ["pgrep", "-f", f"chalice local .*--port {local.ports['API_PORT']}"], capture_output=True, check=True
+            ["pgrep", "-f", f"chalice local .*--port {local.ports['API_PORT']}"],
+            capture_output=True,
+            check=True,
         )
         os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
         assert local.ended() != 0
@@ -273,7 +290,9 @@ def test_with_the_cloud_alone_a_bare_chalice_local_works_from_any_shell(clone: P
                 process.wait()
 
 
-def test_a_bare_chalice_local_without_a_cloud_lets_nobody_in_and_says_what_to_do(clone: Path, tmp_path: Path) -> None:
+def test_a_bare_chalice_local_without_a_cloud_lets_nobody_in_and_says_what_to_do(
+    clone: Path, tmp_path: Path
+) -> None:
     port = free_port()
     process = subprocess.Popen(
         [clone / ".venv/bin/chalice", "local", "--stage", "local", "--port", str(port), "--no-autoreload"],
@@ -298,7 +317,9 @@ def test_a_bare_chalice_local_without_a_cloud_lets_nobody_in_and_says_what_to_do
         (["token"], "make local"),
     ],
 )
-def test_a_command_that_lacks_something_says_what(clone: Path, tmp_path: Path, arguments: list[str], told: str) -> None:
+def test_a_command_that_lacks_something_says_what(
+    clone: Path, tmp_path: Path, arguments: list[str], told: str
+) -> None:
     done = run(clone, *arguments, LOCAL_STATE=str(tmp_path))
     assert done.returncode != 0
     assert told in done.stderr
@@ -306,10 +327,14 @@ def test_a_command_that_lacks_something_says_what(clone: Path, tmp_path: Path, a
 
 
 def test_make_alone_lists_the_commands(clone: Path) -> None:
-    assert {"make local", "make token", "make test"} <= set(re.findall(r"make [\w-]+", run(clone).stdout))
+    assert {"make local", "make token", "make test"} <= set(
+        re.findall(r"make [\w-]+", run(clone).stdout)
+    )
 
 
-def test_the_environment_of_the_local_cloud_removes_what_would_lead_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_of_the_local_cloud_removes_what_would_lead_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
     with pytest.MonkeyPatch.context() as patch:
@@ -326,12 +351,23 @@ def test_the_environment_of_the_local_cloud_removes_what_would_lead_elsewhere(mo
 
 def commands_in_the_readme() -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    return [
+        line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()
+    ]
 
 
 def test_the_readmes_commands_do_what_it_says(clone: Path) -> None:
-    elsewhere = ("git clone", "cd ", "make test", "make backend", "make deploy", "make smoke")  # tests/cloud
-    first, *others = (command for command in commands_in_the_readme() if not command.startswith(elsewhere))
+    elsewhere = (
+        "git clone",
+        "cd ",
+        "make test",
+        "make backend",
+        "make deploy",
+        "make smoke",
+    )  # tests/deployed
+    first, *others = (
+        command for command in commands_in_the_readme() if not command.startswith(elsewhere)
+    )
     assert first == "make local", "the first thing a reader is told"
     assert any(command.startswith("curl") for command in others)
     shutil.rmtree(clone / ".local", ignore_errors=True)
@@ -345,4 +381,6 @@ def test_the_readmes_commands_do_what_it_says(clone: Path) -> None:
             assert '"status"' not in done.stdout, (command, done.stdout)
             if command.startswith("curl -i"):
                 assert '"profile_data":{"name":"Ada","born":1815}' in done.stdout
-        assert set(re.findall(r"`make (?:-s )?([a-z-]+)", README)) <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.M))
+        assert set(re.findall(r"`make (?:-s )?([a-z-]+)", README)) <= set(
+            re.findall(r"^([a-z-]+):", MAKEFILE, re.M)
+        )

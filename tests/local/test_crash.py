@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
+from deploy import backend
 from local import environment
 from local.api import serving
 from local.process import free_port, free_ports
-from resources import backend
-from tests import wire as wires
 from tests.conftest import Answer, Api, Cloud, User, a_cloud, copy_of_the_project, users_of
 from tests.local.test_commands import run, running
+from tests.support import faulty_wire as wires
 
 CLIENTS = 4
 
@@ -43,7 +43,9 @@ class Load:
     def __init__(self, api: Api, user: User) -> None:
         self._api, self._user, self._stop = api, user, threading.Event()
         self.asked, self.acknowledged = [0] * CLIENTS, [0] * CLIENTS
-        self.other: list[int | str] = []  # statuses that are not 200, and what broke instead of an answer
+        self.other: list[
+            int | str
+        ] = []  # statuses that are not 200, and what broke instead of an answer
 
     def _count(self, client: int) -> None:
         while not self._stop.is_set():
@@ -96,11 +98,16 @@ def test_what_is_in_flight_is_answered_before_the_api_stops(
     with wires.wire_to(cloud.port) as wire:
         wire.always = wires.slow
         os.environ["LOCAL_STATE"] = str(tmp_path)
-        variables = environment.for_endpoint(cloud.port) | backend.chalice_environment(cloud.outputs)
+        variables = environment.for_endpoint(cloud.port) | backend.chalice_environment(
+            cloud.outputs
+        )
         environment.record(variables | {"AWS_ENDPOINT_URL_DYNAMODB": wire.url})
         api = Api(free_port())
         with serving(api.port) as process, ThreadPoolExecutor() as pool:
-            answers = [pool.submit(api, "PUT", token=user.id_token, body=json.dumps({"n": n})) for n in range(3)]
+            answers = [
+                pool.submit(api, "PUT", token=user.id_token, body=json.dumps({"n": n}))
+                for n in range(3)
+            ]
             while len(wire.seen) < 3:
                 time.sleep(0.01)
             process.terminate()
@@ -110,7 +117,9 @@ def test_what_is_in_flight_is_answered_before_the_api_stops(
                 api("GET", token=user.id_token)
 
 
-def test_make_local_under_load_stops_in_order_and_keeps_what_was_acknowledged(tmp_path: Path) -> None:
+def test_make_local_under_load_stops_in_order_and_keeps_what_was_acknowledged(
+    tmp_path: Path,
+) -> None:
     clone = copy_of_the_project(tmp_path / "user-profile")
     with running(clone) as local:
         ports = local.ports
@@ -121,7 +130,9 @@ def test_make_local_under_load_stops_in_order_and_keeps_what_was_acknowledged(tm
             load.wait()
             local.signal(signal.SIGINT)
             local.ended()
-        assert {status for status in load.other if isinstance(status, int)} <= {503}, "who was overtaken too often"
+        assert {status for status in load.other if isinstance(status, int)} <= {503}, (
+            "who was overtaken too often"
+        )
         assert local.said().endswith("Stopped.\n")
     with running(clone, **ports) as local:
         load.assert_all_there(local.api.get(user))
@@ -136,7 +147,11 @@ def test_what_a_killed_make_local_leaves_running_keeps_its_state_to_itself(tmp_p
             os.kill(pid, signal.SIGKILL)
         killed.ended()
         names = ("API_PORT", "AWS_PORT", "WEB_PORT")
-        second = run(clone, "cloud", *(f"{name}={port}" for name, port in zip(names, free_ports(3), strict=True)))
+        second = run(
+            clone,
+            "cloud",
+            *(f"{name}={port}" for name, port in zip(names, free_ports(3), strict=True)),
+        )
         assert second.returncode != 0
         assert "kill $(pgrep -f start_ministack)" in second.stderr
         os.kill(emulator, signal.SIGTERM)
@@ -148,7 +163,9 @@ def test_what_a_killed_make_local_leaves_running_keeps_its_state_to_itself(tmp_p
 
 def pids(folder: Path, command: str) -> list[int]:
     """The processes of `command` that run in `folder`."""
-    found = subprocess.run(["pgrep", "-f", "--", command], check=False, capture_output=True, text=True).stdout.split()
+    found = subprocess.run(
+        ["pgrep", "-f", "--", command], check=False, capture_output=True, text=True
+    ).stdout.split()
     return [int(pid) for pid in found if Path(f"/proc/{pid}/cwd").resolve() == folder]
 
 
@@ -178,7 +195,9 @@ def test_after_kill_9_of_the_emulator_its_last_clean_state_is_there_and_whole(
     with a_cloud(aws, tmp_path) as (cloud, _):
         user = users_of(cloud)()
         with serving(api.port):
-            kept = api.post(user, json.dumps({f"client{client}": [0] * 500 for client in range(CLIENTS)}))
+            kept = api.post(
+                user, json.dumps({f"client{client}": [0] * 500 for client in range(CLIENTS)})
+            )
     with a_cloud(aws, tmp_path) as (_, emulator), serving(api.port):
         load = Load(api, user)
         with load.running():
@@ -190,4 +209,8 @@ def test_after_kill_9_of_the_emulator_its_last_clean_state_is_there_and_whole(
         assert set(load.other) == {503}, "no client was left without an answer"
         with a_cloud(aws, tmp_path):
             after: Any = api.get(user)
-            assert (after.status, after.headers["ETag"], after.json()) == (200, kept.headers["ETag"], kept.json())
+            assert (after.status, after.headers["ETag"], after.json()) == (
+                200,
+                kept.headers["ETag"],
+                kept.json(),
+            )

@@ -71,12 +71,18 @@ def test_a_python_without_venv_is_told(
     assert "apt install python3-venv" in refusal(capsys, project)
 
 
-def test_a_folder_that_cannot_be_written_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / ".venv").write_text("in the way")  # root may write anywhere, so that a file stands in for no permission
+def test_a_folder_that_cannot_be_written_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / ".venv").write_text(
+        "in the way"
+    )  # root may write anywhere, so that a file stands in for no permission
     assert "cannot write to" in refusal(capsys, project)
 
 
-def test_a_requirement_that_does_not_exist_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_requirement_that_does_not_exist_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (project / "requirements.txt").write_text("./no-such-folder\n")
     assert "pip could not install" in refusal(capsys, project)
 
@@ -86,20 +92,29 @@ def wheel(tmp_path: Path) -> Path:
     """The smallest package there is."""
     path = tmp_path / "tiny-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-        archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            "tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+        )
+        archive.writestr(
+            "tiny-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         archive.writestr("tiny-1.0.dist-info/RECORD", "")
     return path
 
 
 def test_a_package_with_its_hash_is_installed(project: Path, wheel: Path) -> None:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (project / "requirements-dev.txt").write_text(f"tiny @ {wheel.as_uri()} --hash=sha256:{digest}\n")
+    (project / "requirements-dev.txt").write_text(
+        f"tiny @ {wheel.as_uri()} --hash=sha256:{digest}\n"
+    )
     install.main(project)
     assert list((project / ".venv").glob("lib/python*/site-packages/tiny-1.0.dist-info"))
 
 
-@pytest.mark.parametrize("pinned", ["", f" --hash=sha256:{'0' * 64}"], ids=["without a hash", "with another hash"])
+@pytest.mark.parametrize(
+    "pinned", ["", f" --hash=sha256:{'0' * 64}"], ids=["without a hash", "with another hash"]
+)
 @pytest.mark.parametrize("lock", ["requirements-dev.txt", "tests/requirements.txt"])
 def test_a_package_that_is_not_just_what_was_pinned_is_refused(
     project: Path, wheel: Path, lock: str, pinned: str, capsys: pytest.CaptureFixture[str]

@@ -9,21 +9,28 @@ from pathlib import Path
 import botocore
 import pytest
 
-from resources import vendor
+from deploy import vendor
 from tests.conftest import ROOT
 
 
-def test_the_storage_layer_works_with_the_packaged_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_storage_layer_works_with_the_packaged_sdk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     vendor.build()
     # What the tests need besides DynamoDB (the user pool, CloudFormation) comes from the whole SDK's data.
     whole = Path(botocore.__file__).with_name("data")
     shutil.copytree(
-        whole, tmp_path / "vendor/botocore/data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("dynamodb")
+        whole,
+        tmp_path / "vendor/botocore/data",
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("dynamodb"),
     )
     code = "import botocore, pytest, sys; assert 'vendor' in botocore.__file__; sys.exit(pytest.main(sys.argv[1:]))"
-    # It writes binary values, which this SDK cannot: only other writers do. tests/cloud reads such an item with it.
-    without = "tests/store/test_store.py::test_an_item_with_values_that_are_not_json_is_read_and_replaced"
+    # It writes binary values, which this SDK cannot: only other writers do. tests/deployed reads such an item with it.
+    without = (
+        "tests/store/test_store.py::test_an_item_with_values_that_are_not_json_is_read_and_replaced"
+    )
     shell = {"PYTHONPATH": str(tmp_path / "vendor")}
     done = subprocess.run(
         [sys.executable, "-c", code, "--no-cov", "-q", "-p", "no:cacheprovider", "tests/store/test_store.py",

@@ -71,7 +71,10 @@ def table(client: DynamoDBClient, request: pytest.FixtureRequest) -> Iterator[st
             {"AttributeName": "pk", "AttributeType": "S"},
             {"AttributeName": "sk", "AttributeType": "S"},
         ],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
     client.get_waiter("table_exists").wait(TableName=name)
@@ -92,7 +95,9 @@ def counting() -> Callable[[], str]:
 
 
 @pytest.fixture
-def store(client: DynamoDBClient, table: str, ticking: Callable[[], str], counting: Callable[[], str]) -> ProfileStore:
+def store(
+    client: DynamoDBClient, table: str, ticking: Callable[[], str], counting: Callable[[], str]
+) -> ProfileStore:
     return ProfileStore(client, table, clock=ticking, revisions=counting)
 
 
@@ -102,7 +107,9 @@ def sub() -> str:
 
 
 def item_of(store: ProfileStore, sub: str) -> Mapping[str, Any]:
-    return store.client.get_item(TableName=store.table, Key=items.key(sub), ConsistentRead=True).get("Item", {})
+    return store.client.get_item(
+        TableName=store.table, Key=items.key(sub), ConsistentRead=True
+    ).get("Item", {})
 
 
 def write_by_hand(store: ProfileStore, sub: str, **attributes: Any) -> None:
@@ -127,7 +134,12 @@ def test_a_new_profile_is_stored_in_the_examples_layout(store: ProfileStore, sub
 
 
 def test_a_write_returns_what_a_read_returns(store: ProfileStore, sub: str) -> None:
-    data: JSON = {"n": [1, Decimal("1.0"), Decimal("1E+5"), Decimal("0.10")], "s": "", "o": {}, "a": []}
+    data: JSON = {
+        "n": [1, Decimal("1.0"), Decimal("1E+5"), Decimal("0.10")],
+        "s": "",
+        "o": {},
+        "a": [],
+    }
     written = store.replace(sub, data)
     assert written == store.get(sub)
     assert written.data == data
@@ -166,8 +178,15 @@ def test_an_item_of_the_example_is_read_and_replaced(store: ProfileStore, sub: s
     assert replaced.revision != profile.revision
 
 
-def test_an_item_with_values_that_are_not_json_is_read_and_replaced(store: ProfileStore, sub: str) -> None:
-    write_by_hand(store, sub, profile_data={"M": {"b": {"B": b"\x00\xff"}, "s": {"SS": ["a"]}}}, hand={"NS": ["1"]})
+def test_an_item_with_values_that_are_not_json_is_read_and_replaced(
+    store: ProfileStore, sub: str
+) -> None:
+    write_by_hand(
+        store,
+        sub,
+        profile_data={"M": {"b": {"B": b"\x00\xff"}, "s": {"SS": ["a"]}}},
+        hand={"NS": ["1"]},
+    )
     assert store.get(sub).data == {"b": "AP8=", "s": ["a"]}
     assert store.replace(sub, {}).data == {}
     assert item_of(store, sub)["hand"] == {"NS": ["1"]}, "attributes of other writers stay"
@@ -181,12 +200,16 @@ def test_any_json_comes_back_equal(client: DynamoDBClient, table: str, value: JS
     assert exactly(store.get("anybody").data) == exactly({"value": value})
 
 
-def test_the_deepest_and_the_largest_that_pass_the_limits_are_stored(store: ProfileStore, sub: str) -> None:
+def test_the_deepest_and_the_largest_that_pass_the_limits_are_stored(
+    store: ProfileStore, sub: str
+) -> None:
     deepest = nested(31)
     assert store.replace(sub, deepest).data == deepest
     largest: JSON = {"text": "x" * (MAX_BYTES - 8)}
     assert store.replace(sub, largest).data == largest
-    assert store.replace(sub, {"n": [10**125, Decimal("1E-130")]}).data == {"n": [10**125, Decimal("1E-130")]}
+    assert store.replace(sub, {"n": [10**125, Decimal("1E-130")]}).data == {
+        "n": [10**125, Decimal("1E-130")]
+    }
 
 
 @pytest.mark.parametrize(
@@ -199,7 +222,9 @@ def test_the_deepest_and_the_largest_that_pass_the_limits_are_stored(store: Prof
         ({"text": "x" * (MAX_BYTES - 7)}, ProfileTooLarge),
     ],
 )
-def test_a_refused_write_changes_nothing(store: ProfileStore, sub: str, data: JSON, error: type[Exception]) -> None:
+def test_a_refused_write_changes_nothing(
+    store: ProfileStore, sub: str, data: JSON, error: type[Exception]
+) -> None:
     store.replace(sub, {"kept": True})
     before = item_of(store, sub)
     with pytest.raises(error):
@@ -217,15 +242,23 @@ def test_the_databases_own_limit_is_answered_the_same(store: ProfileStore, sub: 
 
 @pytest.mark.skipif(ENDPOINT is not None, reason="this is the run that it makes")
 def test_the_contract_runs_against_any_endpoint(cloud: Cloud) -> None:
-    shell = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "eu-west-1"}
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))}
+    shell = {
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+    bare = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))
+    }
     endpoint = {"STORE_TEST_ENDPOINT": f"http://127.0.0.1:{cloud.port}"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--no-cov", "-p", "no:cacheprovider", __file__, "-k", "layout or example"],
         env=bare | shell | endpoint, check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert "user-profile-test-" not in str(boto3.client("dynamodb", region_name="eu-west-1").list_tables())
+    assert "user-profile-test-" not in str(
+        boto3.client("dynamodb", region_name="eu-west-1").list_tables()
+    )
 
 
 # --- preconditions ----------------------------------------------------------------------------------------------------
@@ -280,7 +313,13 @@ CHANGES: dict[str, Callable[[ProfileStore, str, Precondition], object]] = {
     ],
 )
 def test_a_change_is_made_just_when_its_condition_holds(
-    store: ProfileStore, sub: str, change: str, condition: Precondition, *, stored: bool, holds: bool
+    store: ProfileStore,
+    sub: str,
+    change: str,
+    condition: Precondition,
+    *,
+    stored: bool,
+    holds: bool,
 ) -> None:
     if stored:
         store.replace(sub, {"old": True})
@@ -309,11 +348,17 @@ def test_where_conditions_are_required_an_existing_profile_is_not_changed_withou
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("header", ["match", "none_match"])
-def test_conditions_work_on_an_item_of_the_example_too(store: ProfileStore, sub: str, change: str, header: str) -> None:
+def test_conditions_work_on_an_item_of_the_example_too(
+    store: ProfileStore, sub: str, change: str, header: str
+) -> None:
     write_by_hand(store, sub, profile_data={"M": {"name": {"S": "Ada"}}})
     content = store.get(sub).revision
     for revision in (content, "r0"):
-        condition = Precondition(tags(revision)) if header == "match" else Precondition(none_match=tags(revision))
+        condition = (
+            Precondition(tags(revision))
+            if header == "match"
+            else Precondition(none_match=tags(revision))
+        )
         if (revision == content) == (header == "match"):
             CHANGES[change](store, sub, condition)
             break
@@ -381,9 +426,12 @@ def test_a_patch_of_nothing_creates(store: ProfileStore, sub: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "patch", [{}, {"a": 1}, {"x": None}, {"n": Decimal("1E+5")}, {"o": {}}, {"n": Decimal("100000.0")}]
+    "patch",
+    [{}, {"a": 1}, {"x": None}, {"n": Decimal("1E+5")}, {"o": {}}, {"n": Decimal("100000.0")}],
 )
-def test_a_patch_that_changes_nothing_writes_nothing(store: ProfileStore, sub: str, patch: JSON) -> None:
+def test_a_patch_that_changes_nothing_writes_nothing(
+    store: ProfileStore, sub: str, patch: JSON
+) -> None:
     before = store.replace(sub, {"a": 1, "n": 100_000, "o": {"p": [Decimal("0.5")]}})
     counting: Any = Counting(store.client)
     assert replace(store, client=counting).patch(sub, patch) == before
@@ -391,7 +439,9 @@ def test_a_patch_that_changes_nothing_writes_nothing(store: ProfileStore, sub: s
 
 
 @pytest.mark.parametrize("patch", [{"a": True}, {"a": "1"}, {"a": [1]}, {"b": False}])
-def test_a_patch_that_changes_a_type_is_a_change(store: ProfileStore, sub: str, patch: JSON) -> None:
+def test_a_patch_that_changes_a_type_is_a_change(
+    store: ProfileStore, sub: str, patch: JSON
+) -> None:
     before = store.replace(sub, {"a": 1, "b": 0})
     assert store.patch(sub, patch).revision != before.revision
 
@@ -436,7 +486,9 @@ def test_a_patch_that_is_overtaken_is_made_over_what_the_other_left(
             pending.pop()()
         return "now"
 
-    assert ProfileStore(client, table, clock=clock).patch(sub, {"mine": 2}).data == left[meanwhile] | {"mine": 2}
+    assert ProfileStore(client, table, clock=clock).patch(sub, {"mine": 2}).data == left[
+        meanwhile
+    ] | {"mine": 2}
 
 
 def test_a_patch_that_is_always_overtaken_gives_up_and_changes_nothing(
@@ -456,7 +508,9 @@ def test_a_patch_that_is_always_overtaken_gives_up_and_changes_nothing(
     assert pauses == list(range(1, TRIES))
 
 
-def test_a_patch_under_a_condition_that_is_overtaken_is_refused(client: DynamoDBClient, table: str, sub: str) -> None:
+def test_a_patch_under_a_condition_that_is_overtaken_is_refused(
+    client: DynamoDBClient, table: str, sub: str
+) -> None:
     other = ProfileStore(client, table)
     seen = other.replace(sub, {}).revision
 
@@ -465,7 +519,9 @@ def test_a_patch_under_a_condition_that_is_overtaken_is_refused(client: DynamoDB
         return "now"
 
     with pytest.raises(PreconditionFailed):
-        ProfileStore(client, table, clock=clock).patch(sub, {"mine": 1}, Precondition(match=tags(seen)))
+        ProfileStore(client, table, clock=clock).patch(
+            sub, {"mine": 1}, Precondition(match=tags(seen))
+        )
     assert other.get(sub).data == {"theirs": 1}
 
 
@@ -481,7 +537,9 @@ def test_an_item_without_a_revision_that_is_deleted_meanwhile_is_not_brought_bac
         return "now"
 
     with pytest.raises(PreconditionFailed):
-        ProfileStore(client, table, clock=clock).patch(sub, {"x": 1}, Precondition(match=Precondition.ANY))
+        ProfileStore(client, table, clock=clock).patch(
+            sub, {"x": 1}, Precondition(match=Precondition.ANY)
+        )
     with pytest.raises(ProfileNotFound):
         other.get(sub)
 
@@ -528,7 +586,9 @@ class Refusing:
 
 def aws_error(code: str, status: int, message: str = "no") -> ClientError:
     metadata: Any = {"HTTPStatusCode": status}
-    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, "UpdateItem")
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, "UpdateItem"
+    )
 
 
 def refusing(error: Exception) -> ProfileStore:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources import chalice_config
-from resources.stacks import DeploymentError
+from deploy import chalice_config
+from deploy.stacks import DeploymentError
 
 NEW = {"DYNAMODB_TABLE": "user-profile-dev"}
 
@@ -60,7 +60,9 @@ values = st.recursive(
 
 
 @given(
-    st.dictionaries(names.filter(lambda name: name not in ("stages", "environment_variables")), values),
+    st.dictionaries(
+        names.filter(lambda name: name not in ("stages", "environment_variables")), values
+    ),
     st.dictionaries(names.filter(lambda name: name != "environment_variables"), values),
     st.dictionaries(names, st.text(max_size=5)),
     st.sampled_from([None, 0, 1, 4, "\t"]),
@@ -79,7 +81,9 @@ def test_any_configuration_keeps_everything_else(
     for name in ("stages", "dev", "environment_variables"):
         begin, end = chalice_config._member(text, begin, name)
     assert json.loads(text[begin:end]) == variables
-    assert json.loads(text[:begin] + "7" + text[end:])["stages"]["dev"]["environment_variables"] == 7
+    assert (
+        json.loads(text[:begin] + "7" + text[end:])["stages"]["dev"]["environment_variables"] == 7
+    )
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def gateway(seen: list[dict[str, Any]]) -> ApiGateway:
         return "{}"
 
     return ApiGateway(
-        app, Config(config_from_disk={"app_name": "t", "lambda_timeout": 20}, chalice_stage="dev"), Verifier()
+        app,
+        Config(config_from_disk={"app_name": "t", "lambda_timeout": 20}, chalice_stage="dev"),
+        Verifier(),
     )
 
 
@@ -62,7 +64,9 @@ def headers(*lines: tuple[str, str]) -> Message:
     return message
 
 
-@pytest.mark.parametrize("value", ["good", "Bearer good", "bearer good", "BEARER   good ", " good "])
+@pytest.mark.parametrize(
+    "value", ["good", "Bearer good", "bearer good", "BEARER   good ", " good "]
+)
 def test_a_good_token_is_taken_bare_and_as_a_bearer_token(
     gateway: ApiGateway, seen: list[dict[str, Any]], value: str
 ) -> None:
@@ -97,12 +101,18 @@ def test_without_one_good_token_the_view_never_runs(
     assert b"urn:problem-type:user-profile:not-signed-in" in body
 
 
-def test_without_the_pools_keys_the_door_stays_shut(gateway: ApiGateway, seen: list[dict[str, Any]]) -> None:
-    status, answered, _ = gateway.answer("GET", "/secret", headers(("Authorization", "Bearer keys unavailable")), b"")
+def test_without_the_pools_keys_the_door_stays_shut(
+    gateway: ApiGateway, seen: list[dict[str, Any]]
+) -> None:
+    status, answered, _ = gateway.answer(
+        "GET", "/secret", headers(("Authorization", "Bearer keys unavailable")), b""
+    )
     assert (status, answered["Retry-After"], seen) == (503, "1", [])
 
 
-def test_without_a_pool_the_door_stays_shut(gateway: ApiGateway, seen: list[dict[str, Any]]) -> None:
+def test_without_a_pool_the_door_stays_shut(
+    gateway: ApiGateway, seen: list[dict[str, Any]]
+) -> None:
     gateway._verifier = verifier_from({})
     status, _, body = gateway.answer("GET", "/secret", headers(("Authorization", "good")), b"")
     assert (status, seen) == (503, [])
@@ -120,7 +130,9 @@ def test_a_view_without_an_authorizer_asks_for_no_token(gateway: ApiGateway) -> 
     assert gateway.answer("GET", "/open", headers(), b"")[0] == 200
 
 
-def test_the_function_gets_every_header_line_as_in_aws(gateway: ApiGateway, seen: list[dict[str, Any]]) -> None:
+def test_the_function_gets_every_header_line_as_in_aws(
+    gateway: ApiGateway, seen: list[dict[str, Any]]
+) -> None:
     lines = headers(("Authorization", "good"), ("X-A", "1"), ("x-a", "2"))
     gateway.answer("POST", "/secret?q=1&q=2", lines, b"raw")
     event = seen[0]
@@ -138,7 +150,9 @@ def test_a_path_that_is_not_the_apis_is_a_404_with_cors(gateway: ApiGateway, pat
     assert b"about:blank" in body
 
 
-def test_the_preflight_is_answered_without_a_token(gateway: ApiGateway, seen: list[dict[str, Any]]) -> None:
+def test_the_preflight_is_answered_without_a_token(
+    gateway: ApiGateway, seen: list[dict[str, Any]]
+) -> None:
     status, answered, _ = gateway.answer("OPTIONS", "/secret", headers(), b"")
     assert (status, seen) == (200, [])
     assert answered["Access-Control-Allow-Methods"] == "GET,POST,OPTIONS"
@@ -152,7 +166,10 @@ def test_the_verifier_is_made_from_the_stages_settings() -> None:
     assert verifier.jwks_url == "http://127.0.0.1:4566/eu-west-1_abc/.well-known/jwks.json"
     real = verifier_from({"USER_POOL_ARN": arn})
     assert real is not None
-    assert real.jwks_url == "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc/.well-known/jwks.json"
+    assert (
+        real.jwks_url
+        == "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc/.well-known/jwks.json"
+    )
 
 
 def test_a_bug_in_the_gateway_itself_is_answered_too(

@@ -34,7 +34,9 @@ THIRD_PARTY = {
     "chalicelib.store": {"botocore"},
 }
 SOURCES = {"app": ROOT / "app.py", "chalicelib": ROOT / "chalicelib" / "__init__.py"} | {
-    f"chalicelib.{path.stem}": path for path in (ROOT / "chalicelib").glob("*.py") if path.stem != "__init__"
+    f"chalicelib.{path.stem}": path
+    for path in (ROOT / "chalicelib").glob("*.py")
+    if path.stem != "__init__"
 }
 
 
@@ -42,7 +44,11 @@ def imports_of(path: Path) -> set[str]:
     """Everything that the module imports when it runs: what stands under TYPE_CHECKING does not."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if (
+            isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+        ):
             node.body = []
     found = set()
     for node in ast.walk(tree):
@@ -50,14 +56,20 @@ def imports_of(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             inner = {"chalicelib", "local"}
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module in inner else {node.module}
+            found |= (
+                {f"{node.module}.{alias.name}" for alias in node.names}
+                if node.module in inner
+                else {node.module}
+            )
     return found
 
 
 @pytest.mark.parametrize("module", sorted(SOURCES))
 def test_imports_point_inwards(module: str) -> None:
     ours = {
-        name for name in imports_of(SOURCES[module]) if name.split(".")[0] in ("app", "chalicelib", "local", "tests")
+        name
+        for name in imports_of(SOURCES[module])
+        if name.split(".")[0] in ("app", "chalicelib", "local", "tests")
     }
     assert ours <= ALLOWED[module]
 
@@ -74,12 +86,16 @@ def test_third_party_packages_stay_at_the_edges(module: str) -> None:
     [("USER#", "items.py"), ("UpdateExpression", "store.py"), ("from http import", "web.py")],
 )
 def test_each_kind_of_knowledge_has_one_home(text: str, home: str) -> None:
-    assert [path.name for path in (ROOT / "chalicelib").glob("*.py") if text in path.read_text()] == [home]
+    assert [
+        path.name for path in (ROOT / "chalicelib").glob("*.py") if text in path.read_text()
+    ] == [home]
 
 
 def test_the_service_is_read_in_a_sitting() -> None:
     """Docstrings and comments count; the formatter's blank lines do not (docs/decisions.md)."""
-    lines = [line for path in SOURCES.values() for line in path.read_text().splitlines() if line.strip()]
+    lines = [
+        line for path in SOURCES.values() for line in path.read_text().splitlines() if line.strip()
+    ]
     assert len(lines) < 865
 
 
@@ -91,7 +107,9 @@ def test_every_error_has_its_problem() -> None:
     assert set(web.PROBLEMS) == leaves(errors.ProfileError)
 
 
-def test_importing_the_app_needs_no_settings_and_no_network_and_leaves_garbage_collection_on() -> None:
+def test_importing_the_app_needs_no_settings_and_no_network_and_leaves_garbage_collection_on() -> (
+    None
+):
     code = (
         "import socket\n"
         "def refuse(*_): raise AssertionError('a connection was made')\n"
@@ -108,23 +126,31 @@ def test_importing_the_app_needs_no_settings_and_no_network_and_leaves_garbage_c
 STARTED = """
 import socket
 import app
-from bench.runtime import event
+from tests.support.events import event
 answer = app.app(event("GET", "5f0c", "client"), None)
 print(answer["statusCode"], answer["body"])
 """
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "region"), [("http://127.0.0.1:9", "us-east-1"), ("garbage", "us-east-1"), ("", "")]
+    ("endpoint", "region"),
+    [("http://127.0.0.1:9", "us-east-1"), ("garbage", "us-east-1"), ("", "")],
 )
-def test_what_is_wrong_when_the_function_starts_is_told_to_its_callers(endpoint: str, region: str) -> None:
+def test_what_is_wrong_when_the_function_starts_is_told_to_its_callers(
+    endpoint: str, region: str
+) -> None:
     """A function that did not start would tell nobody: API Gateway's own error, and no line of ours in the log."""
     shell = {
         "AWS_LAMBDA_FUNCTION_NAME": "f", "DYNAMODB_TABLE": "t", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_DEFAULT_REGION": region, "AWS_CONFIG_FILE": os.devnull,
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", STARTED], cwd=ROOT, env=shell, check=True, capture_output=True, text=True
+        [sys.executable, "-c", STARTED],
+        cwd=ROOT,
+        env=shell,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout.startswith("503 {" if endpoint.startswith("http") else "500 {"), done.stdout
     assert "request_id" in done.stdout

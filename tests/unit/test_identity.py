@@ -39,7 +39,9 @@ def test_the_log_tells_whose_token_of_another_kind_it_was() -> None:
         context(aud="client other"),
     ],
 )
-def test_whoever_is_not_proven_to_be_a_user_of_this_app_is_not_let_in(request_context: dict[str, Any]) -> None:
+def test_whoever_is_not_proven_to_be_a_user_of_this_app_is_not_let_in(
+    request_context: dict[str, Any],
+) -> None:
     with pytest.raises(NotSignedIn):
         identify(request_context, ("client",))
 

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from chalicelib import items
 from chalicelib.profile import JSON, Profile
 
-EXAMPLE = {"pk": {"S": "USERS#ALL"}, "sk": {"S": "USER#5f0c"}, "profile_data": {"M": {"name": {"S": "Ada"}}}}
+EXAMPLE = {
+    "pk": {"S": "USERS#ALL"},
+    "sk": {"S": "USER#5f0c"},
+    "profile_data": {"M": {"name": {"S": "Ada"}}},
+}
 
 
 def number(sign: int, digits: int, first: int) -> Decimal:
@@ -39,10 +43,18 @@ def test_the_keys_are_the_examples() -> None:
 
 
 def test_an_item_of_this_service_is_read() -> None:
-    times = {"created_at": {"S": "2026-11-22T10:00:00Z"}, "updated_at": {"S": "2026-11-23T10:00:00Z"}}
+    times = {
+        "created_at": {"S": "2026-11-22T10:00:00Z"},
+        "updated_at": {"S": "2026-11-23T10:00:00Z"},
+    }
     profile = items.profile_from({**EXAMPLE, **times, "revision": {"S": "r1"}})
     assert profile == Profile(
-        "USERS#ALL", "USER#5f0c", {"name": "Ada"}, "r1", "2026-11-22T10:00:00Z", "2026-11-23T10:00:00Z"
+        "USERS#ALL",
+        "USER#5f0c",
+        {"name": "Ada"},
+        "r1",
+        "2026-11-22T10:00:00Z",
+        "2026-11-23T10:00:00Z",
     )
 
 
@@ -56,7 +68,14 @@ def test_an_item_without_a_revision_gets_one_that_follows_its_content() -> None:
         return items.profile_from({**EXAMPLE, "profile_data": {"M": members}}).revision
 
     assert revision(a={"N": "1"}, b={"S": "x"}) == revision(b={"S": "x"}, a={"N": "1"})
-    contents = [{}, {"a": {"N": "1"}}, {"a": {"N": "1.5"}}, {"a": {"S": "1.5"}}, {"a": {"S": "1"}}, {"b": {"N": "1"}}]
+    contents = [
+        {},
+        {"a": {"N": "1"}},
+        {"a": {"N": "1.5"}},
+        {"a": {"S": "1.5"}},
+        {"a": {"S": "1"}},
+        {"b": {"N": "1"}},
+    ]
     assert len({revision(**content) for content in contents}) == len(contents)
 
 
@@ -78,7 +97,12 @@ def test_what_somebody_wrote_by_hand_is_read_as_json(stored: dict[str, Any], rea
 
 
 def test_an_item_without_profile_data_is_an_empty_profile() -> None:
-    assert items.profile_from({"pk": EXAMPLE["pk"], "sk": EXAMPLE["sk"], "created_at": {"N": "5"}}).data == {}
+    assert (
+        items.profile_from(
+            {"pk": EXAMPLE["pk"], "sk": EXAMPLE["sk"], "created_at": {"N": "5"}}
+        ).data
+        == {}
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,10 @@ ANY = Precondition.ANY
 def read(**headers: str | list[str]) -> Precondition:
     request = plain_request(None)
     event: Any = request.to_original_event()
-    lines = {name.replace("_", "-"): [value] if isinstance(value, str) else value for name, value in headers.items()}
+    lines = {
+        name.replace("_", "-"): [value] if isinstance(value, str) else value
+        for name, value in headers.items()
+    }
     event["multiValueHeaders"] = lines
     return web.precondition(request)
 
@@ -109,7 +112,9 @@ def test_plain_headers_serve_where_an_event_has_no_lists() -> None:
         (Precondition(required=True), None, True),
     ],
 )
-def test_when_a_condition_holds(condition: Precondition, stored: str | None, *, holds: bool) -> None:
+def test_when_a_condition_holds(
+    condition: Precondition, stored: str | None, *, holds: bool
+) -> None:
     if holds:
         condition.check(stored)
         return

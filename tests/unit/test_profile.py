@@ -80,7 +80,10 @@ def test_numbers_that_cannot_be_stored(number: int | Decimal, told: str) -> None
 
 
 def test_a_name_has_at_least_one_character_at_every_depth() -> None:
-    assert [pointer for pointer, _ in violations({"": 1, "a": [{"b": {"": 2}}]})] == ["/", "/a/0/b/"]
+    assert [pointer for pointer, _ in violations({"": 1, "a": [{"b": {"": 2}}]})] == [
+        "/",
+        "/a/0/b/",
+    ]
 
 
 def test_a_name_has_at_most_65535_bytes() -> None:

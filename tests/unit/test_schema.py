@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bench.packages import copy_project
 from chalicelib import schema
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
 from chalicelib.schema import profile_check
 from tests.conftest import ROOT
+from tests.support.project import copy_project
 
 PERSON = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -41,7 +41,9 @@ PERSON = {
 
 
 @pytest.fixture
-def checking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[object], Callable[[JSON], JSON]]:
+def checking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[object], Callable[[JSON], JSON]]:
     """The check that a schema makes."""
     monkeypatch.setattr(schema, "__file__", str(tmp_path / "schema.py"))
 
@@ -61,7 +63,12 @@ def test_without_a_schema_the_limits_are_all_that_is_checked() -> None:
     "data",
     [
         {"name": "Ada"},
-        {"name": "Ada", "email": "ada@example.com", "born": 1815, "address": {"city": "London", "zip": "W1"}},
+        {
+            "name": "Ada",
+            "email": "ada@example.com",
+            "born": 1815,
+            "address": {"city": "London", "zip": "W1"},
+        },
         {"name": "Ada", "born": Decimal("1815.0"), "score": Decimal("0.3")},
     ],
 )
@@ -84,7 +91,9 @@ def test_what_conforms_is_stored(checking: Callable[..., Any], data: JSON) -> No
         ({"name": "Ada", "address": {"": 1}}, ["/address/"]),
     ],
 )
-def test_what_does_not_conform_is_told_where(checking: Callable[..., Any], data: JSON, pointers: list[str]) -> None:
+def test_what_does_not_conform_is_told_where(
+    checking: Callable[..., Any], data: JSON, pointers: list[str]
+) -> None:
     with pytest.raises(InvalidProfile) as caught:
         checking(PERSON)(data)
     assert sorted({violation.pointer for violation in caught.value.violations}) == pointers
@@ -92,7 +101,10 @@ def test_what_does_not_conform_is_told_where(checking: Callable[..., Any], data:
 
 def test_an_answer_stays_small_however_much_does_not_conform(checking: Callable[..., Any]) -> None:
     data: JSON = {f"key-{number}": "x" * 1000 for number in range(200)}
-    for content in ({"additionalProperties": {"type": "integer"}}, {"unevaluatedProperties": False}):
+    for content in (
+        {"additionalProperties": {"type": "integer"}},
+        {"unevaluatedProperties": False},
+    ):
         with pytest.raises(InvalidProfile) as caught:
             checking(content)(data)
         assert 1 <= len(caught.value.violations) <= MAX_VIOLATIONS
@@ -122,14 +134,18 @@ def test_a_schema_that_is_wrong_ends_the_process_with_a_line(
     assert line.startswith("error: PROFILE_SCHEMA, chalicelib/profile.schema.json: ")
 
 
-def test_a_schema_that_is_not_there_ends_the_process_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_schema_that_is_not_there_ends_the_process_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(SystemExit):
         profile_check("nowhere.json")
     assert "nowhere.json" in capsys.readouterr().err
 
 
 def test_without_the_library_what_to_do_is_said(
-    checking: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    checking: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     with pytest.raises(SystemExit):
@@ -137,7 +153,9 @@ def test_without_the_library_what_to_do_is_said(
     assert "requirements.txt" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["package", "out"], ["local", "--no-autoreload", "--port", "0"]])
+@pytest.mark.parametrize(
+    "command", [["package", "out"], ["local", "--no-autoreload", "--port", "0"]]
+)
 def test_chalice_stops_at_a_wrong_schema(tmp_path: Path, command: list[str]) -> None:
     project = tmp_path / "user-profile"
     copy_project(ROOT, project)

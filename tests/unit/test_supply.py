@@ -19,7 +19,10 @@ LOCKS = {
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^\s;]+)", re.MULTILINE)
 RELEASED = re.compile(r"[\w.-]+/[\w./-]+@(v\d+(\.\d+)*|[0-9a-f]{40})")  # or the commit of a release
 PYTHONS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["tox"]["env_list"]
-SOURCES = ("*.py", *(f"{folder}/**/*.py" for folder in ("chalicelib", "local", "resources", "tests", "bench")))
+SOURCES = (
+    "*.py",
+    *(f"{folder}/**/*.py" for folder in ("chalicelib", "local", "deploy", "tests", "bench")),
+)
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
 
 
@@ -34,7 +37,9 @@ def test_every_pinned_package_has_hashes_and_no_place(lock: str) -> None:
     entries = re.findall(r"^[^#\s].*(?:\n .*)*", text, re.MULTILINE)
     assert len(entries) == len(PIN.findall(text)) > 0
     assert [entry for entry in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}", entry)] == []
-    assert not re.search(r"://|--(extra-)?index|--find-links", text), "where packages come from is each machine's own"
+    assert not re.search(r"://|--(extra-)?index|--find-links", text), (
+        "where packages come from is each machine's own"
+    )
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -78,14 +83,21 @@ def test_dependabot_looks_after_what_there_is() -> None:
         for update in updates
         for folder in update.get("directories", [update.get("directory")])
     }
-    folders = {path.parent.relative_to(ROOT).as_posix() for path in (ROOT / f"{lock}.in" for lock in LOCKS)}
-    assert {("uv", "/" + folder.strip(".")) for folder in folders} | {("github-actions", "/")} <= looked_after
+    folders = {
+        path.parent.relative_to(ROOT).as_posix() for path in (ROOT / f"{lock}.in" for lock in LOCKS)
+    }
+    assert {("uv", "/" + folder.strip(".")) for folder in folders} | {
+        ("github-actions", "/")
+    } <= looked_after
 
 
 def test_no_command_goes_through_a_shell() -> None:
     """ruff's S602, S604, S605 and S609 find those: they are on, and nobody has turned one off somewhere."""
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
-    off = {*lint["ignore"], *(rule for rules in lint["per-file-ignores"].values() for rule in rules)}
+    off = {
+        *lint["ignore"],
+        *(rule for rules in lint["per-file-ignores"].values() for rule in rules),
+    }
     assert "S" in lint["select"]
     assert off.isdisjoint({"S", "S6", "S60", "S602", "S604", "S605", "S609"})
     shell = re.compile(r"shell\s*=\s*True|os\.(system|popen)\(|# noqa.*S60[2-9]")
@@ -94,9 +106,16 @@ def test_no_command_goes_through_a_shell() -> None:
 
 
 def test_the_threat_model_has_the_tokens_lifetimes() -> None:
-    template, told = (ROOT / "resources" / "backend.yaml").read_text(), (ROOT / "SECURITY.md").read_text()
+    template, told = (
+        (ROOT / "resources" / "backend.yaml").read_text(),
+        (ROOT / "SECURITY.md").read_text(),
+    )
     for token, unit in (("Id", "minutes"), ("Access", "minutes"), ("Refresh", "days")):
         (validity,) = re.findall(rf"{token}TokenValidity: (\d+)", template)
         assert f"{token}Token: {unit}" in template
-        (row,) = (line for line in told.splitlines() if line.startswith(f"| a user's {token.lower()} token"))
+        (row,) = (
+            line
+            for line in told.splitlines()
+            if line.startswith(f"| a user's {token.lower()} token")
+        )
         assert f"{validity} {unit}" in row

@@ -35,13 +35,17 @@ Intrinsics.add_multi_constructor("!", _intrinsic)
 
 @pytest.fixture(scope="module")
 def backend() -> dict[str, Any]:
-    template: dict[str, Any] = yaml.load((ROOT / "resources" / "backend.yaml").read_text(), Loader=Intrinsics)  # noqa: S506
+    template: dict[str, Any] = yaml.load(
+        (ROOT / "resources" / "backend.yaml").read_text(), Loader=Intrinsics
+    )  # noqa: S506
     return template
 
 
 def test_cfn_lint_passes() -> None:
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
-    found = subprocess.run([cfn_lint, "resources/backend.yaml"], cwd=ROOT, check=False, capture_output=True, text=True)
+    found = subprocess.run(
+        [cfn_lint, "resources/backend.yaml"], cwd=ROOT, check=False, capture_output=True, text=True
+    )
     assert (found.returncode, found.stdout) == (0, "")
 
 
@@ -63,7 +67,13 @@ def test_the_client_is_one_a_browser_may_have(backend: dict[str, Any]) -> None:
     assert client["EnableTokenRevocation"] is True
     assert client["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     assert client["AllowedOAuthFlows"]["Fn::If"][1:] == [["code", "implicit"], ["code"]]
-    assert set(client["AllowedOAuthScopes"]) == {"phone", "email", "openid", "profile", "aws.cognito.signin.user.admin"}
+    assert set(client["AllowedOAuthScopes"]) == {
+        "phone",
+        "email",
+        "openid",
+        "profile",
+        "aws.cognito.signin.user.admin",
+    }
 
 
 @pytest.mark.parametrize("suffix", ["a", "demo", "team-7", "x" * 20])
@@ -72,14 +82,22 @@ def test_domain_suffixes_that_cognito_takes(backend: dict[str, Any], suffix: str
 
 
 @pytest.mark.parametrize(
-    "suffix", ["", "-a", "a-", "Demo", "a_b", "a.b", "x" * 21, "aws", "my-aws-1", "amazonas", "cognito"]
+    "suffix",
+    ["", "-a", "a-", "Demo", "a_b", "a.b", "x" * 21, "aws", "my-aws-1", "amazonas", "cognito"],
 )
 def test_domain_suffixes_that_cognito_refuses(backend: dict[str, Any], suffix: str) -> None:
     assert not re.fullmatch(backend["Parameters"]["DomainSuffix"]["AllowedPattern"], suffix)
 
 
 def test_the_outputs_are_what_the_other_parts_read(backend: dict[str, Any]) -> None:
-    expected = {"TableName", "TableArn", "UserPoolId", "UserPoolArn", "UserPoolClientId", "UserPoolDomain"}
+    expected = {
+        "TableName",
+        "TableArn",
+        "UserPoolId",
+        "UserPoolArn",
+        "UserPoolClientId",
+        "UserPoolDomain",
+    }
     assert set(backend["Outputs"]) == expected
 
 
@@ -106,14 +124,20 @@ def test_the_function_may_do_what_the_store_does_and_nothing_else(stage: str) ->
     assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
     assert set(data["Action"]) == calls_of_the_store()
     assert data["Resource"] == f"arn:aws:dynamodb:*:*:table/user-profile-{stage}"
-    assert set(logs["Action"]) == {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+    assert set(logs["Action"]) == {
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
     own = f"arn:aws:logs:*:*:log-group:/aws/lambda/user-profile-{stage}"
     assert logs["Resource"] == [own, f"{own}:*", f"{own}-*"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_stages_are_what_chalice_reads_them_as(stage: str) -> None:
-    config = Config(stage, config_from_disk=json.loads((ROOT / ".chalice" / "config.json").read_text()))
+    config = Config(
+        stage, config_from_disk=json.loads((ROOT / ".chalice" / "config.json").read_text())
+    )
     assert config.autogen_policy is False
     assert config.app_name == "user-profile"
     assert config.lambda_timeout is not None

@@ -21,7 +21,9 @@ ARN = f"arn:aws:cognito-idp:eu-west-1:123456789012:userpool/{POOL}"
 ISSUER = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL}"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PUBLIC_PEM = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+PUBLIC_PEM = KEY.public_key().public_bytes(
+    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+)
 
 
 class Pool:
@@ -37,7 +39,10 @@ class Pool:
             def do_GET(self) -> None:
                 pool.fetches += 1
                 assert self.path == f"/{POOL}/.well-known/jwks.json"
-                body = pool.answer or json.dumps({"keys": [pool.jwk(kid) for kid in pool.keys]}).encode()
+                body = (
+                    pool.answer
+                    or json.dumps({"keys": [pool.jwk(kid) for kid in pool.keys]}).encode()
+                )
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(body)
@@ -79,7 +84,9 @@ def claims(**changed: Any) -> dict[str, Any]:
     return {name: value for name, value in (whole | changed).items() if value is not None}
 
 
-def signed(key: Any = KEY, kid: str | None = "known", algorithm: str = "RS256", **changed: Any) -> str:
+def signed(
+    key: Any = KEY, kid: str | None = "known", algorithm: str = "RS256", **changed: Any
+) -> str:
     headers = {"kid": kid} if kid is not None else {}
     return jwt.encode(claims(**changed), key, algorithm=algorithm, headers=headers)
 
@@ -94,7 +101,9 @@ def hs256_with_the_public_key() -> str:
         return urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
 
     content = part({"alg": "HS256", "typ": "JWT", "kid": "known"}) + b"." + part(claims())
-    signature = urlsafe_b64encode(hmac.new(PUBLIC_PEM, content, hashlib.sha256).digest()).rstrip(b"=")
+    signature = urlsafe_b64encode(hmac.new(PUBLIC_PEM, content, hashlib.sha256).digest()).rstrip(
+        b"="
+    )
     return (content + b"." + signature).decode()
 
 
@@ -115,8 +124,12 @@ def test_where_no_client_is_configured_any_of_the_pools_is_taken(pool: Pool) -> 
         ("aws-cn", "cn-north-1", f"https://cognito-idp.cn-north-1.amazonaws.com.cn/{POOL}"),
     ],
 )
-def test_keys_come_from_the_issuer_unless_an_endpoint_is_named(partition: str, region: str, issuer: str) -> None:
-    verifier = TokenVerifier(f"arn:{partition}:cognito-idp:{region}:123456789012:userpool/{POOL}", ())
+def test_keys_come_from_the_issuer_unless_an_endpoint_is_named(
+    partition: str, region: str, issuer: str
+) -> None:
+    verifier = TokenVerifier(
+        f"arn:{partition}:cognito-idp:{region}:123456789012:userpool/{POOL}", ()
+    )
     assert verifier.issuer == issuer
     assert verifier.jwks_url == f"{issuer}/.well-known/jwks.json"
 
@@ -165,14 +178,18 @@ def test_keys_are_fetched_once(verifier: TokenVerifier, pool: Pool) -> None:
     assert pool.fetches == 1
 
 
-def test_unknown_kids_do_not_make_us_fetch_more_often_than_the_bound(verifier: TokenVerifier, pool: Pool) -> None:
+def test_unknown_kids_do_not_make_us_fetch_more_often_than_the_bound(
+    verifier: TokenVerifier, pool: Pool
+) -> None:
     for number in range(20):
         with pytest.raises(InvalidToken):
             verifier.claims(signed(OTHER_KEY, kid=f"made-up-{number}"))
     assert pool.fetches == 1
 
 
-def test_a_new_key_of_the_pool_is_found_when_the_bound_has_passed(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_key_of_the_pool_is_found_when_the_bound_has_passed(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tokens, "REFETCH_AFTER", 0.2)
     verifier = TokenVerifier(ARN, ("client",), pool.url)
     verifier.claims(signed())
@@ -189,7 +206,9 @@ def test_without_the_keys_nobody_is_let_in(verifier: TokenVerifier, pool: Pool) 
         verifier.claims(signed())
 
 
-@pytest.mark.parametrize("answer", [b"{}", b'{"keys": []}', b"[]", b"<html>", b'{"keys": [{"kty": "?"}]}'])
+@pytest.mark.parametrize(
+    "answer", [b"{}", b'{"keys": []}', b"[]", b"<html>", b'{"keys": [{"kty": "?"}]}']
+)
 def test_without_usable_keys_nobody_is_let_in(pool: Pool, answer: bytes) -> None:
     pool.answer = answer
     verifier = TokenVerifier(ARN, ("client",), pool.url)
@@ -199,7 +218,9 @@ def test_without_usable_keys_nobody_is_let_in(pool: Pool, answer: bytes) -> None
     assert pool.fetches == 1, "a failure too is remembered for a while"
 
 
-def test_keys_that_could_not_be_had_are_asked_for_again(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_could_not_be_had_are_asked_for_again(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tokens, "PAUSE_AFTER_FAILURE", 0)
     verifier = TokenVerifier(ARN, ("client",), pool.url)
     pool.answer = b"{}"

@@ -11,8 +11,8 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from bench.runtime import PYTHON
-from resources import vendor
+from deploy import vendor
+from tests.support.lambda_runtime import PYTHON
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +27,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def digests(folder: Path) -> dict[str, str]:
     files = (file for file in folder.rglob("*") if file.is_file())
-    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+    }
 
 
-def test_the_same_packages_give_the_same_bytes(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_packages_give_the_same_bytes(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     vendor.build()
     assert digests(tmp_path / "vendor") == digests(built)
@@ -46,12 +51,23 @@ def test_a_stale_one_is_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_it_has_dynamodbs_data_alone_and_a_compiled_file_for_each_source(built: Path) -> None:
-    data = {file.relative_to(built / "botocore/data").parts[0] for file in (built / "botocore/data").rglob("*.json*")}
-    assert data == {"_retry.json", "dynamodb", "endpoints.json", "partitions.json", "sdk-default-configuration.json"}
+    data = {
+        file.relative_to(built / "botocore/data").parts[0]
+        for file in (built / "botocore/data").rglob("*.json*")
+    }
+    assert data == {
+        "_retry.json",
+        "dynamodb",
+        "endpoints.json",
+        "partitions.json",
+        "sdk-default-configuration.json",
+    }
     sources = list(built.rglob("*.py"))
     assert len(sources) > 100
     for source in sources:
-        compiled = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+        compiled = (
+            source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+        )
         assert compiled.read_bytes()[4:8] == b"\x01\0\0\0", "by hash, and unchecked"
 
 
@@ -78,7 +94,14 @@ def test_every_region_of_every_partition_has_its_endpoint(built: Path) -> None:
         for partition in session.get_available_partitions()
         for region in session.get_available_regions("dynamodb", partition, allow_non_regional=True)
     ]
-    assert {"us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1", "local"} <= set(regions)
+    assert {
+        "us-east-1",
+        "cn-north-1",
+        "us-gov-west-1",
+        "us-iso-east-1",
+        "eusc-de-east-1",
+        "local",
+    } <= set(regions)
     asked = list(product(regions, (False, True), (False, True)))
     answers = {}
     for name, path in (("slim", built), ("full", Path(botocore.__file__).parents[1])):
@@ -102,7 +125,13 @@ def test_the_model_is_the_whole_but_for_its_documentation(built: Path) -> None:
     }
 
 
-VALUES = {"M": {"n": {"N": "12345678901234567890.5"}, "b": {"B": "AP8="}, "l": {"L": [{"NULL": True}, {"S": ""}]}}}
+VALUES = {
+    "M": {
+        "n": {"N": "12345678901234567890.5"},
+        "b": {"B": "AP8="},
+        "l": {"L": [{"NULL": True}, {"S": ""}]},
+    }
+}
 PASS_THROUGH = """
 import json, sys
 from types import SimpleNamespace
@@ -122,11 +151,23 @@ assert client.put_item(TableName="t", Item={"v": values})["Attributes"]["v"] == 
 def test_attribute_values_pass_as_they_are_both_ways(built: Path) -> None:
     shell = {"PYTHONPATH": str(built), "AWS_DEFAULT_REGION": "us-east-1"}
     shell |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    subprocess.run([PYTHON, "-S", "-c", PASS_THROUGH], input=json.dumps(VALUES), env=shell, check=True, text=True)
+    subprocess.run(
+        [PYTHON, "-S", "-c", PASS_THROUGH],
+        input=json.dumps(VALUES),
+        env=shell,
+        check=True,
+        text=True,
+    )
 
 
 def test_the_endpoint_can_be_set(built: Path) -> None:
     code = "import botocore.session as s; print(s.get_session().create_client('dynamodb').meta.endpoint_url)"
-    shell = {"PYTHONPATH": str(built), "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL_DYNAMODB": "http://here:1"}
-    done = subprocess.run([PYTHON, "-S", "-c", code], env=shell, check=True, capture_output=True, text=True)
+    shell = {
+        "PYTHONPATH": str(built),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_DYNAMODB": "http://here:1",
+    }
+    done = subprocess.run(
+        [PYTHON, "-S", "-c", code], env=shell, check=True, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "http://here:1"

@@ -24,7 +24,11 @@ def request(body: bytes | str | None, *, encoded: bool = False) -> Request:
             "multiValueQueryStringParameters": None,
             "headers": None,
             "pathParameters": None,
-            "requestContext": {"httpMethod": "POST", "resourcePath": "/user/profile", "requestId": "r-1"},
+            "requestContext": {
+                "httpMethod": "POST",
+                "resourcePath": "/user/profile",
+                "requestId": "r-1",
+            },
             "body": body,
             "isBase64Encoded": encoded,
             "stageVariables": None,
@@ -35,7 +39,10 @@ def request(body: bytes | str | None, *, encoded: bool = False) -> Request:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ('{"a": [1, -0, 0.1, 1e5, true, null, "x"]}', {"a": [1, 0, Decimal("0.1"), Decimal("1E+5"), True, None, "x"]}),
+        (
+            '{"a": [1, -0, 0.1, 1e5, true, null, "x"]}',
+            {"a": [1, 0, Decimal("0.1"), Decimal("1E+5"), True, None, "x"]},
+        ),
         (' \n{"a":1}\t', {"a": 1}),
         ('{"a":"\\ud83d\\ude00 \\u0000 \\u00e9"}', {"a": "😀 \0 é"}),
         ('{"a":"\\\\ud800"}', {"a": "\\ud800"}),
@@ -85,7 +92,9 @@ def test_a_body_that_is_not_the_base64_it_should_be_is_refused() -> None:
         web.json_body(request("a", encoded=True))
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000]
+)
 def test_nesting_beyond_any_measure_is_a_fault_of_the_data(text: str) -> None:
     with pytest.raises(errors.InvalidProfile):
         web.json_body(request(text))
@@ -96,7 +105,9 @@ def test_a_zero_is_a_zero_whatever_its_exponent(zero: str) -> None:
     assert web.json_body(request(zero)) == 0
 
 
-@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e400", "1e" + "9" * 30, "1e-" + "9" * 30])
+@pytest.mark.parametrize(
+    "number", ["9" * 5000, "-" + "9" * 5000, "1e400", "1e" + "9" * 30, "1e-" + "9" * 30]
+)
 def test_numbers_beyond_any_measure_are_read_and_left_to_the_limits(number: str) -> None:
     assert isinstance(web.json_body(request(number)), Decimal)
 
@@ -132,7 +143,11 @@ def test_a_profile_is_answered_in_the_examples_shape_with_its_etag() -> None:
     assert json.loads(response.body) == {
         "pk": "USERS#ALL", "sk": "USER#1", "profile_data": {"a": 1}, "created_at": "then", "updated_at": "now",
     }  # fmt: skip
-    assert response.headers == {"Content-Type": "application/json", "ETag": '"r1"', "Cache-Control": "no-store"}
+    assert response.headers == {
+        "Content-Type": "application/json",
+        "ETag": '"r1"',
+        "Cache-Control": "no-store",
+    }
 
 
 def test_times_that_are_not_known_are_left_out() -> None:
@@ -154,7 +169,8 @@ def chalice_app() -> Chalice:
     app = web.API(app_name="test-problems")
     app.log.propagate = True
     app.register_middleware(
-        web.outer_edge(app, CORSConfig(allow_origin="https://a.example"), ContextVar("calls")), "http"
+        web.outer_edge(app, CORSConfig(allow_origin="https://a.example"), ContextVar("calls")),
+        "http",
     )
 
     @app.route("/thing", methods=["GET", "POST"], content_types=["application/json"])
@@ -188,7 +204,9 @@ def test_what_chalice_answers_by_itself_is_a_problem_too(
     assert any(record.exc_info for record in caplog.records) == (status == 500)
 
 
-def test_the_functions_own_request_id_serves_where_the_gateway_has_none(chalice_app: Chalice) -> None:
+def test_the_functions_own_request_id_serves_where_the_gateway_has_none(
+    chalice_app: Chalice,
+) -> None:
     class Context:
         aws_request_id = "f-1"
 
@@ -213,7 +231,9 @@ def test_each_error_has_its_status_and_headers(
 ) -> None:
     response = web.error_response(error)
     assert (response.status_code, response.headers) == (status, headers)
-    assert response.body.get("errors") == ([{"pointer": "/a", "detail": "y"}] if status == 422 else None)
+    assert response.body.get("errors") == (
+        [{"pointer": "/a", "detail": "y"}] if status == 422 else None
+    )
 
 
 def test_an_error_of_a_kind_to_come_is_told_as_the_kind_it_belongs_to() -> None:

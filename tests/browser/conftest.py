@@ -11,12 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
-from local import environment, page, users
+from deploy import backend, cognito, page_config
+from local import environment, page
 from local.api import serving
 from local.process import free_ports
-from resources import backend, web
 from tests.conftest import PASSWORD, ROOT, Api, Cloud, User, copy_of_the_project, users_of
 
 ARGUMENTS = (
@@ -24,7 +31,13 @@ ARGUMENTS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-SCHEMA = {"properties": {"name": {"maxLength": 100}, "bio": {"pattern": "^[^<]*$"}, "born": {"type": "integer"}}}
+SCHEMA = {
+    "properties": {
+        "name": {"maxLength": 100},
+        "bio": {"pattern": "^[^<]*$"},
+        "born": {"type": "integer"},
+    }
+}
 """What the stage of these tests wants of profile data, so that fields have something to refuse."""
 MODULES = ROOT / "tests" / "web" / "node_modules"
 
@@ -65,12 +78,23 @@ def site(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     (project / "chalicelib" / "profile.schema.json").write_text(json.dumps(SCHEMA))
     api_port, web_port = free_ports(2)
     url = f"http://localhost:{web_port}"
-    parameters = {"DomainSuffix": "test", "DeletionProtection": "false", "CallbackUrls": url, "LogoutUrls": url}
+    parameters = {
+        "DomainSuffix": "test",
+        "DeletionProtection": "false",
+        "CallbackUrls": url,
+        "LogoutUrls": url,
+    }
     outputs = backend.deploy("web", parameters, progress=print)
     config = folder / "config.json"
     profile = f"http://localhost:{api_port}/user/profile"
     sign_in = f"http://localhost:{cloud.port}"
-    config.write_text(json.dumps(web.settings(profile, outputs["UserPoolArn"], outputs["UserPoolClientId"], sign_in)))
+    config.write_text(
+        json.dumps(
+            page_config.settings(
+                profile, outputs["UserPoolArn"], outputs["UserPoolClientId"], sign_in
+            )
+        )
+    )
     page.install()
     page.install(MODULES.parent)
     with ExitStack() as stack:
@@ -78,7 +102,9 @@ def site(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
             patch.chdir(project)
             patch.setenv("LOCAL_STATE", str(folder))
             patch.setenv("PROFILE_SCHEMA", "profile.schema.json")
-            environment.record(environment.for_endpoint(cloud.port) | backend.chalice_environment(outputs))
+            environment.record(
+                environment.for_endpoint(cloud.port) | backend.chalice_environment(outputs)
+            )
             stack.enter_context(serving(api_port))
         stack.enter_context(page.serving(web_port, config))
         yield Site(url, Api(api_port), Cloud(cloud.port, folder, outputs), config)
@@ -99,18 +125,26 @@ def user(sign_up: Callable[[], User]) -> User:
 def demo_user(site: Site) -> User:
     """The demo user of `make local`, with nothing stored."""
     arn, client_id = site.cloud.outputs["UserPoolArn"], site.cloud.outputs["UserPoolClientId"]
-    users.ensure_demo_user(arn)
-    tokens = users.sign_in(arn, client_id, users.DEMO_EMAIL, users.DEMO_PASSWORD)
-    user = User(users.DEMO_EMAIL, "", tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"])
+    cognito.ensure_demo_user(arn)
+    tokens = cognito.sign_in(arn, client_id, cognito.DEMO_EMAIL, cognito.DEMO_PASSWORD)
+    user = User(
+        cognito.DEMO_EMAIL, "", tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"]
+    )
     assert site.api("DELETE", token=user.id_token).status == 204
     return user
 
 
 def chromium() -> str:
     """Where the machine's browser is. Fails the test that asks where there is none."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None:
-        pytest.fail("The tests of the page need Chromium. On Debian: apt install chromium", pytrace=False)
+        pytest.fail(
+            "The tests of the page need Chromium. On Debian: apt install chromium", pytrace=False
+        )
     return found
 
 
@@ -140,9 +174,9 @@ class Visitor:
 
     def _listen(self, message: ConsoleMessage) -> None:
         # Chromium itself tells of every answer from 400 on and of every failed request, whatever a page makes of it.
-        expected = message.text.startswith("Failed to load resource") and message.location["url"].endswith(
-            ("/user/profile", "/favicon.ico", "/oauth2/token")
-        )
+        expected = message.text.startswith("Failed to load resource") and message.location[
+            "url"
+        ].endswith(("/user/profile", "/favicon.ico", "/oauth2/token"))
         if message.type in ("error", "warning") and not expected:
             self.complaints.append(message.text)
 
@@ -190,5 +224,7 @@ def save(tab: Page) -> None:
 
 def form(tab: Page) -> tuple[str, str, str]:
     """What stands in the fields."""
-    name, bio, more = (tab.get_by_label(label).input_value() for label in ("Name", "Bio", "Everything else"))
+    name, bio, more = (
+        tab.get_by_label(label).input_value() for label in ("Name", "Bio", "Everything else")
+    )
     return name, bio, re.sub(r"\s+", " ", more)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from local import users
+from deploy import cognito
+from tests.browser.conftest import Site, Visitor, sign_in
 from tests.conftest import ROOT, User
-from tests.web.conftest import Site, Visitor, sign_in
 
 FOLDER = ROOT / "docs" / "images"
 ADA = """{
@@ -30,7 +30,10 @@ def ada(site: Site, demo_user: User) -> User:
 def tab(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The page in a window of a certain width."""
     context = browser.new_context(
-        locale="en-GB", timezone_id="UTC", viewport={"width": request.param, "height": 300}, device_scale_factor=1.5
+        locale="en-GB",
+        timezone_id="UTC",
+        viewport={"width": request.param, "height": 300},
+        device_scale_factor=1.5,
     )
     yield Visitor(site, context).open()
     context.close()
@@ -38,13 +41,15 @@ def tab(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterato
 
 def enter(tab: Page, user: User) -> None:
     tab.get_by_role("button", name="Sign in").click()
-    sign_in(tab, user, users.DEMO_PASSWORD)
+    sign_in(tab, user, cognito.DEMO_PASSWORD)
     expect(tab.get_by_label("Name")).to_be_visible()
 
 
 def take(tab: Page, name: str, *, full_page: bool = True) -> None:
     FOLDER.mkdir(exist_ok=True)
-    picture = tab.screenshot(path=FOLDER / f"{name}.png", full_page=full_page, animations="disabled")
+    picture = tab.screenshot(
+        path=FOLDER / f"{name}.png", full_page=full_page, animations="disabled"
+    )
     assert len(picture) < 150_000
 
 

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import boto3
 
-from resources import stacks
-from resources.stacks import aws_errors
+from deploy import stacks
+from deploy.stacks import aws_errors
 
-TEMPLATE = Path(__file__).with_name("backend.yaml")
-RECORDED = {"DYNAMODB_TABLE": "TableName", "USER_POOL_ARN": "UserPoolArn", "USER_POOL_CLIENT_ID": "UserPoolClientId"}
+TEMPLATE = Path(__file__).parents[1] / "resources" / "backend.yaml"
+RECORDED = {
+    "DYNAMODB_TABLE": "TableName",
+    "USER_POOL_ARN": "UserPoolArn",
+    "USER_POOL_CLIENT_ID": "UserPoolClientId",
+}
 """The API's environment variables that tell of its backend, and the stack's outputs that they are."""
 
 
@@ -21,9 +25,13 @@ def stack_name(stage: str) -> str:
     return f"user-profile-{stage}-backend"
 
 
-def deploy(stage: str, parameters: Mapping[str, str], progress: Callable[[str], None]) -> dict[str, str]:
+def deploy(
+    stage: str, parameters: Mapping[str, str], progress: Callable[[str], None]
+) -> dict[str, str]:
     """Create or update the stage's backend; `parameters` are the template's, without Stage. See stacks.deploy."""
-    return stacks.deploy(stack_name(stage), TEMPLATE.read_text(), {"Stage": stage, **parameters}, progress)
+    return stacks.deploy(
+        stack_name(stage), TEMPLATE.read_text(), {"Stage": stage, **parameters}, progress
+    )
 
 
 def chalice_environment(outputs: Mapping[str, str]) -> dict[str, str]:

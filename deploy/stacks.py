@@ -17,7 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import CapabilityType
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef, StackTypeDef
+    from mypy_boto3_cloudformation.type_defs import (
+        ParameterTypeDef,
+        StackEventTypeDef,
+        StackTypeDef,
+    )
 
 FIRST_POLL, LONGEST_POLL = 0.2, 5.0
 """Seconds between two looks at a stack that is being changed, longer from look to look."""
@@ -36,7 +40,9 @@ def aws_errors(what: str) -> Iterator[None]:
     try:
         yield
     except NoRegionError as error:
-        raise DeploymentError("no AWS region is set. Say which one: export AWS_DEFAULT_REGION=eu-central-1") from error
+        raise DeploymentError(
+            "no AWS region is set. Say which one: export AWS_DEFAULT_REGION=eu-central-1"
+        ) from error
     except NoCredentialsError as error:
         raise DeploymentError(
             "there are no AWS credentials. Sign in (`aws configure`, `aws sso login`), or export AWS_PROFILE=..."
@@ -44,7 +50,11 @@ def aws_errors(what: str) -> Iterator[None]:
     except ClientError as error:
         message = error.response["Error"]["Message"]
         raise DeploymentError(f"AWS refused {error.operation_name} ({what}): {message}") from error
-    except (BotoCoreError, Boto3Error, ValueError) as error:  # ValueError: an endpoint that is no URL
+    except (
+        BotoCoreError,
+        Boto3Error,
+        ValueError,
+    ) as error:  # ValueError: an endpoint that is no URL
         raise DeploymentError(f"AWS cannot be asked ({what}): {error}") from error
 
 
@@ -72,7 +82,11 @@ def deploy(
         client = boto3.client("cloudformation")
         stack = _find(client, name)
         past = {event["EventId"] for event in _events(client, name)} if stack else set()
-        if stack and stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
+        if (
+            stack
+            and stack["StackStatus"].endswith("_IN_PROGRESS")
+            and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+        ):
             progress("it is being changed already: waiting for that to end")
             stack = _wait(client, name, progress, past)
             past = {event["EventId"] for event in _events(client, name)} if stack else set()
@@ -101,7 +115,9 @@ def delete(name: str, progress: Callable[[str], None]) -> bool:
         if stack is None:
             return False
         past = {event["EventId"] for event in _events(client, name)}
-        client.delete_stack(StackName=stack["StackId"])  # by its id it can be asked about when it is gone
+        client.delete_stack(
+            StackName=stack["StackId"]
+        )  # by its id it can be asked about when it is gone
         stack = _wait(client, stack["StackId"], progress, past)
         if stack and stack["StackStatus"] != "DELETE_COMPLETE":
             raise DeploymentError(_told(f"The stack {name}", stack, client, past))
@@ -117,10 +133,17 @@ def _find(client: CloudFormationClient, name: str) -> StackTypeDef | None:
         raise
 
 
-def _start(client: CloudFormationClient, stack: StackTypeDef | None, request: Any, wanted: Mapping[str, str]) -> bool:
+def _start(
+    client: CloudFormationClient,
+    stack: StackTypeDef | None,
+    request: Any,
+    wanted: Mapping[str, str],
+) -> bool:
     """Begin to create or update the stack as `request` says; False when there is nothing to do."""
     name = request["StackName"]
-    parameters: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in wanted.items()]
+    parameters: list[ParameterTypeDef] = [
+        {"ParameterKey": k, "ParameterValue": v} for k, v in wanted.items()
+    ]
     if stack is None:
         client.create_stack(**request, Parameters=parameters)
         return True
@@ -176,7 +199,9 @@ def _wait(
     return None
 
 
-def _told(what: str, stack: StackTypeDef | None, client: CloudFormationClient, past: set[str]) -> str:
+def _told(
+    what: str, stack: StackTypeDef | None, client: CloudFormationClient, past: set[str]
+) -> str:
     """How a deployment failed, in plain words: the resources that did, and why."""
     if stack is None:
         return f"{what} disappeared while it was being deployed."
@@ -185,7 +210,8 @@ def _told(what: str, stack: StackTypeDef | None, client: CloudFormationClient, p
         for event in _events(client, stack["StackId"])
         if event["EventId"] not in past
         and event.get("ResourceStatus", "").endswith("_FAILED")
-        and "cancelled" not in event.get("ResourceStatusReason", "")  # by the failure of another one
+        and "cancelled"
+        not in event.get("ResourceStatusReason", "")  # by the failure of another one
     ]
     reason = "; ".join(failures) or stack.get("StackStatusReason", "no reason given")
     return f"{what} ended as {stack['StackStatus']}: {reason}"

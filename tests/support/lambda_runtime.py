@@ -45,7 +45,15 @@ def install(folder: Path, also: tuple[str, ...] = ()) -> None:
 
 def compile_all(folder: Path) -> None:
     """Compile what is in `folder` so that it counts in a zip: by content, not by date."""
-    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode",
+        "unchecked-hash",
+        str(folder),
+    ]
     subprocess.run(command, check=True)
 
 
@@ -80,16 +88,27 @@ class Runtime:
 
     def invoke_ms(self) -> list[float]:
         """How long each call took, as the emulator reports it."""
-        return [float(found) for found in re.findall(r"INVOKE RTDONE\(.*duration: ([\d.]+)ms\)", self.log.read_text())]
+        return [
+            float(found)
+            for found in re.findall(
+                r"INVOKE RTDONE\(.*duration: ([\d.]+)ms\)", self.log.read_text()
+            )
+        ]
 
 
 @contextmanager
 def function(
-    installed: Path, task: Path, handler: str, variables: Mapping[str, str], cgroup: Path | None = None
+    installed: Path,
+    task: Path,
+    handler: str,
+    variables: Mapping[str, str],
+    cgroup: Path | None = None,
 ) -> Iterator[Runtime]:
     """`handler` of the package unpacked in `task`. `installed`: see install; `cgroup`: whose limits it has."""
     (port, runtime_port), log = free_ports(2), installed / "log"
-    join = f"echo $$ > {cgroup}/cgroup.procs && " if cgroup else ""  # the function alone, not the emulator
+    join = (
+        f"echo $$ > {cgroup}/cgroup.procs && " if cgroup else ""
+    )  # the function alone, not the emulator
     command = [
         str(installed / "aws-lambda-rie"), "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
         "--runtime-api-address", f"127.0.0.1:{runtime_port}",
@@ -103,18 +122,3 @@ def function(
     }  # fmt: skip
     with running(["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(task), *command], bare, log):
         yield Runtime(port, log)
-
-
-def event(method: str, sub: str, client_id: str, body: str | None = None) -> dict[str, Any]:
-    """What API Gateway hands to the function."""
-    return {
-        "resource": "/user/profile", "path": "/user/profile", "httpMethod": method,
-        "headers": {"Content-Type": "application/json"}, "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "queryStringParameters": None, "multiValueQueryStringParameters": None, "pathParameters": None,
-        "stageVariables": None, "body": body, "isBase64Encoded": False,
-        "requestContext": {
-            "resourcePath": "/user/profile", "httpMethod": method, "requestId": "request-1", "stage": "api",
-            "path": "/api/user/profile", "identity": {"sourceIp": "192.0.2.1"},
-            "authorizer": {"claims": {"sub": sub, "token_use": "id", "aud": client_id}},
-        },
-    }  # fmt: skip

@@ -6,14 +6,16 @@ import boto3
 import jwt
 import pytest
 
-from local import users
+from deploy import cognito
+from deploy.cognito import UserError
 from local.emulator import EmulatorError, confirmation_code
-from local.users import UserError
 from tests.conftest import PASSWORD, Cloud, User
 
 
 def sign_in(cloud: Cloud, email: str, password: str) -> dict[str, str]:
-    return users.sign_in(cloud.outputs["UserPoolArn"], cloud.outputs["UserPoolClientId"], email, password)
+    return cognito.sign_in(
+        cloud.outputs["UserPoolArn"], cloud.outputs["UserPoolClientId"], email, password
+    )
 
 
 def test_sign_in_gives_three_tokens(cloud: Cloud, ada: User) -> None:
@@ -30,7 +32,8 @@ def test_a_refreshed_token_says_when_its_user_signed_in(cloud: Cloud, ada: User)
         AuthParameters={"REFRESH_TOKEN": ada.refresh_token},
     )["AuthenticationResult"]
     before, after = (
-        jwt.decode(token, options={"verify_signature": False}) for token in (ada.id_token, refreshed["IdToken"])
+        jwt.decode(token, options={"verify_signature": False})
+        for token in (ada.id_token, refreshed["IdToken"])
     )
     assert after["auth_time"] == before["auth_time"] < after["iat"]
 
@@ -44,7 +47,7 @@ def test_a_stranger_and_a_wrong_password_get_the_same_refusal(
 
 
 def test_who_has_not_confirmed_cannot_sign_in(cloud: Cloud) -> None:
-    users.sign_up(cloud.outputs["UserPoolClientId"], "hasty@example.com", PASSWORD)
+    cognito.sign_up(cloud.outputs["UserPoolClientId"], "hasty@example.com", PASSWORD)
     with pytest.raises(UserError, match="could not sign in"):
         sign_in(cloud, "hasty@example.com", PASSWORD)
 
@@ -52,18 +55,18 @@ def test_who_has_not_confirmed_cannot_sign_in(cloud: Cloud) -> None:
 def test_a_code_confirms_nobody_who_did_not_sign_up(cloud: Cloud) -> None:
     # In AWS a wrong code confirms nobody at all; the emulator takes any code of a user who did sign up.
     with pytest.raises(UserError, match="could not be confirmed"):
-        users.confirm(cloud.outputs["UserPoolClientId"], "nobody@example.com", "123456")
+        cognito.confirm(cloud.outputs["UserPoolClientId"], "nobody@example.com", "123456")
 
 
 @pytest.mark.parametrize("password", ["short", "all-lower-case-1", "NoNumbersInHere"])
 def test_the_pools_password_policy_is_told(cloud: Cloud, password: str) -> None:
     with pytest.raises(UserError, match="assword"):
-        users.sign_up(cloud.outputs["UserPoolClientId"], "weak@example.com", password)
+        cognito.sign_up(cloud.outputs["UserPoolClientId"], "weak@example.com", password)
 
 
 def test_nobody_signs_up_twice(cloud: Cloud, ada: User) -> None:
     with pytest.raises(UserError, match="could not sign up"):
-        users.sign_up(cloud.outputs["UserPoolClientId"], ada.email, PASSWORD)
+        cognito.sign_up(cloud.outputs["UserPoolClientId"], ada.email, PASSWORD)
 
 
 def test_no_mail_no_code(cloud: Cloud) -> None:
@@ -86,8 +89,8 @@ def test_a_user_who_must_choose_a_password_is_told_so(cloud: Cloud) -> None:
 
 def test_the_demo_user_is_there_however_often_one_makes_sure(cloud: Cloud) -> None:
     for _ in range(2):
-        users.ensure_demo_user(cloud.outputs["UserPoolArn"])
-        assert sign_in(cloud, users.DEMO_EMAIL, users.DEMO_PASSWORD)["IdToken"]
+        cognito.ensure_demo_user(cloud.outputs["UserPoolArn"])
+        assert sign_in(cloud, cognito.DEMO_EMAIL, cognito.DEMO_PASSWORD)["IdToken"]
 
 
 def test_a_cloud_that_is_not_running_is_told(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,4 +99,4 @@ def test_a_cloud_that_is_not_running_is_told(cloud: Cloud, monkeypatch: pytest.M
     with pytest.raises(UserError, match="make local"):
         sign_in(cloud, "ada@example.com", PASSWORD)
     with pytest.raises(UserError, match="make local"):
-        users.sign_up("client", "ada@example.com", PASSWORD)
+        cognito.sign_up("client", "ada@example.com", PASSWORD)

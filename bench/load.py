@@ -16,8 +16,8 @@ from bench.measure import SHELL, stubbed
 from bench.packages import SETTINGS
 from local.api import serving
 from local.process import free_port
-from tests.cloud.conftest import Deployment
 from tests.conftest import ROOT, Cloud, User, users_of
+from tests.deployed.conftest import Deployment
 
 SECONDS, REQUESTS = os.environ.get("LOAD_SECONDS", "120"), os.environ.get("LOAD_REQUESTS", "20000")
 CALLS = int(os.environ.get("LOAD_CALLS", "100000"))
@@ -50,13 +50,15 @@ def test_chalice_local_under_load(cloud: Cloud, tmp_path: Path) -> None:
         under_load(f"http://127.0.0.1:{port}", users_of(cloud), tmp_path)
 
 
-def test_the_deployed_function_under_load(deployed: Deployment, new_user: Callable[[], User], tmp_path: Path) -> None:
+def test_the_deployed_function_under_load(
+    deployed: Deployment, new_user: Callable[[], User], tmp_path: Path
+) -> None:
     under_load(f"http://127.0.0.1:{deployed.api.port}{deployed.api.prefix}", new_user, tmp_path)
 
 
 LEAK = """
 import gc, json, os, sys
-from bench.runtime import event
+from tests.support.events import event
 import app
 
 def used():
@@ -78,13 +80,30 @@ for number in range(int(sys.argv[1])):
 
 def test_a_hundred_thousand_calls_leak_nothing() -> None:
     with stubbed(1000) as endpoint:
-        shell = {**SETTINGS, **SHELL, "AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_LAMBDA_FUNCTION_NAME": "function"}
+        shell = {
+            **SETTINGS,
+            **SHELL,
+            "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+            "AWS_LAMBDA_FUNCTION_NAME": "function",
+        }
         done = subprocess.run(
-            [sys.executable, "-c", LEAK, str(CALLS)], cwd=ROOT, env=shell, check=False, capture_output=True, text=True
+            [sys.executable, "-c", LEAK, str(CALLS)],
+            cwd=ROOT,
+            env=shell,
+            check=False,
+            capture_output=True,
+            text=True,
         )
     assert done.returncode == 0, done.stderr[-3000:]
-    found = [tuple(map(int, line)) for line in re.findall(r"^(\d+) (\d+) (\d+)$", done.stderr, re.MULTILINE)]
-    sys.stdout.write("\n" + "\n".join(f"{n:,} calls: {kb:,} KB, {files} files open" for n, kb, files in found) + "\n")
+    found = [
+        tuple(map(int, line))
+        for line in re.findall(r"^(\d+) (\d+) (\d+)$", done.stderr, re.MULTILINE)
+    ]
+    sys.stdout.write(
+        "\n"
+        + "\n".join(f"{n:,} calls: {kb:,} KB, {files} files open" for n, kb, files in found)
+        + "\n"
+    )
     assert len(found) > 1, "LOAD_CALLS is too small to see a leak: 20,000 at least"
     (_, first, open_first), *_, (_, last, open_last) = found
     assert open_last == open_first

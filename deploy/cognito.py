@@ -37,7 +37,9 @@ def _told(what: str) -> Iterator[None]:
     except ClientError as error:
         raise UserError(f"{what}: {error.response['Error']['Message']}") from error
     except (ConnectionError, HTTPClientError) as error:
-        raise UserError(f"Cognito does not answer. For the stage local, start `make local`. ({error})") from error
+        raise UserError(
+            f"Cognito does not answer. For the stage local, start `make local`. ({error})"
+        ) from error
 
 
 def _public_client() -> CognitoIdentityProviderClient:
@@ -55,7 +57,9 @@ def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> di
         try:
             tokens: dict[str, str] = srp.authenticate_user()["AuthenticationResult"]
         except (WarrantException, NotImplementedError) as error:
-            raise UserError(f"{email} could not sign in: Cognito asks for more than a password. {error}") from error
+            raise UserError(
+                f"{email} could not sign in: Cognito asks for more than a password. {error}"
+            ) from error
     return tokens
 
 
@@ -85,7 +89,12 @@ def ensure_demo_user(user_pool_arn: str) -> None:
             client.admin_create_user(
                 UserPoolId=pool,
                 Username=DEMO_EMAIL,
-                UserAttributes=[{"Name": "email", "Value": DEMO_EMAIL}, {"Name": "email_verified", "Value": "true"}],
+                UserAttributes=[
+                    {"Name": "email", "Value": DEMO_EMAIL},
+                    {"Name": "email_verified", "Value": "true"},
+                ],
                 MessageAction="SUPPRESS",
             )
-        client.admin_set_user_password(UserPoolId=pool, Username=DEMO_EMAIL, Password=DEMO_PASSWORD, Permanent=True)
+        client.admin_set_user_password(
+            UserPoolId=pool, Username=DEMO_EMAIL, Password=DEMO_PASSWORD, Permanent=True
+        )

@@ -16,10 +16,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from resources import chalice_config, stacks
-from resources.stacks import DeploymentError, aws_errors
+from deploy import chalice_config, stacks
+from deploy.stacks import DeploymentError, aws_errors
 
-TEMPLATE = Path(__file__).with_name("api.json")
+TEMPLATE = Path(__file__).parents[1] / "resources" / "api.json"
 STAGE_NAME = "api"  # of API Gateway: "api_gateway_stage" in .chalice/config.json
 
 
@@ -31,7 +31,9 @@ def check_stage(stage: str, profile: str | None = None) -> None:
     """Raise DeploymentError where deploying `stage` could not end well: no backend, another region, a schema alone."""
     recorded = chalice_config.environment(stage)
     if not recorded.get("USER_POOL_ARN") or not recorded.get("DYNAMODB_TABLE"):
-        raise DeploymentError(f"the stage {stage} has no backend yet. Run: make backend STAGE={stage}")
+        raise DeploymentError(
+            f"the stage {stage} has no backend yet. Run: make backend STAGE={stage}"
+        )
     if others := chalice_config.sharing(stage):
         raise DeploymentError(
             f"{stage} and {' and '.join(others)} record the same table. Empty the environment_variables of the copy, "
@@ -44,8 +46,12 @@ def check_stage(stage: str, profile: str | None = None) -> None:
         )
     use_region_of(stage, profile)
     packaged = Path("requirements.txt").read_text().lower()
-    if recorded.get("PROFILE_SCHEMA") and not re.search("^jsonschema[-_]rs", packaged, re.MULTILINE):
-        raise DeploymentError("PROFILE_SCHEMA needs jsonschema-rs in requirements.txt: the package is built from it.")
+    if recorded.get("PROFILE_SCHEMA") and not re.search(
+        "^jsonschema[-_]rs", packaged, re.MULTILINE
+    ):
+        raise DeploymentError(
+            "PROFILE_SCHEMA needs jsonschema-rs in requirements.txt: the package is built from it."
+        )
 
 
 def use_region_of(stage: str, profile: str | None = None) -> str | None:
@@ -57,7 +63,9 @@ def use_region_of(stage: str, profile: str | None = None) -> str | None:
     if not arn:
         return None
     if len(arn.split(":")) != 6:
-        raise DeploymentError(f"the USER_POOL_ARN of the stage {stage} is {arn!r}, which is no ARN. See make backend.")
+        raise DeploymentError(
+            f"the USER_POOL_ARN of the stage {stage} is {arn!r}, which is no ARN. See make backend."
+        )
     _, _, _, there, account, _ = arn.split(":")
     with aws_errors("a look at the shell's settings"):
         here = boto3.session.Session(profile_name=profile).region_name
@@ -89,7 +97,9 @@ def package(stage: str) -> Path:
     return folder
 
 
-def deploy(stage: str, parameters: dict[str, str], progress: Callable[[str], None]) -> dict[str, str]:
+def deploy(
+    stage: str, parameters: dict[str, str], progress: Callable[[str], None]
+) -> dict[str, str]:
     """Package the stage, upload the package and deploy the stack; return its outputs. Raises DeploymentError."""
     folder = package(stage)
     progress("packaged")
@@ -113,7 +123,10 @@ def upload(file: Path) -> str:
         client = boto3.client("s3")
         account = stacks.account()
         bucket = f"user-profile-packages-{account}-{client.meta.region_name}"
-        ours: Any = {"Bucket": bucket, "ExpectedBucketOwner": account}  # anybody could have made it before us
+        ours: Any = {
+            "Bucket": bucket,
+            "ExpectedBucketOwner": account,
+        }  # anybody could have made it before us
         where: Any = {"LocationConstraint": client.meta.region_name}
         try:
             client.head_bucket(**ours)
@@ -123,7 +136,11 @@ def upload(file: Path) -> str:
             # us-east-1 is the one region that is not named. New buckets are private and encrypted.
             client.create_bucket(
                 Bucket=bucket,
-                **({} if client.meta.region_name == "us-east-1" else {"CreateBucketConfiguration": where}),
+                **(
+                    {}
+                    if client.meta.region_name == "us-east-1"
+                    else {"CreateBucketConfiguration": where}
+                ),
             )
         client.put_object(**ours, Key=key, Body=content)
     return f"s3://{bucket}/{key}"
@@ -147,12 +164,16 @@ def deployed_url(stage: str) -> str:
 
 def put_gateway_responses(api_id: str) -> None:
     """Give the API the gateway responses of resources/api.json, and deploy it with them. Raises DeploymentError."""
-    definition = json.loads(TEMPLATE.read_text())["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    definition = json.loads(TEMPLATE.read_text())["Resources"]["RestAPI"]["Properties"][
+        "DefinitionBody"
+    ]
     with aws_errors(f"the gateway responses of the API {api_id}"):
         client = boto3.client("apigateway")
         for kind, response in definition["x-amazon-apigateway-gateway-responses"].items():
             client.put_gateway_response(restApiId=api_id, responseType=kind, **response)
-        client.create_deployment(restApiId=api_id, stageName=STAGE_NAME, description="gateway responses")
+        client.create_deployment(
+            restApiId=api_id, stageName=STAGE_NAME, description="gateway responses"
+        )
 
 
 def destroy(stage: str, progress: Callable[[str], None]) -> bool:
@@ -177,8 +198,13 @@ def _made_by_chalice(stage: str) -> dict[str, str] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise DeploymentError(f"cannot read .chalice/deployed/{stage}.json, Chalice's own record: {error}") from error
-    return next((resource for resource in record["resources"] if resource["resource_type"] == "rest_api"), None)
+        raise DeploymentError(
+            f"cannot read .chalice/deployed/{stage}.json, Chalice's own record: {error}"
+        ) from error
+    return next(
+        (resource for resource in record["resources"] if resource["resource_type"] == "rest_api"),
+        None,
+    )
 
 
 def _logs_role(stage: str) -> dict[str, str]:
@@ -188,7 +214,11 @@ def _logs_role(stage: str) -> dict[str, str]:
     """
     with aws_errors("a look at API Gateway's settings"):
         has_role = "cloudwatchRoleArn" in boto3.client("apigateway").get_account()
-    return {} if has_role or stacks.outputs(stack_name(stage)) is not None else {"AccountLogsRole": "true"}
+    return (
+        {}
+        if has_role or stacks.outputs(stack_name(stage)) is not None
+        else {"AccountLogsRole": "true"}
+    )
 
 
 def _chalice(*arguments: str) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from bench.runtime import Runtime, event
 from tests.api.test_bad_input import BODIES
-from tests.cloud.conftest import Account
 from tests.conftest import User
+from tests.deployed.conftest import Account
+from tests.support.events import event
+from tests.support.lambda_runtime import Runtime
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,9 @@ def problem_of(answer: dict[str, Any], status: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body_that_is_no_profile_is_refused(runtime: Runtime, put: dict[str, Any], name: str) -> None:
+def test_a_body_that_is_no_profile_is_refused(
+    runtime: Runtime, put: dict[str, Any], name: str
+) -> None:
     body, status, problem = BODIES[name]
     encoded = {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
     assert problem_of(runtime.invoke(put | encoded), status)["type"].endswith(problem)
@@ -93,7 +96,9 @@ def test_what_is_no_request_is_refused(runtime: Runtime, name: str) -> None:
 def test_a_test_invocation_in_the_console_is_nobodys(runtime: Runtime, get: dict[str, Any]) -> None:
     """API Gateway's own Test button: no authorizer ran, and what was not filled in is null."""
     context = get["requestContext"] | {"stage": "test-invoke-stage", "authorizer": None}
-    answer = runtime.invoke(get | {"requestContext": context, "headers": None, "multiValueHeaders": None})
+    answer = runtime.invoke(
+        get | {"requestContext": context, "headers": None, "multiValueHeaders": None}
+    )
     problem_of(answer, 401)
 
 
@@ -115,12 +120,23 @@ def test_an_event_with_something_amiss_is_answered_or_refused(
             problem_of(answer, answer["statusCode"])
 
 
-NOBODY: list[Any] = [None, "x", [], {}, {"principalId": "me"}, {"claims": None}, {"claims": "x"}, {"claims": []}]
+NOBODY: list[Any] = [
+    None,
+    "x",
+    [],
+    {},
+    {"principalId": "me"},
+    {"claims": None},
+    {"claims": "x"},
+    {"claims": []},
+]
 NOBODY += [{"claims": {"sub": sub}} for sub in (None, 5, "", ["x"])]
 
 
 @pytest.mark.parametrize("authorizer", NOBODY)
-def test_who_has_no_claims_is_not_signed_in(runtime: Runtime, get: dict[str, Any], authorizer: Any) -> None:
+def test_who_has_no_claims_is_not_signed_in(
+    runtime: Runtime, get: dict[str, Any], authorizer: Any
+) -> None:
     context = get["requestContext"] | {"authorizer": authorizer}
     problem_of(runtime.invoke(get | {"requestContext": context}), 401)
 
@@ -131,36 +147,61 @@ def test_headers_count_wherever_they_stand(
     sub = new_user().sub
     put = event("PUT", sub, client_id, '{"a": 1}')
     etag = runtime.invoke(put)["headers"]["ETag"]
-    lines: dict[str, Any] = {"content-type": ["application/json"], "IF-MATCH": ['"another"', f'"yet", {etag}']}
+    lines: dict[str, Any] = {
+        "content-type": ["application/json"],
+        "IF-MATCH": ['"another"', f'"yet", {etag}'],
+    }
     absent = {name: value for name, value in put.items() if name != "headers"}
     for headers in (absent, put | {"headers": None}, put | {"headers": {}}):
         answer = runtime.invoke(headers | {"multiValueHeaders": lines})
         assert answer["statusCode"] == 200, answer
         lines["IF-MATCH"][1] = answer["headers"]["ETag"]
-    problem_of(runtime.invoke(put | {"multiValueHeaders": {"If-Match": ['"another"', '"one"']}}), 412)
-    problem_of(runtime.invoke(put | {"multiValueHeaders": {"Content-Type": ["text/plain"]}, "headers": None}), 415)
-    problem_of(runtime.invoke(put | {"headers": {"if-match": '"another"'}, "multiValueHeaders": None}), 412)
+    problem_of(
+        runtime.invoke(put | {"multiValueHeaders": {"If-Match": ['"another"', '"one"']}}), 412
+    )
+    problem_of(
+        runtime.invoke(
+            put | {"multiValueHeaders": {"Content-Type": ["text/plain"]}, "headers": None}
+        ),
+        415,
+    )
+    problem_of(
+        runtime.invoke(put | {"headers": {"if-match": '"another"'}, "multiValueHeaders": None}), 412
+    )
 
 
 def test_a_header_of_a_megabyte_is_refused(runtime: Runtime, put: dict[str, Any]) -> None:
     huge = '"x", ' * 200_000
     problem_of(runtime.invoke(put | {"multiValueHeaders": {"If-Match": [huge]}}), 400)
-    answer = runtime.invoke(put | {"headers": {"X-Anything": "x" * 1_000_000}, "multiValueHeaders": None})
+    answer = runtime.invoke(
+        put | {"headers": {"X-Anything": "x" * 1_000_000}, "multiValueHeaders": None}
+    )
     assert answer["statusCode"] == 200
 
 
-PATHS = ["/user/profile/", "/user/prof\u00efle\U0001f600", "/user/profile\x00", "//", "", "/%2e%2e/"]
+PATHS = [
+    "/user/profile/",
+    "/user/prof\u00efle\U0001f600",
+    "/user/profile\x00",
+    "//",
+    "",
+    "/%2e%2e/",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_path_as_it_was_sent_says_nothing(runtime: Runtime, put: dict[str, Any], path: str) -> None:
+def test_the_path_as_it_was_sent_says_nothing(
+    runtime: Runtime, put: dict[str, Any], path: str
+) -> None:
     """API Gateway has matched it: what it matched counts."""
     assert runtime.invoke(put | {"path": path})["statusCode"] == 200
 
 
 @pytest.mark.parametrize("method", ["get", "TRACE", "HEAD", "", "PROFIND", "G\u00cbT"])
 def test_another_method_is_a_405(runtime: Runtime, get: dict[str, Any], method: str) -> None:
-    answer = runtime.invoke(get | {"requestContext": get["requestContext"] | {"httpMethod": method}})
+    answer = runtime.invoke(
+        get | {"requestContext": get["requestContext"] | {"httpMethod": method}}
+    )
     problem_of(answer, 405)
     assert set(answer["headers"]["Allow"].split(", ")) == {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
@@ -171,11 +212,16 @@ def test_users_who_take_turns_in_one_function_get_their_own(
     users = [new_user() for _ in range(3)]
     for turn in range(5):
         for user in users:
-            written = runtime.invoke(event("PUT", user.sub, client_id, json.dumps({"of": user.sub, "turn": turn})))
+            written = runtime.invoke(
+                event("PUT", user.sub, client_id, json.dumps({"of": user.sub, "turn": turn}))
+            )
             assert json.loads(written["body"])["sk"] == f"USER#{user.sub}"
         for user in reversed(users):
             read = json.loads(runtime.invoke(event("GET", user.sub, client_id))["body"])
-            assert (read["sk"], read["profile_data"]) == (f"USER#{user.sub}", {"of": user.sub, "turn": turn})
+            assert (read["sk"], read["profile_data"]) == (
+                f"USER#{user.sub}",
+                {"of": user.sub, "turn": turn},
+            )
         nobody = event("GET", "", client_id)
         problem_of(runtime.invoke(nobody), 401)
         nobody["requestContext"]["authorizer"] = None

@@ -20,7 +20,7 @@ __all__ = ["etag", "kept", "user"]
 HTTP = "The HTTP server's part: local/gateway.py's under `chalice local`, API Gateway's in AWS, the emulator's here."
 ELSEWHERE = {
     "test_the_preflight_lets_a_browser_send_what_the_api_takes": (
-        "ministack 1.5.33 answers preflights without the headers of the definition; tests/cloud/test_package.py looks "
+        "ministack 1.5.33 answers preflights without the headers of the definition; tests/deployed/test_package.py looks "
         "for them there, and `make smoke` at a live deployment."
     ),
     "test_a_body_that_is_no_profile_is_refused[UTF-8 that is none]": (
@@ -51,7 +51,9 @@ def test_what_runs_elsewhere_is_still_there(request: pytest.FixtureRequest) -> N
     known = {item.name for item in request.session.items} | {
         getattr(item, "originalname", item.name) for item in request.session.items
     }
-    assert set(ELSEWHERE) <= known or len(request.session.items) < 50, "when the whole module was asked for"
+    assert set(ELSEWHERE) <= known or len(request.session.items) < 50, (
+        "when the whole module was asked for"
+    )
 
 
 def test_a_method_or_path_that_is_not_offered_is_a_404(api: Api, ada: User) -> None:

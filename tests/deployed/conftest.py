@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bench import runtime as runtimes
-from bench.runtime import Runtime
-from resources import api as api_stack
-from resources import backend, stacks
-from tests.cloud.adapter import chalice_can_import
+from deploy import api as api_stack
+from deploy import backend, stacks
 from tests.conftest import Api, Cloud, User, copy_of_the_project, users_of
+from tests.support import lambda_runtime as runtimes
+from tests.support.chalice_adapter import chalice_can_import
+from tests.support.lambda_runtime import Runtime
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,13 @@ class Account:
         """Run `command` in the clone; `shell` adds to its environment, "" takes away."""
         variables = {name: value for name, value in {**self.shell, **shell}.items() if value}
         return subprocess.run(
-            command, cwd=self.folder, env=variables, check=False, capture_output=True, text=True, timeout=180
+            command,
+            cwd=self.folder,
+            env=variables,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=180,
         )
 
     def make(self, *arguments: str, **shell: str) -> str:
@@ -107,14 +113,24 @@ def by_chalice(account: Account, cloud: Cloud) -> Deployment:
     imported: dict[str, str] = {}
     with chalice_can_import(cloud.port, imported) as endpoint:
         done = account.run(
-            str(Path(sys.executable).with_name("chalice")), "deploy", "--stage", "prod", AWS_ENDPOINT_URL=endpoint
+            str(Path(sys.executable).with_name("chalice")),
+            "deploy",
+            "--stage",
+            "prod",
+            AWS_ENDPOINT_URL=endpoint,
         )
     assert done.returncode == 0, done.stdout + done.stderr
     account.make("gateway", "STAGE=prod")
     record = json.loads((account.folder / ".chalice/deployed/prod.json").read_text())
-    (api_id,) = (found["rest_api_id"] for found in record["resources"] if found["resource_type"] == "rest_api")
+    (api_id,) = (
+        found["rest_api_id"]
+        for found in record["resources"]
+        if found["resource_type"] == "rest_api"
+    )
     pool = stacks.outputs(backend.stack_name("prod")) or {}
-    return Deployment(Cloud(cloud.port, cloud.folder, pool), api_stack.url({"RestAPIId": api_id}), imported)
+    return Deployment(
+        Cloud(cloud.port, cloud.folder, pool), api_stack.url({"RestAPIId": api_id}), imported
+    )
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +155,9 @@ def runtime(built: Path, account: Account, installed: Path, logs: list[Path]) ->
     task = installed / "task"
     zipfile.ZipFile(built / "deployment.zip").extractall(task)
     variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    with runtimes.function(installed, task, "app.app", variables | account.environment("dev")) as function:
+    with runtimes.function(
+        installed, task, "app.app", variables | account.environment("dev")
+    ) as function:
         yield function
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import MODULES, Site, Visitor, form
 from tests.conftest import User
-from tests.web.conftest import MODULES, Site, Visitor, form
 
 
 def open_signed_out(visitor: Visitor, user: User) -> Page:
@@ -63,7 +63,9 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(
     visitor: Visitor, user: User, opened: Callable[[Visitor, User], Page]
 ) -> None:
     tab = opened(visitor, user)
-    tab.evaluate((MODULES / "axe-core" / "axe.min.js").read_text())  # past the page's policy, which stays as it is
+    tab.evaluate(
+        (MODULES / "axe-core" / "axe.min.js").read_text()
+    )  # past the page's policy, which stays as it is
     schemes: list[Literal["light", "dark"]] = ["light", "dark"]
     for scheme in schemes:
         for width in (1000, 320):
@@ -88,7 +90,9 @@ def test_the_keyboard_alone_does_for_everything(visitor: Visitor, site: Site, us
     order: list[str] = []
     while focused() not in order and len(order) < 20:
         order.append(focused())
-        assert tab.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px", "it can be seen"
+        assert tab.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px", (
+            "it can be seen"
+        )
         keys.press("Tab")
     assert order[:6] == ["sign-out", "name", "bio", "more", "Save", "discard"]
 
@@ -101,7 +105,9 @@ def test_the_keyboard_alone_does_for_everything(visitor: Visitor, site: Site, us
     keys.press("Enter")
     expect(tab.get_by_role("dialog")).to_be_visible()
     keys.press("Escape")
-    assert (focused(), form(tab)[0]) == ("name", "Ada Lovelace"), "back where one was, and nothing is lost"
+    assert (focused(), form(tab)[0]) == ("name", "Ada Lovelace"), (
+        "back where one was, and nothing is lost"
+    )
 
     visitor.context.set_offline(True)
     keys.press("Enter")

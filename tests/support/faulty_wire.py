@@ -38,7 +38,9 @@ class Exchange(BaseHTTPRequestHandler):
         upstream.close()
         return status, body
 
-    def send(self, status: int, body: bytes, *, length: int | None = None, checksum: str | None = None) -> None:
+    def send(
+        self, status: int, body: bytes, *, length: int | None = None, checksum: str | None = None
+    ) -> None:
         self.send_response_only(status)
         if checksum is not None:
             self.send_header("x-amz-crc32", checksum)
@@ -104,7 +106,9 @@ def passed_on(exchange: Exchange) -> None:
 
 def refused(code: str, status: int = 400, message: str = "no") -> Fault:
     """The database's own error, instead of carrying the request out."""
-    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}).encode()
+    body = json.dumps(
+        {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    ).encode()
     return lambda exchange: exchange.send(status, body)
 
 

@@ -61,7 +61,11 @@ class Profile(HttpUser):
     @task(2)
     def patch(self) -> None:
         name = f"field{random.randrange(5)}"
-        value = None if random.random() < 0.2 else {"text": "x" * random.randrange(200), "n": random.random()}
+        value = (
+            None
+            if random.random() < 0.2
+            else {"text": "x" * random.randrange(200), "n": random.random()}
+        )
         self.data = {**(self.data or {}), name: value}
         if value is None:
             del self.data[name]

@@ -35,13 +35,19 @@ WANTED_DATA = {
     ENDPOINTS,
     SERVICE,
     *(DATA + name for name in ("_retry.json", "partitions.json", "sdk-default-configuration.json")),
-    *(MODEL + name for name in ("endpoint-rule-set-1.json.gz", "paginators-1.json", "waiters-2.json")),
+    *(
+        MODEL + name
+        for name in ("endpoint-rule-set-1.json.gz", "paginators-1.json", "waiters-2.json")
+    ),
 }
 
 
 def build() -> bool:
     """Make vendor/ what the installed packages, this Python and this script say; False if it is so already."""
-    stamp, wanted = FOLDER / ".built", _fingerprint()  # it is packaged too, and tells what is in there
+    stamp, wanted = (
+        FOLDER / ".built",
+        _fingerprint(),
+    )  # it is packaged too, and tells what is in there
     if stamp.exists() and stamp.read_text() == wanted:
         return False
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -54,7 +60,9 @@ def build() -> bool:
             target.with_suffix("").write_text(_service(source))
         else:
             shutil.copyfile(source, target)
-    (FOLDER / MODEL / "service-2.sdk-extras.json").write_text(json.dumps({"version": 1.0, "merge": EXTRAS}))
+    (FOLDER / MODEL / "service-2.sdk-extras.json").write_text(
+        json.dumps({"version": 1.0, "merge": EXTRAS})
+    )
     # Unchecked: the source lies beside it and is not edited. In a process of its own and with fixed hashes: what a
     # compiled file holds depends on what else is in memory, and the same packages shall give the same bytes.
     subprocess.run(
@@ -74,7 +82,10 @@ def compile_own_code() -> None:
         stale.unlink()  # all that is in there is packaged
     own = [(Path("app.py"), FOLDER / "__pycache__")]
     own += [(path, Path("chalicelib/__pycache__")) for path in Path("chalicelib").glob("*.py")]
-    own += [(Path(str(module.__file__)), FOLDER / "chalice/__pycache__") for module in (chalice, chalice.app)]
+    own += [
+        (Path(str(module.__file__)), FOLDER / "chalice/__pycache__")
+        for module in (chalice, chalice.app)
+    ]
     for source, folder in own:
         compiled = folder / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
         shown = compiled.parent.with_name(source.name).as_posix().removeprefix(f"{FOLDER}/")
@@ -90,7 +101,12 @@ def _files() -> Iterator[tuple[Path, str]]:
         found = distribution(package)
         for file in sorted(found.files or ()):
             name = file.as_posix()
-            kept = name.endswith((".py", "cacert.pem")) or "LICENSE" in name or "NOTICE" in name or name in WANTED_DATA
+            kept = (
+                name.endswith((".py", "cacert.pem"))
+                or "LICENSE" in name
+                or "NOTICE" in name
+                or name in WANTED_DATA
+            )
             if kept and not name.startswith((".", "/")):
                 yield Path(str(found.locate_file(file))), name
 
@@ -99,7 +115,9 @@ def _endpoints(source: Path) -> str:
     """endpoints.json with DynamoDB's rows alone: every partition and region, one service."""
     endpoints: dict[str, Any] = json.loads(source.read_bytes())
     for partition in endpoints["partitions"]:
-        partition["services"] = {name: row for name, row in partition["services"].items() if name == "dynamodb"}
+        partition["services"] = {
+            name: row for name, row in partition["services"].items() if name == "dynamodb"
+        }
     return json.dumps(endpoints, separators=(",", ":"))
 
 
@@ -116,10 +134,14 @@ def _service(source: Path) -> str:
             }
         return [undocumented(element) for element in value] if isinstance(value, list) else value
 
-    return json.dumps(undocumented(json.loads(gzip.decompress(source.read_bytes()))), separators=(",", ":"))
+    return json.dumps(
+        undocumented(json.loads(gzip.decompress(source.read_bytes()))), separators=(",", ":")
+    )
 
 
 def _fingerprint() -> str:
     versions = [f"{package}=={distribution(package).version}" for package in PACKAGES]
     python = f"{sys.implementation.cache_tag} {importlib.util.MAGIC_NUMBER.hex()}"
-    return f"{' '.join(versions)} {python} {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}"
+    return (
+        f"{' '.join(versions)} {python} {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}"
+    )

@@ -17,11 +17,12 @@ import botocore.session
 import pytest
 from samtranslator.translator.transform import transform
 
-from bench import runtime as runtimes
-from bench.runtime import Runtime, event
-from resources import api as api_stack
-from tests.cloud.conftest import Account, Deployment
+from deploy import api as api_stack
 from tests.conftest import User
+from tests.deployed.conftest import Account, Deployment
+from tests.support import lambda_runtime as runtimes
+from tests.support.events import event
+from tests.support.lambda_runtime import Runtime
 from tests.unit.test_templates import calls_of_the_store
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -46,20 +47,27 @@ def test_cfn_lint_passes_the_template_and_what_sam_makes_of_it(
         def load(self) -> dict[str, str]:
             return {}
 
-    (tmp_path / "transformed.json").write_text(json.dumps(transform(uploaded, {}, NoManagedPolicies())))
+    (tmp_path / "transformed.json").write_text(
+        json.dumps(transform(uploaded, {}, NoManagedPolicies()))
+    )
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
     for file in (built / "sam.json", tmp_path / "transformed.json"):
         found = subprocess.run([cfn_lint, file], check=False, capture_output=True, text=True)
         assert (found.returncode, found.stdout) == (0, "")
 
 
-def test_there_is_one_stage_and_it_is_the_one_that_alarms_watch(account: Account, template: dict[str, Any]) -> None:
+def test_there_is_one_stage_and_it_is_the_one_that_alarms_watch(
+    account: Account, template: dict[str, Any]
+) -> None:
     config = json.loads((account.folder / ".chalice/config.json").read_text())
     api = template["Resources"]["RestAPI"]["Properties"]
     assert api["StageName"] == config["api_gateway_stage"] == api_stack.STAGE_NAME
     assert api["OpenApiVersion"] == "2.0", "else SAM makes another stage, named Stage"
     assert api["Name"] == api["DefinitionBody"]["info"]["title"] == {"Ref": "AWS::StackName"}
-    assert (api["TracingEnabled"], template["Resources"]["APIHandler"]["Properties"]["Tracing"]) == (True, "Active")
+    assert (
+        api["TracingEnabled"],
+        template["Resources"]["APIHandler"]["Properties"]["Tracing"],
+    ) == (True, "Active")
     watched = [
         dimension["Value"]
         for found in template["Resources"].values()
@@ -78,7 +86,9 @@ def test_every_method_but_options_has_the_authorizer(template: dict[str, Any]) -
     assert "security" not in methods["options"]
 
 
-def test_the_authorizer_takes_the_apps_own_tokens_alone(account: Account, template: dict[str, Any]) -> None:
+def test_the_authorizer_takes_the_apps_own_tokens_alone(
+    account: Account, template: dict[str, Any]
+) -> None:
     recorded = account.environment("dev")
     definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     (authorizer,) = definition["securityDefinitions"].values()
@@ -91,22 +101,37 @@ def test_the_authorizer_takes_the_apps_own_tokens_alone(account: Account, templa
 
 def test_the_preflight_is_in_the_definition(template: dict[str, Any]) -> None:
     definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
-    answer = definition["paths"]["/user/profile"]["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
-    headers = {name.rpartition(".")[2]: value.strip("'") for name, value in answer["responseParameters"].items()}
+    answer = definition["paths"]["/user/profile"]["options"]["x-amazon-apigateway-integration"][
+        "responses"
+    ]["default"]
+    headers = {
+        name.rpartition(".")[2]: value.strip("'")
+        for name, value in answer["responseParameters"].items()
+    }
     assert headers["Access-Control-Allow-Origin"] == "*"
-    assert {method.lower() for method in headers["Access-Control-Allow-Methods"].split(",")} == METHODS | {"options"}
+    assert {
+        method.lower() for method in headers["Access-Control-Allow-Methods"].split(",")
+    } == METHODS | {"options"}
     assert {"Authorization", "Content-Type", "If-Match", "If-None-Match"} <= set(
         headers["Access-Control-Allow-Headers"].split(",")
     )
 
 
-def test_every_error_of_api_gateway_is_a_problem_that_scripts_can_read(template: dict[str, Any]) -> None:
+def test_every_error_of_api_gateway_is_a_problem_that_scripts_can_read(
+    template: dict[str, Any],
+) -> None:
     definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     responses = definition["x-amazon-apigateway-gateway-responses"]
-    kinds: Any = botocore.session.get_session().get_service_model("apigateway").shape_for("GatewayResponseType")
+    kinds: Any = (
+        botocore.session.get_session()
+        .get_service_model("apigateway")
+        .shape_for("GatewayResponseType")
+    )
     assert set(responses) == set(kinds.enum)
     for kind, response in responses.items():
-        headers = {name.rpartition(".")[2]: value for name, value in response["responseParameters"].items()}
+        headers = {
+            name.rpartition(".")[2]: value for name, value in response["responseParameters"].items()
+        }
         assert headers["Content-Type"] == "'application/problem+json'"
         assert headers["Access-Control-Allow-Origin"] == "'*'"
         assert headers["Access-Control-Expose-Headers"] == "'ETag,Retry-After'"
@@ -121,16 +146,27 @@ def test_every_error_of_api_gateway_is_a_problem_that_scripts_can_read(template:
 
 def test_nothing_is_allowed_everywhere(template: dict[str, Any]) -> None:
     """But for X-Ray's and API Gateway's own managed policies, whose calls name no resource in AWS either."""
-    roles = {name: found for name, found in template["Resources"].items() if found["Type"] == "AWS::IAM::Role"}
+    roles = {
+        name: found
+        for name, found in template["Resources"].items()
+        if found["Type"] == "AWS::IAM::Role"
+    }
     assert set(roles) == {"ApiHandlerRole", "GatewayLogsRole"}
-    managed = [arn["Fn::Sub"] for role in roles.values() for arn in role["Properties"]["ManagedPolicyArns"]]
+    managed = [
+        arn["Fn::Sub"] for role in roles.values() for arn in role["Properties"]["ManagedPolicyArns"]
+    ]
     writing_traces, writing_logs = (arn.rpartition("/")[2] for arn in managed)
-    assert (writing_traces, writing_logs) == ("AWSXRayDaemonWriteAccess", "AmazonAPIGatewayPushToCloudWatchLogs")
+    assert (writing_traces, writing_logs) == (
+        "AWSXRayDaemonWriteAccess",
+        "AmazonAPIGatewayPushToCloudWatchLogs",
+    )
     (policy,) = roles["ApiHandlerRole"]["Properties"]["Policies"]
     data, logs = policy["PolicyDocument"]["Statement"]
     assert "*" not in "".join(data["Action"] + logs["Action"])
     assert data["Resource"] == "arn:aws:dynamodb:*:*:table/user-profile-dev"
-    assert all(":log-group:/aws/lambda/user-profile-dev" in resource for resource in logs["Resource"])
+    assert all(
+        ":log-group:/aws/lambda/user-profile-dev" in resource for resource in logs["Resource"]
+    )
     assert "Policies" not in roles["GatewayLogsRole"]["Properties"]
 
 
@@ -140,7 +176,11 @@ def test_logs_are_json_and_do_not_stay_for_ever(template: dict[str, Any]) -> Non
         "LogFormat": "JSON",
         "LogGroup": {"Ref": "FunctionLogs"},
     }
-    groups = [found["Properties"] for found in resources.values() if found["Type"] == "AWS::Logs::LogGroup"]
+    groups = [
+        found["Properties"]
+        for found in resources.values()
+        if found["Type"] == "AWS::Logs::LogGroup"
+    ]
     assert [group["RetentionInDays"] for group in groups] == [30, 30]
     line = json.loads(resources["RestAPI"]["Properties"]["AccessLogSetting"]["Format"])
     assert line["status"] == "$context.status"
@@ -148,10 +188,21 @@ def test_logs_are_json_and_do_not_stay_for_ever(template: dict[str, Any]) -> Non
 
 
 def test_alarms_tell_the_topic_if_there_is_one(template: dict[str, Any]) -> None:
-    alarms = [found["Properties"] for found in template["Resources"].values() if "Alarm" in found["Type"]]
-    assert {alarm["MetricName"] for alarm in alarms} == {"5XXError", "Latency", "Throttles", "Errors"}
+    alarms = [
+        found["Properties"] for found in template["Resources"].values() if "Alarm" in found["Type"]
+    ]
+    assert {alarm["MetricName"] for alarm in alarms} == {
+        "5XXError",
+        "Latency",
+        "Throttles",
+        "Errors",
+    }
     for alarm in alarms:
-        assert alarm["AlarmActions"]["Fn::If"] == ["WithAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]
+        assert alarm["AlarmActions"]["Fn::If"] == [
+            "WithAlarmTopic",
+            [{"Ref": "AlarmTopic"}],
+            {"Ref": "AWS::NoValue"},
+        ]
     # The metrics of an API go by its name, which Chalice makes the same for all stages.
     assert template["Resources"]["RestAPI"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
 
@@ -159,10 +210,14 @@ def test_alarms_tell_the_topic_if_there_is_one(template: dict[str, Any]) -> None
 # --- the role, as it was deployed -------------------------------------------------------------------------------------
 
 
-def test_the_deployed_role_allows_the_stores_calls_on_its_table_and_no_others(deployed: Deployment) -> None:
+def test_the_deployed_role_allows_the_stores_calls_on_its_table_and_no_others(
+    deployed: Deployment,
+) -> None:
     iam = boto3.client("iam")
     (role,) = (
-        role["Arn"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("user-profile-dev-ApiHandler")
+        role["Arn"]
+        for role in iam.list_roles()["Roles"]
+        if role["RoleName"].startswith("user-profile-dev-ApiHandler")
     )
     table = deployed.cloud.outputs["TableArn"]
 
@@ -192,8 +247,11 @@ def test_the_zip_holds_what_runs_and_nothing_else(built: Path) -> None:
         "app.py", "chalicelib", "chalice", "__pycache__", ".built",
         "botocore", "jmespath", "dateutil", "urllib3", "six.py",
     }  # fmt: skip
-    assert {name for name in names if name.startswith("chalicelib/") and "__pycache__" not in name} == {
-        f"chalicelib/{path.name}" for path in (Path(__file__).parents[2] / "chalicelib").glob("*.py")
+    assert {
+        name for name in names if name.startswith("chalicelib/") and "__pycache__" not in name
+    } == {
+        f"chalicelib/{path.name}"
+        for path in (Path(__file__).parents[2] / "chalicelib").glob("*.py")
     }
 
 
@@ -209,24 +267,40 @@ def test_everything_in_the_zip_is_compiled(built: Path) -> None:
                 str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")
             )
             own = path.parts[0] in ("app.py", "chalicelib", "chalice")
-            assert compiled[4:8] == (b"\x03\0\0\0" if own else b"\x01\0\0\0"), "by content; own code is checked"
+            assert compiled[4:8] == (b"\x03\0\0\0" if own else b"\x01\0\0\0"), (
+                "by content; own code is checked"
+            )
             if own:
-                assert compiled[8:16] == importlib.util.source_hash(archive.read(name)), "of just this source"
+                assert compiled[8:16] == importlib.util.source_hash(archive.read(name)), (
+                    "of just this source"
+                )
 
 
-def test_without_vendor_it_takes_the_runtimes_sdk(built: Path, account: Account, ada: User, tmp_path: Path) -> None:
-    runtimes.install(tmp_path / "runtime", also=("botocore", "jmespath", "python-dateutil", "six", "urllib3"))
+def test_without_vendor_it_takes_the_runtimes_sdk(
+    built: Path, account: Account, ada: User, tmp_path: Path
+) -> None:
+    runtimes.install(
+        tmp_path / "runtime", also=("botocore", "jmespath", "python-dateutil", "six", "urllib3")
+    )
     with zipfile.ZipFile(built / "deployment.zip") as archive:
-        own = [name for name in archive.namelist() if name.split("/")[0] in ("app.py", "chalicelib", "chalice")]
+        own = [
+            name
+            for name in archive.namelist()
+            if name.split("/")[0] in ("app.py", "chalicelib", "chalice")
+        ]
         archive.extractall(tmp_path / "task", own)
     variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     variables |= account.environment("dev")
-    with runtimes.function(tmp_path / "runtime", tmp_path / "task", "app.app", variables) as function:
+    with runtimes.function(
+        tmp_path / "runtime", tmp_path / "task", "app.app", variables
+    ) as function:
         answer = function.invoke(event("GET", ada.sub, variables["USER_POOL_CLIENT_ID"]))
     assert answer["statusCode"] in (200, 404), answer
 
 
-def test_the_zip_answers_in_awss_own_runtime(runtime: Runtime, account: Account, new_user: Callable[[], User]) -> None:
+def test_the_zip_answers_in_awss_own_runtime(
+    runtime: Runtime, account: Account, new_user: Callable[[], User]
+) -> None:
     user, client_id = new_user(), account.environment("dev")["USER_POOL_CLIENT_ID"]
     assert runtime.invoke(event("GET", user.sub, client_id))["statusCode"] == 404
     posted = runtime.invoke(event("POST", user.sub, client_id, '{"n": 12345678901234567890.5}'))
@@ -236,7 +310,9 @@ def test_the_zip_answers_in_awss_own_runtime(runtime: Runtime, account: Account,
     assert read["headers"]["ETag"] == posted["headers"]["ETag"]
 
 
-def test_each_request_is_one_line_of_json_in_the_log(installed: Path, account: Account, ada: User) -> None:
+def test_each_request_is_one_line_of_json_in_the_log(
+    installed: Path, account: Account, ada: User
+) -> None:
     """Lambda's own format, with what one asks a log for beside the message: as fields."""
     variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     variables |= account.environment("dev") | {"DYNAMODB_TABLE": "user-profile-nowhere"}
@@ -256,7 +332,11 @@ def test_each_request_is_one_line_of_json_in_the_log(installed: Path, account: A
     for line in (mistake, *refused):
         assert line["timestamp"]
         assert line["duration_ms"] > 0
-        assert (line["sub"], line["route"], line["request_id"]) == (ada.sub, "/user/profile", "request-1")
+        assert (line["sub"], line["route"], line["request_id"]) == (
+            ada.sub,
+            "/user/profile",
+            "request-1",
+        )
     assert [(line["method"], line["status"], line["database_calls"]) for line in (mistake, *refused)] == [
         ("GET", 500, 1), ("PUT", 400, 0), ("PUT", 400, 0)
     ]  # fmt: skip

@@ -10,18 +10,19 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local import users
+from deploy import api as api_stack
+from deploy import backend, cognito, stacks
 from local.emulator import confirmation_code
-from resources import api as api_stack
-from resources import backend, stacks
-from tests.cloud.adapter import chalice_can_import
-from tests.cloud.conftest import Account, Deployment
 from tests.conftest import PASSWORD, ROOT, User, assert_problem, users_of
+from tests.deployed.conftest import Account, Deployment
+from tests.support.chalice_adapter import chalice_can_import
 
 CHALICE = str(Path(sys.executable).with_name("chalice"))
 
 
-def test_the_backend_is_recorded_and_nothing_else_changes(account: Account, deployed: Deployment) -> None:
+def test_the_backend_is_recorded_and_nothing_else_changes(
+    account: Account, deployed: Deployment
+) -> None:
     recorded = account.environment("dev")
     assert recorded == backend.chalice_environment(deployed.cloud.outputs)
     written = (account.folder / ".chalice/config.json").read_text()
@@ -77,11 +78,15 @@ def grace(by_chalice: Deployment) -> User:
 
 
 @pytest.mark.parametrize("command", ["deploy", "package"])
-def test_chalice_by_hand_stops_without_a_backend(account: Account, tmp_path: Path, command: str) -> None:
+def test_chalice_by_hand_stops_without_a_backend(
+    account: Account, tmp_path: Path, command: str
+) -> None:
     arguments = [str(tmp_path)] if command == "package" else []
     with account.changed(".chalice/config.json") as config:
         config.write_text((ROOT / ".chalice/config.json").read_text())
-        done = account.run(CHALICE, command, "--stage", "dev", *arguments, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+        done = account.run(
+            CHALICE, command, "--stage", "dev", *arguments, AWS_ENDPOINT_URL="http://127.0.0.1:9"
+        )
         assert account.refusal("deploy", "STAGE=dev").endswith("Run: make backend STAGE=dev")
     assert done.returncode == 1
     assert done.stderr == "error: the stage dev has no backend yet. Run: make backend STAGE=dev\n"
@@ -92,7 +97,13 @@ def test_smoke_finds_a_deployment_in_order(
 ) -> None:
     user = new_user()
     done = account.run(
-        "make", "-s", "smoke", f"URL={deployed.url}", f"EMAIL={user.email}", f"PASSWORD={PASSWORD}", "STAGE=dev"
+        "make",
+        "-s",
+        "smoke",
+        f"URL={deployed.url}",
+        f"EMAIL={user.email}",
+        f"PASSWORD={PASSWORD}",
+        "STAGE=dev",
     )
     lines = dict(re.findall(r"^  (\S.*?\S)  +(.*)$", done.stdout, re.MULTILINE))
     failed = {name for name, result in lines.items() if result != "ok"}
@@ -107,62 +118,108 @@ REFUSALS = {
     "no stage": (["backend"], {}, "say which stage: make backend STAGE=dev"),
     "an unknown stage": (["deploy", "STAGE=nowhere"], {}, "there is no stage 'nowhere'"),
     "the local stage": (["deploy", "STAGE=local"], {}, "make local"),
-    "a reserved domain suffix": (["backend", "STAGE=prod", "DOMAIN_SUFFIX=my-aws"], {}, "without the words"),
+    "a reserved domain suffix": (
+        ["backend", "STAGE=prod", "DOMAIN_SUFFIX=my-aws"],
+        {},
+        "without the words",
+    ),
     "no credentials": (
         ["backend", "STAGE=dev"],
         {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"},
         "there are no AWS credentials",
     ),
-    "an AWS profile that is none": (["deploy", "STAGE=dev"], {"AWS_PROFILE": "nope"}, "(nope) could not be found"),
-    "another region": (["deploy", "STAGE=dev"], {"AWS_DEFAULT_REGION": "eu-west-1"}, "AWS_DEFAULT_REGION=us-east-1"),
-    "a topic that is none": (["deploy", "STAGE=dev", "ALARM_TOPIC=mail me"], {}, "the ARN of an SNS topic"),
+    "an AWS profile that is none": (
+        ["deploy", "STAGE=dev"],
+        {"AWS_PROFILE": "nope"},
+        "(nope) could not be found",
+    ),
+    "another region": (
+        ["deploy", "STAGE=dev"],
+        {"AWS_DEFAULT_REGION": "eu-west-1"},
+        "AWS_DEFAULT_REGION=us-east-1",
+    ),
+    "a topic that is none": (
+        ["deploy", "STAGE=dev", "ALARM_TOPIC=mail me"],
+        {},
+        "the ARN of an SNS topic",
+    ),
     "no URL": (["smoke"], {}, "make smoke URL="),
     "nobody to ask as": (["smoke", "URL=http://127.0.0.1:9/api"], {}, "say who asks"),
-    "nothing there": (["smoke", "URL=http://127.0.0.1:9/api", "TOKEN=a.b.c"], {}, "does not answer"),
-    "a gateway that Chalice did not make": (["gateway", "STAGE=dev"], {}, "chalice deploy --stage dev"),
-    "users and data in use": (["destroy-backend", "STAGE=dev", "CONFIRM=dev"], {}, "make destroy STAGE=dev"),
+    "nothing there": (
+        ["smoke", "URL=http://127.0.0.1:9/api", "TOKEN=a.b.c"],
+        {},
+        "does not answer",
+    ),
+    "a gateway that Chalice did not make": (
+        ["gateway", "STAGE=dev"],
+        {},
+        "chalice deploy --stage dev",
+    ),
+    "users and data in use": (
+        ["destroy-backend", "STAGE=dev", "CONFIRM=dev"],
+        {},
+        "make destroy STAGE=dev",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_what_cannot_be_done_is_refused_in_a_line(account: Account, deployed: Deployment, name: str) -> None:
+def test_what_cannot_be_done_is_refused_in_a_line(
+    account: Account, deployed: Deployment, name: str
+) -> None:
     command, shell, told = REFUSALS[name]
     assert told in account.refusal(*command, **shell)
 
 
-def test_a_backend_of_another_account_is_not_deployed_upon(account: Account, deployed: Deployment) -> None:
+def test_a_backend_of_another_account_is_not_deployed_upon(
+    account: Account, deployed: Deployment
+) -> None:
     with account.changed(".chalice/config.json") as config:
         config.write_text(config.read_text().replace(":000000000000:", ":111111111111:"))
         for command in ("backend", "deploy", "destroy"):
             assert "is in the account 111111111111" in account.refusal(command, "STAGE=dev")
 
 
-def test_what_an_operator_recorded_for_this_pool_stays(account: Account, deployed: Deployment) -> None:
+def test_what_an_operator_recorded_for_this_pool_stays(
+    account: Account, deployed: Deployment
+) -> None:
     with account.changed(".chalice/config.json") as config:
-        config.write_text(config.read_text().replace('"user-profile-dev"', '"user-profile-dev-restored"'))
-        assert "does not name the table user-profile-dev-restored" in account.refusal("deploy", "STAGE=dev")
+        config.write_text(
+            config.read_text().replace('"user-profile-dev"', '"user-profile-dev-restored"')
+        )
+        assert "does not name the table user-profile-dev-restored" in account.refusal(
+            "deploy", "STAGE=dev"
+        )
         account.make("backend", "STAGE=dev")
         assert account.environment("dev")["DYNAMODB_TABLE"] == "user-profile-dev-restored"
 
 
-def test_a_stage_that_was_copied_with_its_backend_is_told(account: Account, deployed: Deployment) -> None:
+def test_a_stage_that_was_copied_with_its_backend_is_told(
+    account: Account, deployed: Deployment
+) -> None:
     with account.changed(".chalice/config.json") as config:
         settings = json.loads(config.read_text())
         settings["stages"]["copy"] = settings["stages"]["dev"]
         config.write_text(json.dumps(settings))
         assert "copy and dev record the same table" in account.refusal("deploy", "STAGE=copy")
-        settings["stages"]["copy"] = {"environment_variables": {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": "no"}}
+        settings["stages"]["copy"] = {
+            "environment_variables": {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": "no"}
+        }
         config.write_text(json.dumps(settings))
         assert "which is no ARN" in account.refusal("deploy", "STAGE=copy")
         copied = settings["stages"]["copy"]["environment_variables"]
-        copied["USER_POOL_ARN"] = settings["stages"]["dev"]["environment_variables"]["USER_POOL_ARN"]
+        copied["USER_POOL_ARN"] = settings["stages"]["dev"]["environment_variables"][
+            "USER_POOL_ARN"
+        ]
         config.write_text(json.dumps(settings))
         assert "has no .chalice/policy-copy.json" in account.refusal("deploy", "STAGE=copy")
 
 
 def test_a_schema_wants_its_validator_packaged(account: Account, deployed: Deployment) -> None:
     with account.changed(".chalice/config.json") as config:
-        config.write_text(config.read_text().replace('"DYNAMO', '"PROFILE_SCHEMA": "none.json", "DYNAMO'))
+        config.write_text(
+            config.read_text().replace('"DYNAMO', '"PROFILE_SCHEMA": "none.json", "DYNAMO')
+        )
         assert "needs jsonschema-rs in requirements.txt" in account.refusal("package", "STAGE=dev")
 
 
@@ -174,26 +231,36 @@ def test_without_a_region_the_recorded_one_is_taken(account: Account, deployed: 
         assert "no AWS region is set" in account.refusal("backend", "STAGE=dev", **shell)
 
 
-def test_a_taken_domain_and_the_failed_stack_are_told(account: Account, deployed: Deployment) -> None:
+def test_a_taken_domain_and_the_failed_stack_are_told(
+    account: Account, deployed: Deployment
+) -> None:
     cognito = boto3.client("cognito-idp")
     taken = cognito.create_user_pool(PoolName="another")["UserPool"]["Id"]
     cognito.create_user_pool_domain(Domain="user-profile-trial-taken", UserPoolId=taken)
     with account.changed(".chalice/config.json") as config:
-        config.write_text(config.read_text().replace('"dev": {', '"trial": {"environment_variables": {}}, "dev": {'))
+        config.write_text(
+            config.read_text().replace(
+                '"dev": {', '"trial": {"environment_variables": {}}, "dev": {'
+            )
+        )
         assert "UserPoolDomain" in account.refusal("backend", "STAGE=trial", "DOMAIN_SUFFIX=taken")
         again = account.refusal("backend", "STAGE=trial", "DOMAIN_SUFFIX=free")
         assert "delete-stack --stack-name user-profile-trial-backend" in again
 
 
-def test_the_readmes_deploy_section_works_as_written(account: Account, deployed: Deployment) -> None:
+def test_the_readmes_deploy_section_works_as_written(
+    account: Account, deployed: Deployment
+) -> None:
     section = (ROOT / "README.md").read_text().partition("## Deploy it")[2].partition("\n## ")[0]
     lines = re.findall(r"^make .*$", section, re.MULTILINE)
-    assert lines[:2] == ["make backend STAGE=dev", "make deploy STAGE=dev"], "as the stage was deployed"
+    assert lines[:2] == ["make backend STAGE=dev", "make deploy STAGE=dev"], (
+        "as the stage was deployed"
+    )
     smoke_command = lines[2]
     email, password = re.findall(r"EMAIL=(\S+) PASSWORD=(\S+)", smoke_command)[0]
     client_id = deployed.cloud.outputs["UserPoolClientId"]
-    users.sign_up(client_id, email, password)
-    users.confirm(client_id, email, confirmation_code(deployed.cloud.port, email))
+    cognito.sign_up(client_id, email, password)
+    cognito.confirm(client_id, email, confirmation_code(deployed.cloud.port, email))
     for command in lines[:2]:
         account.make(*command.split()[1:])
     done = account.run(*smoke_command.split())
@@ -205,7 +272,9 @@ def test_a_token_of_a_deployed_stage_opens_its_api(
     account: Account, deployed: Deployment, new_user: Callable[[], User]
 ) -> None:
     user = new_user()
-    token = account.make("-s", "token", "STAGE=dev", f"EMAIL={user.email}", f"PASSWORD={PASSWORD}").strip()
+    token = account.make(
+        "-s", "token", "STAGE=dev", f"EMAIL={user.email}", f"PASSWORD={PASSWORD}"
+    ).strip()
     assert_problem(deployed.api("GET", token=token), 404, "profile-not-found")
     assert "say who" in account.refusal("token", "STAGE=dev")
 
@@ -242,7 +311,9 @@ def test_the_page_is_told_of_a_stage_however_it_was_deployed(
         assert f"connect-src 'self' {origin} {sign_in};" in said
 
 
-def test_destroy_leaves_users_and_data_and_destroy_backend_asks(account: Account, by_chalice: Deployment) -> None:
+def test_destroy_leaves_users_and_data_and_destroy_backend_asks(
+    account: Account, by_chalice: Deployment
+) -> None:
     outputs = by_chalice.cloud.outputs
     account.make("deploy", "STAGE=prod")
     with chalice_can_import(by_chalice.cloud.port, by_chalice.imported) as endpoint:

@@ -21,9 +21,8 @@ from typing import Any
 import requests
 
 from chalicelib.web import dump_json
-from local import users
-from resources import api, chalice_config, stacks
-from resources.stacks import DeploymentError
+from deploy import api, chalice_config, cognito, stacks
+from deploy.stacks import DeploymentError
 
 ORIGIN = "https://smoke.example.com"
 EXACT = (
@@ -86,7 +85,9 @@ def expect_problem(answer: requests.Response, status: int, **headers: str) -> di
     """The problem that `answer` tells, if a script in a browser could read it. Raises NotAsExpected."""
     expect(answer, status, Content_Type="application/problem+json", **headers)
     if not answer.headers.get("Access-Control-Allow-Origin"):
-        raise NotAsExpected("no Access-Control-Allow-Origin: a browser hides the answer from scripts")
+        raise NotAsExpected(
+            "no Access-Control-Allow-Origin: a browser hides the answer from scripts"
+        )
     problem: dict[str, Any] = answer.json()
     if problem.get("status") != status or not problem.get("request_id"):
         raise NotAsExpected(f"the problem is incomplete: {answer.text[:200]}")
@@ -119,11 +120,18 @@ def token_bare_and_as_bearer(service: Service) -> None:
 
 
 def preflight(service: Service) -> None:
-    asked = {"Access_Control_Request_Method": "PATCH", "Access_Control_Request_Headers": "authorization,if-match"}
+    asked = {
+        "Access_Control_Request_Method": "PATCH",
+        "Access_Control_Request_Headers": "authorization,if-match",
+    }
     answer = service("OPTIONS", token="", **asked)
-    expect(answer, 200, Access_Control_Allow_Methods="PATCH", Access_Control_Allow_Headers="If-Match")
+    expect(
+        answer, 200, Access_Control_Allow_Methods="PATCH", Access_Control_Allow_Headers="If-Match"
+    )
     if answer.headers.get("Access-Control-Allow-Origin") not in ("*", ORIGIN):
-        raise NotAsExpected(f"Access-Control-Allow-Origin is {answer.headers.get('Access-Control-Allow-Origin')}")
+        raise NotAsExpected(
+            f"Access-Control-Allow-Origin is {answer.headers.get('Access-Control-Allow-Origin')}"
+        )
 
 
 def exact_round_trip(service: Service) -> None:
@@ -142,7 +150,15 @@ def etags(service: Service) -> None:
     expect(service("GET", If_None_Match=etag), 304, ETag=etag)
     expect_problem(service("PUT", body="{}", If_Match='"another"'), 412, ETag=etag)
     expect_problem(service("PUT", body="{}", If_None_Match="*"), 412, ETag=etag)
-    expect(service("PATCH", body='{"text":null}', If_Match=etag, Content_Type="application/merge-patch+json"), 200)
+    expect(
+        service(
+            "PATCH",
+            body='{"text":null}',
+            If_Match=etag,
+            Content_Type="application/merge-patch+json",
+        ),
+        200,
+    )
 
 
 def bad_requests(service: Service) -> None:
@@ -205,12 +221,18 @@ def _nothing_stored(service: Service, *, overwrite: bool) -> Iterator[None]:
     except requests.RequestException as error:
         raise Refused(f"{service.url} does not answer: {error}") from error
     if before.status_code not in (200, 404):
-        raise Refused(f"{service.url} does not let this user in: {before.status_code} {before.text[:200]}")
+        raise Refused(
+            f"{service.url} does not let this user in: {before.status_code} {before.text[:200]}"
+        )
     if before.status_code == 200 and not overwrite:
-        raise Refused("this user has a profile. Take another user, or say OVERWRITE=yes: it is put back at the end.")
+        raise Refused(
+            "this user has a profile. Take another user, or say OVERWRITE=yes: it is put back at the end."
+        )
     kept = None
     if before.status_code == 200:
-        with tempfile.NamedTemporaryFile("w", prefix="profile-", suffix=".json", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="profile-", suffix=".json", delete=False
+        ) as file:
             file.write(dump_json(json.loads(before.content, parse_float=Decimal)["profile_data"]))
         kept = Path(file.name)
         expect(service("DELETE"), 204)
@@ -221,7 +243,11 @@ def _nothing_stored(service: Service, *, overwrite: bool) -> Iterator[None]:
             last = service("PUT", body=kept.read_text()) if kept else service("DELETE")
             expect(last, 200 if kept else 204)
         except (NotAsExpected, requests.RequestException) as error:
-            where = f"The profile is in {kept}: PUT it back." if kept else "A test profile may be left: DELETE it."
+            where = (
+                f"The profile is in {kept}: PUT it back."
+                if kept
+                else "A test profile may be left: DELETE it."
+            )
             raise Refused(f"could not clean up: {error}. {where}") from error
         if kept:
             kept.unlink()
@@ -235,18 +261,24 @@ def _service(options: Mapping[str, str]) -> Service:
     if options["token"]:
         return Service(url, options["token"].removeprefix("Bearer ").strip(), None)
     if not (options["email"] and options["password"] and options["stage"]):
-        raise Refused("say who asks: TOKEN=<an id token>, or EMAIL=... PASSWORD=... and the STAGE=... of their pool.")
+        raise Refused(
+            "say who asks: TOKEN=<an id token>, or EMAIL=... PASSWORD=... and the STAGE=... of their pool."
+        )
     if "USER_POOL_ARN" not in pool:
-        raise Refused(f"the stage {options['stage']} has no backend yet. Run: make backend STAGE={options['stage']}")
+        raise Refused(
+            f"the stage {options['stage']} has no backend yet. Run: make backend STAGE={options['stage']}"
+        )
     client = pool["USER_POOL_CLIENT_ID"].split(",")[0]
-    tokens = users.sign_in(pool["USER_POOL_ARN"], client, options["email"], options["password"])
+    tokens = cognito.sign_in(pool["USER_POOL_ARN"], client, options["email"], options["password"])
     return Service(url, tokens["IdToken"], tokens["AccessToken"])
 
 
 def _url_of(stage: str) -> str:
     """Where `make deploy` deployed the stage."""
     if not stage:
-        raise Refused("say what to look at: make smoke URL=https://.../api TOKEN=... (or STAGE=...)")
+        raise Refused(
+            "say what to look at: make smoke URL=https://.../api TOKEN=... (or STAGE=...)"
+        )
     outputs = stacks.outputs(api.stack_name(stage))
     if outputs is None:
         raise Refused(
@@ -256,17 +288,19 @@ def _url_of(stage: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.smoke", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.smoke", description=__doc__)
     for name in ("url", "stage", "overwrite"):
         parser.add_argument(f"--{name}", default="")
     # Secrets come by the environment: an argument list is for everybody on the machine to read.
-    secrets = {name: os.environ.get(f"USER_{name.upper()}", "") for name in ("email", "password", "token")}
+    secrets = {
+        name: os.environ.get(f"USER_{name.upper()}", "") for name in ("email", "password", "token")
+    }
     options = {**vars(parser.parse_args()), **secrets}
     try:
         service = _service(options)
         print(f"{service.url}/user/profile")
         failed = run(service, overwrite=options["overwrite"] == "yes")
-    except (Refused, users.UserError, DeploymentError) as error:
+    except (Refused, cognito.UserError, DeploymentError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("Interrupted.")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from resources.stacks import DeploymentError
+from deploy.stacks import DeploymentError
 
 FILE = Path(".chalice/config.json")
 SPACE = re.compile(r"\s*")
@@ -23,7 +23,10 @@ def environment(stage: str) -> dict[str, str]:
         raise DeploymentError(
             f"there is no stage {stage!r} in {FILE}, which has {known}. To make one, copy dev's and policy-dev.json."
         )
-    return {**config.get("environment_variables", {}), **config["stages"][stage].get("environment_variables", {})}
+    return {
+        **config.get("environment_variables", {}),
+        **config["stages"][stage].get("environment_variables", {}),
+    }
 
 
 def policy(stage: str) -> str:
@@ -32,7 +35,9 @@ def policy(stage: str) -> str:
     try:
         return file.read_text()
     except OSError as error:
-        raise DeploymentError(f"the stage {stage} has no {file}. Copy policy-dev.json, with {stage} in it.") from error
+        raise DeploymentError(
+            f"the stage {stage} has no {file}. Copy policy-dev.json, with {stage} in it."
+        ) from error
 
 
 def change_environment(stage: str, change: Mapping[str, str | None]) -> bool:
@@ -54,7 +59,9 @@ def change_environment(stage: str, change: Mapping[str, str | None]) -> bool:
     newline = "\r\n" if "\r\n" in text else "\n"
     written = json.dumps(after, indent="\t" if "\t" in indent else 2, ensure_ascii=text.isascii())
     changed = FILE.with_suffix(".tmp")
-    changed.write_bytes((text[:begin] + written.replace("\n", newline + indent) + text[end:]).encode())
+    changed.write_bytes(
+        (text[:begin] + written.replace("\n", newline + indent) + text[end:]).encode()
+    )
     changed.replace(FILE)
     return True
 
@@ -62,7 +69,11 @@ def change_environment(stage: str, change: Mapping[str, str | None]) -> bool:
 def sharing(stage: str) -> list[str]:
     """The other stages that record the same table as `stage`."""
     table = environment(stage).get("DYNAMODB_TABLE")
-    return [name for name in _read()["stages"] if name != stage and environment(name).get("DYNAMODB_TABLE") == table]
+    return [
+        name
+        for name in _read()["stages"]
+        if name != stage and environment(name).get("DYNAMODB_TABLE") == table
+    ]
 
 
 def _read() -> dict[str, Any]:
@@ -76,7 +87,9 @@ def _read() -> dict[str, Any]:
         isinstance(part, dict) and isinstance(part.get("environment_variables", {}), dict)
         for part in (config, *stages.values())
     ):
-        raise DeploymentError(f'{FILE} is not what Chalice reads: "stages", and what is in it, must be objects.')
+        raise DeploymentError(
+            f'{FILE} is not what Chalice reads: "stages", and what is in it, must be objects.'
+        )
     return config
 
 
@@ -99,7 +112,9 @@ def _member(text: str, position: int, name: str) -> tuple[int, int]:
             return begin, end
         position = _after_space(text, end)
         position = _after_space(text, position + 1) if text[position] == "," else position
-    raise DeploymentError(f'there is no "{name}" where {FILE} should have one. Add "{name}": {{}} there.')
+    raise DeploymentError(
+        f'there is no "{name}" where {FILE} should have one. Add "{name}": {{}} there.'
+    )
 
 
 def _after_space(text: str, position: int) -> int:

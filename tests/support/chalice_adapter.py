@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from resources import stacks
+from deploy import stacks
 
 
 class Adapter(BaseHTTPRequestHandler):
@@ -32,7 +32,9 @@ class Adapter(BaseHTTPRequestHandler):
         mode = parse_qs(url.query).get("mode")
         api = re.fullmatch(r"/restapis/(\w+)", url.path)
         if (self.command, url.path, mode) == ("POST", "/restapis", ["import"]):
-            self._answer(201, {"id": self._imported(f"imported-api-{len(self.imported) + 1}", body)})
+            self._answer(
+                201, {"id": self._imported(f"imported-api-{len(self.imported) + 1}", body)}
+            )
         elif api and (self.command, mode) == ("PUT", ["overwrite"]):
             self._answer(200, {"id": self._imported(self.imported[api[1]], body)})
         elif api and self.command == "PATCH" and b"minimumCompressionSize" in body:
@@ -44,7 +46,10 @@ class Adapter(BaseHTTPRequestHandler):
 
     def _imported(self, stack: str, definition: bytes) -> str:
         body = json.loads(definition)
-        resource = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": body["info"]["title"], "Body": body}}
+        resource = {
+            "Type": "AWS::ApiGateway::RestApi",
+            "Properties": {"Name": body["info"]["title"], "Body": body},
+        }
         template = {"Resources": {"Api": resource}, "Outputs": {"Id": {"Value": {"Ref": "Api"}}}}
         api_id = stacks.deploy(stack, json.dumps(template), {}, progress=lambda _: None)["Id"]
         self.imported[api_id] = stack
@@ -60,7 +65,9 @@ class Adapter(BaseHTTPRequestHandler):
         content = answer.read()
         connection.close()
         hop = ("connection", "content-length", "transfer-encoding")
-        self._send(answer.status, {k: v for k, v in answer.getheaders() if k.lower() not in hop}, content)
+        self._send(
+            answer.status, {k: v for k, v in answer.getheaders() if k.lower() not in hop}, content
+        )
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import MODULES, Site
 from tests.conftest import ROOT, User
-from tests.web.conftest import MODULES, Site
 
 DOCUMENT = (ROOT / "docs" / "clients.md").read_text()
 
@@ -36,7 +36,9 @@ def folder(site: Site, tmp_path: Path) -> Path:
 def run(folder: Path, *command: str, **variables: str) -> str:
     """What `command` prints; it must succeed. It finds AWS by what the example says, not by our settings."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done = subprocess.run(command, cwd=folder, env=bare | variables, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=folder, env=bare | variables, check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

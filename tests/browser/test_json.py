@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
 from chalicelib.profile import merge_patch
-from tests.web.conftest import Site
+from tests.browser.conftest import Site
 
-NAMES = st.sampled_from(["a", "b", "a/b", "~", "__proto__", "constructor", "toString", "1", "0", ""])
+NAMES = st.sampled_from(
+    ["a", "b", "a/b", "~", "__proto__", "constructor", "toString", "1", "0", ""]
+)
 SCALARS = st.sampled_from([0, 1, -1, 0.5, "", "a", "null", True, False])
 VALUES = st.recursive(
     SCALARS | st.lists(SCALARS | st.none(), max_size=2),
@@ -42,4 +44,6 @@ def test_a_merge_patch_of_what_changed_gives_what_was_typed(
     tab.close()
     for (before, after), patch in zip(pairs, patches, strict=True):
         assert exact(merge_patch(before, json.loads(patch))) == exact(after)
-        assert (patch == "{}") == (exact(before) == exact(after)), "nothing is sent of what did not change"
+        assert (patch == "{}") == (exact(before) == exact(after)), (
+            "nothing is sent of what did not change"
+        )

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from local.api import serving
 from local.process import free_port
+from tests.browser.conftest import Site, Visitor, form, save, sign_in, visiting
 from tests.conftest import PASSWORD, User
-from tests.web.conftest import Site, Visitor, form, save, sign_in, visiting
 
 
 def stored(site: Site, user: User) -> Any:
@@ -29,7 +29,9 @@ def put(site: Site, user: User, body: str) -> None:
 
 def tokens(tab: Page) -> dict[str, Any]:
     """What oidc-client-ts keeps of the signed-in user."""
-    (text,) = tab.evaluate("Object.entries(sessionStorage).filter(([k]) => k.startsWith('oidc.user:')).map(e => e[1])")
+    (text,) = tab.evaluate(
+        "Object.entries(sessionStorage).filter(([k]) => k.startsWith('oidc.user:')).map(e => e[1])"
+    )
     found: dict[str, Any] = json.loads(text)
     return found
 
@@ -59,7 +61,9 @@ def test_signing_in_leads_through_the_pools_page_and_leaves_nothing_in_the_addre
     tab.get_by_label("Password").wait_for()
     asked = parse_qs(urlsplit(tab.url).query)
     assert (asked["response_type"], asked["code_challenge_method"]) == (["code"], ["S256"])
-    assert visitor.context.storage_state()["origins"] == [], "the verifier is not in localStorage either"
+    assert visitor.context.storage_state()["origins"] == [], (
+        "the verifier is not in localStorage either"
+    )
     sign_in(tab, user)
     expect(tab.get_by_text("Nothing is saved yet.")).to_be_visible()
     assert tab.url == visitor.site.url + "/"
@@ -67,19 +71,25 @@ def test_signing_in_leads_through_the_pools_page_and_leaves_nothing_in_the_addre
     assert tokens(tab)["profile"]["email"] == user.email
 
 
-def test_who_has_saved_nothing_yet_sees_an_empty_form_and_no_error(visitor: Visitor, user: User) -> None:
+def test_who_has_saved_nothing_yet_sees_an_empty_form_and_no_error(
+    visitor: Visitor, user: User
+) -> None:
     tab = visitor.signed_in(user)
     assert form(tab) == ("", "", "{}")
     expect(tab.get_by_role("alert")).to_be_empty()
     expect(tab.get_by_role("button", name="Delete profile")).to_be_hidden()
 
 
-def test_signing_out_ends_here_and_at_the_pool_and_keeps_nothing(visitor: Visitor, user: User) -> None:
+def test_signing_out_ends_here_and_at_the_pool_and_keeps_nothing(
+    visitor: Visitor, user: User
+) -> None:
     tab = visitor.signed_in(user)
     tab.get_by_label("Name").fill("never saved")
     with tab.expect_request(lambda request: "/logout?" in request.url) as left:
         tab.get_by_role("button", name="Sign out").click()
-    assert set(parse_qs(urlsplit(left.value.url).query)) == {"client_id", "logout_uri"}, "and no token"
+    assert set(parse_qs(urlsplit(left.value.url).query)) == {"client_id", "logout_uri"}, (
+        "and no token"
+    )
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
     assert tab.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
     for again in (tab.reload, tab.go_back):
@@ -89,7 +99,9 @@ def test_signing_out_ends_here_and_at_the_pool_and_keeps_nothing(visitor: Visito
         expect(tab.get_by_label("Name")).to_be_hidden()
 
 
-def test_a_sign_in_page_that_does_not_come_can_be_asked_for_again(visitor: Visitor, user: User) -> None:
+def test_a_sign_in_page_that_does_not_come_can_be_asked_for_again(
+    visitor: Visitor, user: User
+) -> None:
     tab = visitor.open()
     tab.route("**/oauth2/authorize?*", lambda route: route.fulfill(status=204), times=1)
     tab.get_by_role("button", name="Sign in").click()
@@ -127,28 +139,44 @@ def test_what_is_saved_is_there_after_a_reload(visitor: Visitor, site: Site, use
     tab.get_by_label("Bio").fill("Wrote the first program.\nIn 1843.")
     tab.get_by_label("Everything else").fill('{"born": 1815}')
     save(tab)
-    assert stored(site, user) == {"name": "Ada", "bio": "Wrote the first program.\nIn 1843.", "born": 1815}
+    assert stored(site, user) == {
+        "name": "Ada",
+        "bio": "Wrote the first program.\nIn 1843.",
+        "born": 1815,
+    }
     tab.reload()
     expect(tab.get_by_text("Last saved")).to_be_visible()
     assert form(tab) == ("Ada", "Wrote the first program.\nIn 1843.", '{ "born": 1815 }')
 
 
-def test_only_what_changed_is_sent_under_the_etag_that_was_seen(visitor: Visitor, site: Site, user: User) -> None:
-    put(site, user, '{"name": "Ada", "tags": {"keep": true, "drop": 1}, "exact": 12345678901234567890.5}')
+def test_only_what_changed_is_sent_under_the_etag_that_was_seen(
+    visitor: Visitor, site: Site, user: User
+) -> None:
+    put(
+        site,
+        user,
+        '{"name": "Ada", "tags": {"keep": true, "drop": 1}, "exact": 12345678901234567890.5}',
+    )
     etag = site.api.get(user).headers["ETag"]
     tab = visitor.signed_in(user)
     assert '"exact": 12345678901234567890.5' in form(tab)[2], "not what JavaScript makes of it"
-    tab.get_by_label("Everything else").fill(form(tab)[2].replace('"drop": 1', '"new": 0.1').replace("90.5", "91.5"))
+    tab.get_by_label("Everything else").fill(
+        form(tab)[2].replace('"drop": 1', '"new": 0.1').replace("90.5", "91.5")
+    )
     with tab.expect_request(lambda request: request.method == "PATCH") as patch:
         save(tab)
-    assert patch.value.post_data == '{"tags":{"drop":null,"new":0.1},"exact":12345678901234567891.5}'
+    assert (
+        patch.value.post_data == '{"tags":{"drop":null,"new":0.1},"exact":12345678901234567891.5}'
+    )
     assert (patch.value.headers["if-match"], patch.value.headers["content-type"]) == (
         etag, "application/merge-patch+json",
     )  # fmt: skip
     assert site.api.get(user).body.count(b"12345678901234567891.5") == 1
 
 
-def test_what_other_clients_store_under_a_fields_name_is_left_alone(visitor: Visitor, site: Site, user: User) -> None:
+def test_what_other_clients_store_under_a_fields_name_is_left_alone(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     put(site, user, '{"name": {"first": "Ada"}, "bio": ""}')
     tab = visitor.signed_in(user)
     assert form(tab) == ("", "", '{ "name": { "first": "Ada" } }')
@@ -233,7 +261,9 @@ def unsaved(browser: Browser, site: Site, sign_up: Callable[[], User]) -> Iterat
         ('{"a": 1E+126}', "/a: "),
     ],
 )
-def test_json_that_cannot_be_stored_is_told_beside_its_field(unsaved: Page, text: str, told: str) -> None:
+def test_json_that_cannot_be_stored_is_told_beside_its_field(
+    unsaved: Page, text: str, told: str
+) -> None:
     unsaved.get_by_label("Everything else").fill(text)
     unsaved.get_by_role("button", name="Save", exact=True).click()
     expect(unsaved.locator("#more-error")).to_contain_text(told)
@@ -274,7 +304,9 @@ def test_who_saves_in_two_tabs_sees_both_versions_and_chooses(
     assert stored(site, user) == left
 
 
-def test_what_was_deleted_meanwhile_is_not_brought_back_unasked(visitor: Visitor, site: Site, user: User) -> None:
+def test_what_was_deleted_meanwhile_is_not_brought_back_unasked(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     put(site, user, '{"name": "Ada"}')
     tab = visitor.signed_in(user)
     assert site.api("DELETE", token=user.id_token).status == 204
@@ -288,7 +320,9 @@ def test_what_was_deleted_meanwhile_is_not_brought_back_unasked(visitor: Visitor
     assert stored(site, user) == {"name": "Grace"}
 
 
-def test_what_was_changed_meanwhile_is_not_deleted(visitor: Visitor, site: Site, user: User) -> None:
+def test_what_was_changed_meanwhile_is_not_deleted(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     put(site, user, '{"name": "Ada"}')
     tab = visitor.signed_in(user)
     put(site, user, '{"name": "Ada Lovelace"}')
@@ -300,7 +334,9 @@ def test_what_was_changed_meanwhile_is_not_deleted(visitor: Visitor, site: Site,
     expect(tab.get_by_label("Name")).to_have_value("Ada Lovelace")
 
 
-def test_what_was_saved_again_as_it_was_is_deleted(visitor: Visitor, site: Site, user: User) -> None:
+def test_what_was_saved_again_as_it_was_is_deleted(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     put(site, user, '{"name": "Ada"}')
     tab = visitor.signed_in(user)
     put(site, user, '{"name": "Ada"}')
@@ -310,7 +346,9 @@ def test_what_was_saved_again_as_it_was_is_deleted(visitor: Visitor, site: Site,
     assert stored(site, user) is None
 
 
-def test_an_own_deletion_whose_answer_was_lost_is_no_conflict(visitor: Visitor, site: Site, user: User) -> None:
+def test_an_own_deletion_whose_answer_was_lost_is_no_conflict(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     put(site, user, '{"name": "Ada"}')
     tab = visitor.signed_in(user)
 
@@ -326,7 +364,9 @@ def test_an_own_deletion_whose_answer_was_lost_is_no_conflict(visitor: Visitor, 
     assert stored(site, user) is None
 
 
-def test_nothing_can_be_typed_that_the_end_of_a_save_would_overwrite(visitor: Visitor, site: Site, user: User) -> None:
+def test_nothing_can_be_typed_that_the_end_of_a_save_would_overwrite(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     tab = visitor.signed_in(user)
     waiting: list[Route] = []
     tab.route("**/user/profile", lambda route: waiting.append(route), times=1)  # noqa: PLW0108 - it sets attributes
@@ -340,7 +380,9 @@ def test_nothing_can_be_typed_that_the_end_of_a_save_would_overwrite(visitor: Vi
     assert stored(site, user) == {"name": "Ada", "bio": "after"}
 
 
-def test_what_a_field_cannot_show_is_not_changed_by_saving_another(visitor: Visitor, site: Site, user: User) -> None:
+def test_what_a_field_cannot_show_is_not_changed_by_saving_another(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     put(site, user, '{"name": "Ada\\nLovelace", "bio": "a\\r\\nb\\rc", "n": 1}')
     tab = visitor.signed_in(user)
     tab.get_by_label("Everything else").fill('{"n": 2}')
@@ -348,7 +390,9 @@ def test_what_a_field_cannot_show_is_not_changed_by_saving_another(visitor: Visi
     assert stored(site, user) == {"name": "Ada\nLovelace", "bio": "a\r\nb\rc", "n": 2}
 
 
-def test_an_own_change_whose_answer_was_lost_is_no_conflict(visitor: Visitor, site: Site, user: User) -> None:
+def test_an_own_change_whose_answer_was_lost_is_no_conflict(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     put(site, user, '{"name": "Ada"}')
     tab = visitor.signed_in(user)
     tab.get_by_label("Name").fill("Grace")
@@ -374,13 +418,17 @@ def test_a_session_is_refreshed_before_its_tokens_expire(visitor: Visitor, user:
     with tab.expect_response("**/oauth2/token") as refreshed:
         tab.clock.fast_forward("59:30")
     assert refreshed.value.status == 200
-    tab.wait_for_function(f"Object.values(sessionStorage).some(text => !text.includes({before['id_token']!r}))")
+    tab.wait_for_function(
+        f"Object.values(sessionStorage).some(text => !text.includes({before['id_token']!r}))"
+    )
     after = tokens(tab)
     assert after["id_token"] != before["id_token"]
     assert after["profile"]["sub"] == before["profile"]["sub"]
 
 
-def test_a_token_that_has_expired_while_the_computer_slept_is_refreshed_first(visitor: Visitor, user: User) -> None:
+def test_a_token_that_has_expired_while_the_computer_slept_is_refreshed_first(
+    visitor: Visitor, user: User
+) -> None:
     tab = visitor.signed_in(user)
     before = tokens(tab)["id_token"]
     spoil(tab, expires_at=1)
@@ -395,7 +443,12 @@ def test_a_token_that_the_api_refuses_is_refreshed_and_the_save_repeated(
 ) -> None:
     tab = visitor.signed_in(user)
     answers: list[int] = []
-    tab.on("response", lambda response: answers.append(response.status) if "/user/profile" in response.url else None)
+    tab.on(
+        "response",
+        lambda response: (
+            answers.append(response.status) if "/user/profile" in response.url else None
+        ),
+    )
     spoil(tab, id_token=forged(tokens(tab)["id_token"]))
     tab.get_by_label("Name").fill("Ada")
     save(tab)
@@ -411,7 +464,9 @@ def test_when_the_session_is_over_one_signs_in_again_and_what_was_typed_is_there
     spoil(tab, id_token=forged(tokens(tab)["id_token"]), refresh_token="revoked")
     tab.get_by_label("Name").fill("Ada Lovelace")
     tab.get_by_role("button", name="Save", exact=True).click()
-    expect(tab.get_by_role("alert")).to_contain_text("Your session is over. What you typed is kept.")
+    expect(tab.get_by_role("alert")).to_contain_text(
+        "Your session is over. What you typed is kept."
+    )
     assert form(tab)[0] == "Ada Lovelace"
     tab.get_by_role("button", name="Sign in again").click()
     sign_in(tab, user)
@@ -448,7 +503,9 @@ def test_what_was_typed_survives_a_reload(visitor: Visitor, user: User) -> None:
 # --- when there is no answer ------------------------------------------------------------------------------------------
 
 
-def test_offline_the_text_is_kept_and_saved_when_asked_again(visitor: Visitor, site: Site, user: User) -> None:
+def test_offline_the_text_is_kept_and_saved_when_asked_again(
+    visitor: Visitor, site: Site, user: User
+) -> None:
     tab = visitor.signed_in(user)
     tab.get_by_label("Name").fill("Ada")
     visitor.context.set_offline(True)
@@ -463,7 +520,9 @@ def test_offline_the_text_is_kept_and_saved_when_asked_again(visitor: Visitor, s
     assert stored(site, user) == {"name": "Ada"}
 
 
-def test_offline_while_a_token_is_refreshed_is_not_the_end_of_the_session(visitor: Visitor, user: User) -> None:
+def test_offline_while_a_token_is_refreshed_is_not_the_end_of_the_session(
+    visitor: Visitor, user: User
+) -> None:
     tab = visitor.signed_in(user)
     spoil(tab, expires_at=1)
     visitor.context.set_offline(True)
@@ -490,7 +549,9 @@ def test_a_sign_in_service_that_is_down_is_not_the_end_of_the_session(
     headers = {"Access-Control-Allow-Origin": "*"}
     tab.route(
         "**/oauth2/token",
-        lambda route: route.fulfill(status=status, content_type=content_type, body=body, headers=headers),
+        lambda route: route.fulfill(
+            status=status, content_type=content_type, body=body, headers=headers
+        ),
         times=1,
     )
     tab.get_by_role("button", name="Save", exact=True).click()
@@ -521,15 +582,24 @@ def test_an_api_that_is_down_when_the_page_is_opened_can_be_tried_again(
             expect(tab.get_by_role("status")).to_have_text("Saved.")
 
 
-@pytest.mark.parametrize(("status", "button"), [(503, "Try again"), (429, "Try again"), (500, None)])
+@pytest.mark.parametrize(
+    ("status", "button"), [(503, "Try again"), (429, "Try again"), (500, None)]
+)
 def test_a_service_that_is_busy_or_broken_is_told_in_its_own_words(
     visitor: Visitor, site: Site, user: User, status: int, button: str | None
 ) -> None:
     tab = visitor.signed_in(user)
-    problem = {"type": "about:blank", "status": status, "detail": "The store is tired.", "request_id": "42"}
+    problem = {
+        "type": "about:blank",
+        "status": status,
+        "detail": "The store is tired.",
+        "request_id": "42",
+    }
     cors = {"Access-Control-Allow-Origin": "*", "Content-Type": "application/problem+json"}
     tab.route(
-        "**/user/profile", lambda route: route.fulfill(status=status, headers=cors, body=json.dumps(problem)), times=1
+        "**/user/profile",
+        lambda route: route.fulfill(status=status, headers=cors, body=json.dumps(problem)),
+        times=1,
     )
     tab.get_by_label("Name").fill("Ada")
     tab.get_by_role("button", name="Save", exact=True).click()
@@ -555,14 +625,21 @@ def test_preflights_let_a_script_through_and_it_reads_401_and_412_whole(
 ) -> None:
     tab = visitor.open()
     url = f"http://localhost:{site.api.port}/user/profile"
-    refused = tab.evaluate(FETCH, [url, "PATCH", {"Authorization": "Bearer x", "If-Match": '"a"'}, "{}"])
+    refused = tab.evaluate(
+        FETCH, [url, "PATCH", {"Authorization": "Bearer x", "If-Match": '"a"'}, "{}"]
+    )
     assert (refused["status"], json.loads(refused["body"])["type"][-13:]) == (401, "not-signed-in")
     signed_in = {"Authorization": f"Bearer {user.id_token}", "Content-Type": "application/json"}
     written = tab.evaluate(FETCH, [url, "PUT", {**signed_in, "If-None-Match": "*"}, '{"a": 1}'])
     assert written["status"] == 200
     failed = tab.evaluate(FETCH, [url, "PATCH", {**signed_in, "If-Match": '"another"'}, "{}"])
     assert (failed["status"], failed["etag"]) == (412, written["etag"])
-    assert tab.evaluate(FETCH, [url, "DELETE", {**signed_in, "If-Match": written["etag"]}, None])["status"] == 204
+    assert (
+        tab.evaluate(FETCH, [url, "DELETE", {**signed_in, "If-Match": written["etag"]}, None])[
+            "status"
+        ]
+        == 204
+    )
 
 
 def test_the_policy_lets_no_foreign_script_style_or_connection_in(visitor: Visitor) -> None:

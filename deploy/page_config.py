@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from resources import backend
+from deploy import backend
 
 FOLDER = Path(__file__).parents[1] / "web"
 CONFIG = FOLDER / "config.json"
@@ -20,7 +20,12 @@ IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 def settings(api: str, user_pool_arn: str, client_ids: str, sign_in: str) -> dict[str, str]:
     """What config.json holds: URLs of the API's profile and of the sign-in domain, and whose tokens they want."""
     client_id = client_ids.partition(",")[0]
-    return {"api": api, "issuer": backend.issuer(user_pool_arn), "client_id": client_id, "sign_in": sign_in}
+    return {
+        "api": api,
+        "issuer": backend.issuer(user_pool_arn),
+        "client_id": client_id,
+        "sign_in": sign_in,
+    }
 
 
 def write_config(config: Mapping[str, str]) -> None:
