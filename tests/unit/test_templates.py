@@ -37,7 +37,7 @@ Intrinsics.add_multi_constructor("!", _intrinsic)
 def backend() -> dict[str, Any]:
     template: dict[str, Any] = yaml.load(
         (ROOT / "resources" / "backend.yaml").read_text(), Loader=Intrinsics
-    )  # noqa: S506
+    )
     return template
 
 
