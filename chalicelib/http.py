@@ -267,6 +267,12 @@ def _header_lines(request: Request, name: str) -> list[str]:
 # --- Writing responses ----------------------------------------------------------------------------
 
 
+def json_response(value: JSON) -> Response:
+    """200 with `value` as JSON."""
+    headers: Headers = {"Content-Type": JSON_TYPE, **NO_STORE}
+    return Response(write_json(value), headers, HTTPStatus.OK)
+
+
 def profile_response(profile: Profile) -> Response:
     """200 with the profile in the shape of the original example, and its ETag."""
     body: dict[str, JSON] = {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
@@ -274,8 +280,9 @@ def profile_response(profile: Profile) -> Response:
         body["created_at"] = profile.created_at
     if profile.updated_at is not None:
         body["updated_at"] = profile.updated_at
-    headers: Headers = {"Content-Type": JSON_TYPE, "ETag": _etag(profile), **NO_STORE}
-    return Response(write_json(body), headers, HTTPStatus.OK)
+    response = json_response(body)
+    response.headers["ETag"] = _etag(profile)
+    return response
 
 
 def not_modified(profile: Profile) -> Response:

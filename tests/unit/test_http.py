@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
+from decimal import Decimal
 from typing import Any
 
 import chalice
@@ -282,6 +283,13 @@ def test_preconditions_are_read_from_single_headers_too() -> None:
 
 
 # --- Writing responses ----------------------------------------------------------------------------
+
+
+def test_any_value_can_be_a_response() -> None:
+    response = http.json_response({"n": Decimal("0.10")})
+    assert response.status_code == 200
+    assert response.body == '{"n":0.10}'
+    assert response.headers == {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
 def test_a_profile_has_the_examples_shape_and_an_etag() -> None:
