@@ -56,6 +56,13 @@ class Profile:
     """RFC 3339, UTC. None for items of the original example."""
     updated_at: str | None = None
 
+    @property
+    def members(self) -> dict[str, JSON]:
+        """The data as a dictionary. Empty if somebody wrote another value by hand."""
+        if isinstance(self.data, dict):
+            return self.data
+        return {}
+
 
 def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
     """`target` after a merge patch (RFC 7396): objects merge, null removes, the rest replaces.

@@ -8,7 +8,7 @@ from ministack.services.dynamodb import _attribute_value_size as size_in_the_emu
 
 from chalicelib.errors import InvalidProfile, ProfileTooLarge
 from chalicelib.items import to_attribute_value
-from chalicelib.profile import JSON, MAX_BYTES, MAX_VIOLATIONS, check_profile_data
+from chalicelib.profile import JSON, MAX_BYTES, MAX_VIOLATIONS, Profile, check_profile_data
 from tests.support.json_values import nested
 
 
@@ -16,6 +16,11 @@ def violations(data: Any) -> list[tuple[str, str]]:
     with pytest.raises(InvalidProfile) as caught:
         check_profile_data(data)
     return [(violation.pointer, violation.detail) for violation in caught.value.violations]
+
+
+@pytest.mark.parametrize(("data", "members"), [({"a": 1}, {"a": 1}), (["a"], {}), (None, {})])
+def test_only_an_object_has_members(data: JSON, members: JSON) -> None:
+    assert Profile("USERS#ALL", "USER#1", data, "r1").members == members
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 1, Decimal("1.5"), True])
