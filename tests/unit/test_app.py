@@ -13,7 +13,7 @@ from chalicelib.http import ProfileApp
 from chalicelib.preconditions import UNCONDITIONAL, Precondition
 from chalicelib.profile import JSON, Profile
 from chalicelib.settings import Settings
-from tests.support.events import event
+from tests.support.events import PROFILE_PATH, api_gateway_event, id_token_claims
 
 SETTINGS = Settings(
     user_pool_arn="arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc",
@@ -62,12 +62,18 @@ def call(
     method: str,
     body: str | None = None,
     *,
+    path: str = PROFILE_PATH,
     client: str = "client.one",
     **headers: str,
 ) -> dict[str, Any]:
-    request = event(method, "5f0c", client, body)
-    for name, value in headers.items():
-        request["multiValueHeaders"][name.replace("_", "-")] = [value]
+    """The app's response to user 5f0c. Headers are written with _ for -."""
+    request = api_gateway_event(
+        method,
+        path,
+        claims=id_token_claims("5f0c", client),
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        body=body,
+    )
     return app(request, None)
 
 

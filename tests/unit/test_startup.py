@@ -90,8 +90,9 @@ def test_a_chalice_command_is_needed_to_import_local(database: str) -> None:
 
 GET = """
 import app
-from tests.support.events import event
-answer = app.app(event("GET", "5f0c", "client"), None)
+from tests.support.events import api_gateway_event, id_token_claims
+event = api_gateway_event("GET", claims=id_token_claims("5f0c", "client"))
+answer = app.app(event, None)
 print(answer["statusCode"], "request_id" in answer["body"])
 """
 
