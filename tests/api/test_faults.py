@@ -153,12 +153,31 @@ def log() -> Iterator[list[logging.LogRecord]]:
     logger.removeHandler(handler)
 
 
-def data_of(store: ProfileStore, sub: str) -> JSON:
-    """The stored data; None if there is no profile."""
-    try:
-        return store.get(sub).data
-    except ProfileNotFound:
-        return None
+@dataclass(frozen=True)
+class Scenario:
+    """A user with the profile BEFORE, who calls the function while faults happen on the wire."""
+
+    wire: Wire
+    call: Call
+    store: ProfileStore
+    sub: str
+    etag: str
+    """Of the profile BEFORE."""
+
+    def send(self, request_kind: RequestKind) -> dict[str, Any]:
+        return request_kind.send(self.call, self.etag)
+
+    def stored(self) -> JSON:
+        """The data that are stored now; None if there is no profile."""
+        try:
+            return self.store.get(self.sub).data
+        except ProfileNotFound:
+            return None
+
+
+@pytest.fixture
+def scenario(wire: Wire, call: Call, store: ProfileStore, sub: str, etag: str) -> Scenario:
+    return Scenario(wire, call, store, sub, etag)
 
 
 def assert_success(response: dict[str, Any]) -> None:
@@ -198,95 +217,56 @@ TIMEOUTS: dict[str, Fault] = {"silence": wires.silence, "late response": wires.l
 @each_request
 @pytest.mark.parametrize("fault", NOT_CARRIED_OUT)
 def test_a_lasting_fault_is_a_503_and_changes_nothing(
-    wire: Wire,
-    call: Call,
-    store: ProfileStore,
-    sub: str,
-    etag: str,
-    fault: str,
-    request_kind: RequestKind,
+    scenario: Scenario, fault: str, request_kind: RequestKind
 ) -> None:
-    assert_lasting_fault(wire, call, store, sub, etag, NOT_CARRIED_OUT[fault], request_kind)
+    assert_lasting_fault(scenario, NOT_CARRIED_OUT[fault], request_kind)
 
 
 @one_of_each_method
 def test_lasting_silence_is_a_503_and_changes_nothing(
-    wire: Wire,
-    call: Call,
-    store: ProfileStore,
-    sub: str,
-    etag: str,
-    request_kind: RequestKind,
+    scenario: Scenario, request_kind: RequestKind
 ) -> None:
-    assert_lasting_fault(wire, call, store, sub, etag, wires.silence, request_kind)
+    assert_lasting_fault(scenario, wires.silence, request_kind)
 
 
-def assert_lasting_fault(
-    wire: Wire,
-    call: Call,
-    store: ProfileStore,
-    sub: str,
-    etag: str,
-    fault: Fault,
-    request_kind: RequestKind,
-) -> None:
-    wire.fault = fault
-    assert_unavailable(request_kind.send(call, etag))
-    assert len(wire.operations) == 2, "one attempt and one retry"
-    assert data_of(store, sub) == BEFORE
-    wire.fault = wires.pass_on
-    assert_success(request_kind.send(call, etag))
-    assert data_of(store, sub) == request_kind.stored_after
+def assert_lasting_fault(scenario: Scenario, fault: Fault, request_kind: RequestKind) -> None:
+    scenario.wire.fault = fault
+    assert_unavailable(scenario.send(request_kind))
+    assert len(scenario.wire.operations) == 2, "one attempt and one retry"
+    assert scenario.stored() == BEFORE
+    scenario.wire.fault = wires.pass_on
+    assert_success(scenario.send(request_kind))
+    assert scenario.stored() == request_kind.stored_after
 
 
 @each_request
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_single_fault_is_not_noticed(
-    wire: Wire,
-    call: Call,
-    store: ProfileStore,
-    sub: str,
-    etag: str,
-    fault: str,
-    request_kind: RequestKind,
+    scenario: Scenario, fault: str, request_kind: RequestKind
 ) -> None:
     """If the write was carried out and its response lost, the retry meets its own work."""
-    assert_unnoticed_fault(wire, call, store, sub, etag, FAULTS[fault], request_kind)
+    assert_unnoticed_fault(scenario, FAULTS[fault], request_kind)
 
 
 @one_of_each_method
 @pytest.mark.parametrize("fault", TIMEOUTS)
 def test_a_single_timeout_is_not_noticed(
-    wire: Wire,
-    call: Call,
-    store: ProfileStore,
-    sub: str,
-    etag: str,
-    fault: str,
-    request_kind: RequestKind,
+    scenario: Scenario, fault: str, request_kind: RequestKind
 ) -> None:
-    assert_unnoticed_fault(wire, call, store, sub, etag, TIMEOUTS[fault], request_kind)
+    assert_unnoticed_fault(scenario, TIMEOUTS[fault], request_kind)
 
 
-def assert_unnoticed_fault(
-    wire: Wire,
-    call: Call,
-    store: ProfileStore,
-    sub: str,
-    etag: str,
-    fault: Fault,
-    request_kind: RequestKind,
-) -> None:
+def assert_unnoticed_fault(scenario: Scenario, fault: Fault, request_kind: RequestKind) -> None:
     is_patch = request_kind.method == "PATCH"
     if is_patch:
-        wire.next_faults.append(wires.pass_on)  # a patch reads first
-    wire.next_faults.append(fault)
-    response = request_kind.send(call, etag)
+        scenario.wire.next_faults.append(wires.pass_on)  # a patch reads first
+    scenario.wire.next_faults.append(fault)
+    response = scenario.send(request_kind)
     assert_success(response)
-    assert data_of(store, sub) == request_kind.stored_after
+    assert scenario.stored() == request_kind.stored_after
     if request_kind.body:
-        assert response["headers"]["ETag"] == f'"{store.get(sub).revision}"'
-    assert len(wire.operations) == (3 if is_patch else 2)
+        assert response["headers"]["ETag"] == f'"{scenario.store.get(scenario.sub).revision}"'
+    assert len(scenario.wire.operations) == (3 if is_patch else 2)
 
 
 def test_a_profile_is_created_once_if_the_response_is_lost(
@@ -300,24 +280,24 @@ def test_a_profile_is_created_once_if_the_response_is_lost(
 
 @pytest.mark.parametrize("request_kind", [PUT_IF, PATCH, PATCH_IF, DELETE_IF], ids=str)
 def test_an_unknown_outcome_and_another_write_are_a_503(
-    wire: Wire, call: Call, store: ProfileStore, sub: str, etag: str, request_kind: RequestKind
+    scenario: Scenario, request_kind: RequestKind
 ) -> None:
     """Success and 412 might both be untrue, and a retry might undo the other write."""
     theirs: JSON = {"new": f"{PLANTED} of another"}
     if request_kind.method == "PATCH":
-        wire.next_faults.append(wires.pass_on)
-    wire.next_faults.append(wires.reset_after_and_then(lambda: store.replace(sub, theirs)))
-    assert_unavailable(request_kind.send(call, etag))
-    assert data_of(store, sub) == theirs
+        scenario.wire.next_faults.append(wires.pass_on)
+    scenario.wire.next_faults.append(
+        wires.reset_after_and_then(lambda: scenario.store.replace(scenario.sub, theirs))
+    )
+    assert_unavailable(scenario.send(request_kind))
+    assert scenario.stored() == theirs
 
 
-def test_another_write_after_throttling_is_a_412(
-    wire: Wire, call: Call, store: ProfileStore, sub: str, etag: str
-) -> None:
+def test_another_write_after_throttling_is_a_412(scenario: Scenario) -> None:
     """A throttled attempt was certainly not carried out."""
-    wire.next_faults.append(wires.refuse("ThrottlingException"))
-    theirs = store.replace(sub, {"new": f"{PLANTED} of another"}).revision
-    response = PUT_IF.send(call, etag)
+    scenario.wire.next_faults.append(wires.refuse("ThrottlingException"))
+    theirs = scenario.store.replace(scenario.sub, {"new": f"{PLANTED} of another"}).revision
+    response = scenario.send(PUT_IF)
     assert response["statusCode"] == 412
     assert response["headers"]["ETag"] == f'"{theirs}"'
 
@@ -361,7 +341,7 @@ def longest_call_seconds(config: Any) -> float:
     """Every attempt times out, with botocore's longest pauses in between: 1 s, 2 s, 4 s..."""
     attempts: int = config.retries["total_max_attempts"]
     timeouts: float = attempts * (config.connect_timeout + config.read_timeout)
-    pauses = sum(2**number for number in range(attempts - 1))
+    pauses: float = sum(2.0**number for number in range(attempts - 1))
     return timeouts + pauses
 
 
@@ -392,17 +372,13 @@ MISTAKES: dict[str, Fault] = {
 @each_request
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_deployment_mistake_is_a_500_with_its_reason_logged(
-    wire: Wire,
-    call: Call,
-    store: ProfileStore,
-    sub: str,
-    etag: str,
+    scenario: Scenario,
     log: list[logging.LogRecord],
     mistake: str,
     request_kind: RequestKind,
 ) -> None:
-    wire.fault = MISTAKES[mistake]
-    response = request_kind.send(call, etag)
+    scenario.wire.fault = MISTAKES[mistake]
+    response = scenario.send(request_kind)
     assert response["statusCode"] == 500
     problem = json.loads(response["body"])
     assert problem["type"] == "about:blank"
@@ -412,9 +388,9 @@ def test_a_deployment_mistake_is_a_500_with_its_reason_logged(
     assert record.exc_info
     assert "Exception" in str(record.exc_info[1]), "AWS's error code"
     assert record.__dict__["request_id"] == "request-1"
-    assert data_of(store, sub) == BEFORE
-    wire.fault = wires.pass_on
-    assert_success(request_kind.send(call, etag))
+    assert scenario.stored() == BEFORE
+    scenario.wire.fault = wires.pass_on
+    assert_success(scenario.send(request_kind))
 
 
 @each_request
