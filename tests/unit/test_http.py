@@ -41,10 +41,13 @@ def view() -> Callable[[], Any]:
     return dict
 
 
+database_calls: ContextVar[int] = ContextVar("database_calls", default=0)
+
+
 @pytest.fixture
 def app(view: Callable[[], Any]) -> ProfileApp:
-    calls = ContextVar("calls", default=0)
-    app = ProfileApp("test-http", CORSConfig(allow_origin=ORIGIN), calls, configure_logs=False)
+    cors = CORSConfig(allow_origin=ORIGIN)
+    app = ProfileApp("test-http", cors, database_calls, configure_logs=False)
     app.log.setLevel(logging.INFO)
 
     @app.route("/thing", methods=["GET", "PATCH"], content_types=["application/json"])
@@ -98,6 +101,7 @@ def test_an_event_that_is_no_request_is_refused(app: ProfileApp, event: Any) -> 
         {"headers": "x", "multiValueHeaders": ["x"]},
         {"headers": {"content-type": None, "x": 5}},
         {"multiValueHeaders": {"x": None, "y": [], "z": "text", "content-type": [None]}},
+        {"headers": None, "multiValueHeaders": {"content-type": {"0": "text/plain"}}},
         {"body": b"{}"},
         {"body": ""},
     ],
@@ -205,6 +209,21 @@ def test_each_request_is_logged_with_its_facts(
     assert record.__dict__["duration_ms"] >= 0
     assert record.__dict__["database_calls"] == 0
     assert record.__dict__["error"] is None
+
+
+def two_calls() -> dict[str, Any]:
+    for _ in range(2):
+        database_calls.set(database_calls.get() + 1)
+    return {}
+
+
+@pytest.mark.parametrize("view", [two_calls])
+def test_each_requests_database_calls_are_logged(
+    app: ProfileApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app(request_event(), None)
+    app(request_event(), None)
+    assert [record.__dict__["database_calls"] for record in caplog.records] == [2, 2]
 
 
 @pytest.mark.parametrize("view", [raising(errors.ProfileNotFound("x"))])
