@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from chalicelib.errors import ProfileNotFound, ProfileTooLarge, StoreUnavailable
+from chalicelib.errors import InvalidProfile, ProfileNotFound, ProfileTooLarge, StoreUnavailable
 from chalicelib.preconditions import Precondition
 from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, pause
 from tests.support.store import RecordingClient
@@ -135,6 +135,11 @@ def test_an_empty_response_means_no_profile() -> None:
 
     with pytest.raises(ProfileNotFound):
         store_with(Empty()).get("5f0c")
+
+
+def test_a_bad_patch_is_reported_before_a_failed_precondition() -> None:
+    with pytest.raises(InvalidProfile):
+        store_with(OneItem()).patch("5f0c", [], Precondition(if_match=frozenset({"other"})))
 
 
 # --- Errors ---------------------------------------------------------------------------------------
