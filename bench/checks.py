@@ -1,34 +1,44 @@
 """Refuse results whose parts do not fit together, before anything is written.
 
-Such results come from a function that waited for something, from a broken measurement, or from a machine that was too
-busy. Each limit below is wide enough for a busy machine; what was measured is stated beside it.
+Such results come from a function that waited for something, from a broken measurement, or from a
+machine that was too busy. Each limit below is wide enough for a busy machine; what was measured is
+stated beside it.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 
 from bench.measure import PROFILE_SIZES, USUAL_PROFILE_SIZE
 from bench.memory_sizes import MEMORY_OF_ONE_CORE_MB, MEMORY_SIZES_MB
-from bench.report import METRICS
-from bench.results import ImportTimes, MemoryResult, PackageResult, Results, SizeResult
+from bench.results import (
+    REPORTED_METRICS,
+    ImportTimes,
+    MemoryResult,
+    PackageResult,
+    Results,
+    SizeResult,
+)
 
 SMALLEST_PART_OF_IMPORTS = 0.5
-"""Imports in relation to the init phase of the same start. Measured in 20 starts: 0.82 to 0.93. The rest is Python's own
-start and the runtime client's first request. More than 1 is impossible: no module's time counts twice."""
+"""Imports in relation to the init phase of the same start. Measured in 20 starts: 0.82 to 0.93. The
+rest is Python's own start and the runtime client's first request. More than 1 is impossible: no
+module's time counts twice."""
 ROUNDING_MS = 1.0
 """How far the clocks of Python (microseconds for each module) and of the emulator may differ."""
 LARGEST_SLOWDOWN = 2.5
-"""The init phase of the start whose imports are measured, in relation to the median of the rounds. Measured in four
-groups of five starts, on a machine with twice as many busy processes as cores: 0.9 to 1.7."""
-LARGEST_DECREASE = 0.1
-"""How much less a larger profile may cost than a smaller one, as a part. One size is measured after the other, and the
-next size is ten times as large."""
+"""The init phase of the start whose imports are measured, in relation to the median of the rounds.
+Measured in four groups of five starts, on a machine with twice as many busy processes as cores: 0.9
+to 1.7."""
+LARGEST_DECREASE = 0.2
+"""How much less a larger profile may cost than a smaller one, as a part. One size is measured after
+the other, and the next size is ten times as large."""
 LARGEST_INCREASE = 0.25
-"""How much longer a start may take with more memory, as a part. From one memory size to the next, a function gets at
-least 1.7 times as much CPU."""
+"""How much longer a start may take with more memory, as a part. From one memory size to the next, a
+function gets at least 1.7 times as much CPU."""
 LARGEST_DIFFERENCE = 2.5
 """A factor between two measurements of the same thing that the report shows in two tables."""
 
@@ -102,7 +112,7 @@ def _bad_values(name: str, values: Sequence[float]) -> Iterator[str]:
 
 def _wrong_quartiles(results: Results) -> Iterator[str]:
     for package in results.packages:
-        for metric in METRICS:
+        for metric in REPORTED_METRICS:
             summary = package.summary(metric, results.reference)
             if not summary.lower_quartile <= summary.median <= summary.upper_quartile:
                 yield f"{package.name}, {metric}: the median is not between the quartiles"
@@ -124,7 +134,7 @@ def _wrong_imports(imports: ImportTimes, service: PackageResult) -> Iterator[str
 def _wrong_sizes(sizes: list[SizeResult], service: PackageResult) -> Iterator[str]:
     """A larger profile does not cost less, and the usual one costs what it costs in the rounds."""
     for metric in ("get_cpu_ms", "post_cpu_ms", "peak_memory_mb"):
-        for smaller, larger in zip(sizes, sizes[1:], strict=False):
+        for smaller, larger in itertools.pairwise(sizes):
             if larger.run.value(metric) < (1 - LARGEST_DECREASE) * smaller.run.value(metric):
                 yield (
                     f"{metric} is {larger.run.value(metric):.1f} for {larger.size} bytes, "
@@ -138,11 +148,12 @@ def _wrong_sizes(sizes: list[SizeResult], service: PackageResult) -> Iterator[st
 
 
 def _wrong_memory_sizes(by_memory: list[MemoryResult], service: PackageResult) -> Iterator[str]:
-    """A start does not take longer with more CPU, and takes with one core what it takes in the rounds."""
+    """A start does not take longer with more CPU, and takes with one core what it takes in the
+    rounds."""
     starts = {(result.package, result.memory_mb): result.first_answer_ms for result in by_memory}
     packages = {result.package for result in by_memory}
     for package in sorted(packages):
-        for less_mb, more_mb in zip(MEMORY_SIZES_MB, MEMORY_SIZES_MB[1:], strict=False):
+        for less_mb, more_mb in itertools.pairwise(MEMORY_SIZES_MB):
             slower = starts[package, less_mb]
             faster = starts[package, more_mb]
             if faster > (1 + LARGEST_INCREASE) * slower:

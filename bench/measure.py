@@ -1,4 +1,5 @@
-"""Measure one cold start of a package and warm calls after it, and where the time of this service's start goes."""
+"""Measure one cold start of a package and warm calls after it, and where the time of this service's
+start goes."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 IMPORT_TIME_LINE = re.compile(r"^import time: +(\d+) \| +\d+ \| +(\S+)$", re.MULTILINE)
-"""What Python prints with PYTHONPROFILEIMPORTTIME for each module: microseconds without and with its own imports."""
+"""What Python prints with PYTHONPROFILEIMPORTTIME for each module: microseconds without and with
+its own imports."""
 
 
 class BenchmarkError(Exception):
@@ -39,7 +41,8 @@ class BenchmarkError(Exception):
 
 
 def function_variables(database_url: str) -> dict[str, str]:
-    """The environment variables of a measured function. Without a database URL, its start waits for AWS."""
+    """The environment variables of a measured function. Without a database URL, its start waits for
+    AWS."""
     return {**SETTINGS, **CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": database_url}
 
 
@@ -58,7 +61,8 @@ def measure_run(
     profile_size: int,
     cgroup: Path | None = None,
 ) -> Run:
-    """Start `package` once and call it. `installed` and `cgroup` are those of lambda_runtime.function.
+    """Start `package` once and call it. `installed` and `cgroup` are those of
+    lambda_runtime.function.
 
     Raises BenchmarkError for a result that does not have the profile of `profile_size` bytes.
     """
@@ -135,8 +139,8 @@ def _find_process(task: Path) -> int:
 def _cpu_ms(process: int) -> float:
     """The CPU time that a process has used, in milliseconds.
 
-    Reads the process's CPU clock, whose id is made as in clock_getcpuclockid(3). /proc/<pid>/stat counts in steps of
-    10 ms, and a call takes about 2 ms.
+    Reads the process's CPU clock, whose id is made as in clock_getcpuclockid(3). /proc/<pid>/stat
+    counts in steps of 10 ms, and a call takes about 2 ms.
     """
     clock = (~process << 3) | 2
     return time.clock_gettime(clock) * 1000
@@ -182,7 +186,8 @@ def _imports_of_one_start(service: Package, installed: Path, database_url: str) 
 
 
 def measure_rounds(packages: list[Package], installed: Path, rounds: int) -> list[PackageResult]:
-    """Measure every package once in each round: a machine that is slow for a while is slow for all of them."""
+    """Measure every package once in each round: a machine that is slow for a while is slow for all
+    of them."""
     results = [PackageResult(package.name, package.zip_bytes, []) for package in packages]
     with stub.database(USUAL_PROFILE_SIZE) as database_url:
         for number in range(rounds):

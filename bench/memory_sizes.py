@@ -1,4 +1,5 @@
-"""Measure the packages with the part of a core that Lambda gives with each memory size, and compute what they cost."""
+"""Measure the packages with the part of a core that Lambda gives with each memory size, and compute
+what they cost."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from bench.results import MemoryResult, Run
 from tests.support.lambda_runtime import TIMEOUT_SECONDS
 
 MEMORY_OF_ONE_CORE_MB = 1769
-"""AWS, "Configure Lambda function memory": "At 1,769 MB, a function has the equivalent of one vCPU"."""
+"""AWS, "Configure Lambda function memory": "At 1,769 MB, a function has the equivalent of one
+vCPU"."""
 MEMORY_SIZES_MB = (128, 256, 512, 1024, MEMORY_OF_ONE_CORE_MB)
 ROUNDS = 3
 CONTROL_GROUPS = Path("/sys/fs/cgroup/cpu")
@@ -63,7 +65,8 @@ def _result(name: str, memory_mb: int, runs: list[Run]) -> MemoryResult:
 
 
 def dollars_per_million(memory_mb: int, first_answer_ms: float, warm_get_ms: float) -> float:
-    """What Lambda costs for a million requests: a price for each request, and one for memory and time.
+    """What Lambda costs for a million requests: a price for each request, and one for memory and
+    time.
 
     Lambda bills whole milliseconds. Since August 2025 it bills the init phase as well.
     """

@@ -1,4 +1,5 @@
-"""What the benchmark measures, as data. Durations are in milliseconds, memory is in megabytes (2^20 bytes)."""
+"""What the benchmark measures, as data. Durations are in milliseconds, memory is in megabytes (2^20
+bytes)."""
 
 from __future__ import annotations
 
@@ -10,6 +11,14 @@ Metric: TypeAlias = Literal[
     "init_ms", "first_request_ms", "get_cpu_ms", "post_cpu_ms", "get_duration_ms", "peak_memory_mb"
 ]
 """A field of Run."""
+REPORTED_METRICS: dict[Metric, str] = {
+    "init_ms": "init",
+    "first_request_ms": "first request",
+    "get_cpu_ms": "CPU of a warm GET",
+    "post_cpu_ms": "CPU of a warm POST",
+    "peak_memory_mb": "peak memory",
+}
+"""The metrics that are compared between packages, and their names in the report."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ class Summary:
     ratio: float
     """To the reference package: the median of the rounds' own ratios.
 
-    Packages take turns within a round, so a machine that is slow for a minute is slow for both of them.
+    Packages take turns within a round, so a machine that is slow for a minute is slow for both of
+    them.
     """
 
 
@@ -76,7 +86,8 @@ class SizeResult:
 
 @dataclass(frozen=True)
 class ImportTimes:
-    """How long each module's import took in one cold start of this service, without the modules that it imports."""
+    """How long each module's import took in one cold start of this service, without the modules
+    that it imports."""
 
     init_ms: float
     """The init phase of the same cold start. Measuring the imports makes it longer."""

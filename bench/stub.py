@@ -1,6 +1,8 @@
-"""A stand-in for DynamoDB that answers at once and stores nothing, so that only the function's own cost is measured.
+"""A stand-in for DynamoDB that answers at once and stores nothing, so that only the function's own
+cost is measured.
 
-GetItem returns one prepared profile, UpdateItem returns what it was sent, and every other operation returns {}.
+GetItem returns one prepared profile, UpdateItem returns what it was sent, and every other operation
+returns {}.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ TIME = {"S": "2026-11-22T10:00:00.123456Z"}
 
 
 def profile(size: int) -> dict[str, JSON]:
-    """Profile data of about `size` bytes as JSON: names, numbers, lists and flags, as front ends store them."""
+    """Profile data of about `size` bytes as JSON: names, numbers, lists and flags, as front ends
+    store them."""
     record_size = len('"record000":') + len(json.dumps(PROFILE_RECORD))
     records = max(1, size // record_size)
     return {f"record{number}": PROFILE_RECORD for number in range(records)}

@@ -1,7 +1,8 @@
-"""The Lambda runtime on this machine: AWS's runtime client (awslambdaric) behind AWS's runtime interface emulator.
+"""The Lambda runtime on this machine: AWS's runtime client (awslambdaric) behind AWS's runtime
+interface emulator.
 
-The function's process sees its package, the runtime client, and the environment variables that it is given: nothing of
-the virtual environment.
+The function's process sees its package, the runtime client, and the environment variables that it
+is given: nothing of the virtual environment.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ INVOCATIONS_PATH = "/2015-03-31/functions/function/invocations"
 TIMEOUT_SECONDS = 60
 START_ATTEMPTS = 3
 PYTHON = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
-"""The Python that the virtual environment was made with, which does not see the environment's packages."""
+"""The Python that the virtual environment was made with, which does not see the environment's
+packages."""
 
 
 class EmulatorError(Exception):
@@ -39,7 +41,8 @@ class EmulatorError(Exception):
 
 
 def install(folder: Path, extra_packages: Sequence[str] = ()) -> None:
-    """Copy the runtime client, `extra_packages` and the emulator from the virtual environment into `folder`."""
+    """Copy the runtime client, `extra_packages` and the emulator from the virtual environment into
+    `folder`."""
     client = folder / "client"
     for name in (*RUNTIME_CLIENT_PACKAGES, *extra_packages):
         _copy_package(name, client)
@@ -63,7 +66,8 @@ def _copy_package(name: str, folder: Path) -> None:
 
 
 def compile_all(folder: Path) -> None:
-    """Compile the modules in `folder` to bytecode that stays valid in a zip, which changes the files' times."""
+    """Compile the modules in `folder` to bytecode that stays valid in a zip, which changes the
+    files' times."""
     subprocess.run(
         [
             sys.executable,
@@ -86,7 +90,8 @@ class Runtime:
     log: Path
 
     def invoke(self, event: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Call the function with `event` and return its result. The first call starts the function's process."""
+        """Call the function with `event` and return its result. The first call starts the
+        function's process."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request("POST", INVOCATIONS_PATH, json.dumps(event))
@@ -96,7 +101,8 @@ class Runtime:
         return result
 
     def init_ms(self) -> float:
-        """The duration of the init phase that the emulator reports: the process's start and the function's import."""
+        """The duration of the init phase that the emulator reports: the process's start and the
+        function's import."""
         reports = re.findall(r"INIT REPORT\(durationMs: ([\d.]+)\)", self.log.read_text())
         return float(reports[0])
 
@@ -116,8 +122,9 @@ def function(
 ) -> Iterator[Runtime]:
     """Run the function `handler` of the package that is unpacked in `task`, and stop it at the end.
 
-    `installed` is the folder that `install` filled; the log goes there too. `cgroup` is the folder of a control group
-    that the function's process joins; the emulator does not. Raises EmulatorError.
+    `installed` is the folder that `install` filled; the log goes there too. `cgroup` is the folder
+    of a control group that the function's process joins; the emulator does not. Raises
+    EmulatorError.
     """
     log = installed / "log"
     environment = {
@@ -131,8 +138,9 @@ def function(
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
         **variables,
     }
-    # The emulator takes both ports as arguments. It does accept 0 for them, but then gives the runtime client port 0
-    # as well. So the ports are chosen here, and others are tried if another program was quicker.
+    # The emulator takes both ports as arguments. It does accept 0 for them, but then gives the
+    # runtime client port 0 as well. So the ports are chosen here, and others are tried if another
+    # program was quicker.
     for _ in range(START_ATTEMPTS):
         port, runtime_api_port = free_ports(2)
         command = _emulator_command(installed, port, runtime_api_port, handler, cgroup)

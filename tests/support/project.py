@@ -8,7 +8,8 @@ from pathlib import Path
 
 
 def copy_project(project: Path, folder: Path) -> None:
-    """Copy a project into `folder`: the files that git tracks or would track, with uncommitted changes."""
+    """Copy a project into `folder`: the files that git tracks or would track, with uncommitted
+    changes."""
     listed = subprocess.check_output(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=project, text=True
     )
