@@ -152,7 +152,8 @@ Lambda. The durations are medians of {rounds} starts.
 
 {table}
 
-This service is cheapest with {cheapest_mb:,} MB. The setting `lambda_memory_size` is {configured_mb:,}.
+This service is cheapest with {cheapest_mb:,} MB.
+The setting `lambda_memory_size` is {configured_mb:,}.
 
 The price of a million requests is computed as follows. Both times in parentheses are rounded up to
 whole milliseconds.
