@@ -18,10 +18,10 @@ def write_chart(results: Results, file: Path) -> None:
     """Write bars of the ratios to the reference package, as SVG."""
     # A fixed salt makes the same chart the same file.
     mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 9})
-    # The first package is drawn at the bottom, so the list is reversed.
+    # matplotlib draws the first bar at the bottom. The service is last here, and so at the top.
     packages = list(reversed(results.packages))
     names = [package.name for package in packages]
-    colors = [SERVICE_COLOR if name == results.service.name else PEER_COLOR for name in names]
+    colors = [PEER_COLOR] * (len(names) - 1) + [SERVICE_COLOR]
     panels = {
         "cold start: init": [_ratio(results, package, "init_ms") for package in packages],
         "CPU of a warm GET": [_ratio(results, package, "get_cpu_ms") for package in packages],

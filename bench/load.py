@@ -137,19 +137,10 @@ def run_locust(url: str, id_tokens: list[str], folder: Path) -> None:
 
     Raises LoadError for any answer that was not as expected.
     """
-    users = str(len(id_tokens))
+    statistics_file = folder / "load_stats.csv"
+    statistics_file.unlink(missing_ok=True)
     done = subprocess.run(
-        [
-            LOCUST,
-            "--locustfile", LOCUST_FILE,
-            "--headless",
-            "--only-summary",
-            "--users", users,
-            "--spawn-rate", users,
-            "--run-time", f"{SECONDS}s",
-            "--host", url,
-            "--csv", folder / "load",
-        ],
+        _locust_command(url, len(id_tokens)),
         env={
             "PATH": os.environ["PATH"],
             "LOAD_TOKENS": json.dumps(id_tokens),
@@ -159,30 +150,48 @@ def run_locust(url: str, id_tokens: list[str], folder: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-    )  # fmt: skip
-    statistics_file = folder / "load_stats.csv"
+    )
+    output = done.stdout + done.stderr
     if not statistics_file.exists():
-        raise LoadError(f"locust did not run:\n{done.stdout}{done.stderr}")
-    with statistics_file.open() as file:
-        rows = {row["Name"]: row for row in csv.DictReader(file)}
-    statistics_file.unlink()
-    total = rows["Aggregated"]
+        raise LoadError(f"locust did not run:\n{output}")
+    total = _read_total(statistics_file)
     requests = int(total["Request Count"])
     failures = int(total["Failure Count"])
     print(
-        f"  {users} users, {requests:,} requests, {failures} failures, "
+        f"  {len(id_tokens)} users, {requests:,} requests, {failures} failures, "
         f"{float(total['Requests/s']):.0f} requests a second, "
         f"median {total['50%']} ms, 99th percentile {total['99%']} ms",
         flush=True,
     )
     if failures or done.returncode != 0:
-        raise LoadError(f"locust reported failures:\n{done.stdout}{done.stderr}")
+        raise LoadError(f"locust reported failures:\n{output}")
     if requests < FEWEST_REQUESTS:
         raise LoadError(f"only {requests} requests were sent in {SECONDS} seconds")
 
 
+def _locust_command(url: str, users: int) -> list[str]:
+    return [
+        str(LOCUST),
+        "--headless",
+        "--only-summary",
+        f"--locustfile={LOCUST_FILE}",
+        f"--host={url}",
+        f"--users={users}",
+        f"--spawn-rate={users}",
+        f"--run-time={SECONDS}s",
+        "--csv=load",
+    ]
+
+
+def _read_total(statistics_file: Path) -> dict[str, str]:
+    """The row of locust's statistics that sums up all requests."""
+    with statistics_file.open() as file:
+        rows = {row["Name"]: row for row in csv.DictReader(file)}
+    return rows["Aggregated"]
+
+
 def call_in_one_process() -> None:
-    """Call the function many times, and compare its memory and open files at the start and the end.
+    """Call the function many times, and check that its memory and open files do not grow.
 
     Raises LoadError if they grow.
     """
@@ -202,13 +211,15 @@ def call_in_one_process() -> None:
     lines = [line for line in done.stdout.splitlines() if line.startswith(Reading.PREFIX)]
     readings = [Reading.parse(line) for line in lines]
     for reading in readings:
-        print(
-            f"  {reading.calls:,} calls: {reading.memory_kb:,} KB, {reading.open_files} open files"
-        )
-    first = readings[0]
-    last = readings[-1]
+        memory = f"{reading.memory_kb:,} KB"
+        print(f"  {reading.calls:,} calls: {memory}, {reading.open_files} open files", flush=True)
+    check_growth(readings[0], readings[-1])
+
+
+def check_growth(first: Reading, last: Reading) -> None:
+    """Raise LoadError if the process has more in use at the last reading than at the first."""
     if last.open_files != first.open_files:
-        raise LoadError(f"{last.open_files} files are open, {first.open_files} before")
+        raise LoadError(f"{last.open_files} files are open; at first, {first.open_files} were open")
     growth_kb = last.memory_kb - first.memory_kb
     if growth_kb >= LARGEST_GROWTH_KB:
         raise LoadError(f"the memory grew by {growth_kb:,} KB after the first reading")

@@ -44,6 +44,9 @@ def api_gateway_event(
     is_binary = isinstance(body, bytes)
     if isinstance(body, bytes):
         body = base64.b64encode(body).decode()
+    authorizer = None
+    if claims is not None:
+        authorizer = {"claims": dict(claims)}
     return {
         "resource": path,
         "path": path,
@@ -63,7 +66,7 @@ def api_gateway_event(
             "stage": "api",
             "path": f"/api{path}",
             "identity": {"sourceIp": "192.0.2.1"},
-            "authorizer": None if claims is None else {"claims": dict(claims)},
+            "authorizer": authorizer,
         },
     }
 
