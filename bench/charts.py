@@ -12,6 +12,8 @@ from bench.results import Metric, PackageResult, Results
 SERVICE_COLOR = "#1f6feb"
 PEER_COLOR = "#b1bac4"
 REFERENCE_LINE_COLOR = "#57606a"
+LABEL_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+"""Hides the reference line behind a label."""
 
 
 def write_chart(results: Results, file: Path) -> None:
@@ -32,7 +34,8 @@ def write_chart(results: Results, file: Path) -> None:
     axes = figure.subplots(1, len(panels), sharey=True)
     for axis, (title, ratios) in zip(axes, panels.items(), strict=True):
         bars = axis.barh(names, ratios, color=colors)
-        axis.bar_label(bars, [f"{ratio:.2f}x" for ratio in ratios], padding=3)
+        labels = [f"{ratio:.2f}x" for ratio in ratios]
+        axis.bar_label(bars, labels, padding=3, bbox=LABEL_BOX)
         axis.axvline(1, color=REFERENCE_LINE_COLOR, linewidth=0.8, linestyle="--", zorder=0)
         axis.set_title(title)
         axis.set_xlim(0, max(ratios) * 1.35)

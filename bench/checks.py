@@ -24,18 +24,17 @@ from bench.results import (
 )
 
 SMALLEST_PART_OF_IMPORTS = 0.5
-"""Imports in relation to the init phase of the same start. Measured in 20 starts: 0.82 to 0.93. The
-rest is Python's own start and the runtime client's first request. More than 1 is impossible: no
+"""The imports as a part of the init phase of the same start. Measured in 20 starts: 0.82 to 0.93.
+The rest is the start of Python and the work of the runtime client. More than 1 is impossible: no
 module's time counts twice."""
 ROUNDING_MS = 1.0
 """How far the clocks of Python (microseconds for each module) and of the emulator may differ."""
 LARGEST_SLOWDOWN = 2.5
-"""The init phase of the start whose imports are measured, in relation to the median of the rounds.
-Measured in four groups of five starts, on a machine with twice as many busy processes as cores: 0.9
-to 1.7."""
+"""How many times as long as in the rounds the init phase may take while its imports are measured.
+Measured in four groups of five starts, with twice as many busy processes as cores: 0.9 to 1.7."""
 LARGEST_DECREASE = 0.2
 """How much less a larger profile may cost than a smaller one, as a part. One size is measured after
-the other, and the next size is ten times as large."""
+the other, and the next size is at least 3.9 times as large."""
 LARGEST_INCREASE = 0.25
 """How much longer a start may take with more memory, as a part. From one memory size to the next, a
 function gets at least 1.7 times as much CPU."""
@@ -148,8 +147,7 @@ def _wrong_sizes(sizes: list[SizeResult], service: PackageResult) -> Iterator[st
 
 
 def _wrong_memory_sizes(by_memory: list[MemoryResult], service: PackageResult) -> Iterator[str]:
-    """A start does not take longer with more CPU, and takes with one core what it takes in the
-    rounds."""
+    """A start does not take longer with more CPU, and takes with one core what the rounds say."""
     starts = {(result.package, result.memory_mb): result.first_answer_ms for result in by_memory}
     packages = {result.package for result in by_memory}
     for package in sorted(packages):

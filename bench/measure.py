@@ -1,5 +1,4 @@
-"""Measure one cold start of a package and warm calls after it, and where the time of this service's
-start goes."""
+"""Measure cold starts and warm calls of packages, and the imports of this service."""
 
 from __future__ import annotations
 
@@ -32,8 +31,8 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 IMPORT_TIME_LINE = re.compile(r"^import time: +(\d+) \| +\d+ \| +(\S+)$", re.MULTILINE)
-"""What Python prints with PYTHONPROFILEIMPORTTIME for each module: microseconds without and with
-its own imports."""
+"""What Python prints for each module with PYTHONPROFILEIMPORTTIME: microseconds without the
+module's own imports, microseconds with them, and its name."""
 
 
 class BenchmarkError(Exception):
@@ -41,8 +40,10 @@ class BenchmarkError(Exception):
 
 
 def function_variables(database_url: str) -> dict[str, str]:
-    """The environment variables of a measured function. Without a database URL, its start waits for
-    AWS."""
+    """The environment variables of a measured function.
+
+    The database URL is required: without it, the function's start waits for AWS.
+    """
     return {**SETTINGS, **CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": database_url}
 
 
@@ -61,10 +62,10 @@ def measure_run(
     profile_size: int,
     cgroup: Path | None = None,
 ) -> Run:
-    """Start `package` once and call it. `installed` and `cgroup` are those of
-    lambda_runtime.function.
+    """Start `package` once and call it.
 
-    Raises BenchmarkError for a result that does not have the profile of `profile_size` bytes.
+    `installed` and `cgroup` are those of lambda_runtime.function. Raises BenchmarkError for a
+    result that does not have the profile of `profile_size` bytes.
     """
     expected = stub.profile(profile_size)
     get = get_event()
@@ -186,8 +187,10 @@ def _imports_of_one_start(service: Package, installed: Path, database_url: str) 
 
 
 def measure_rounds(packages: list[Package], installed: Path, rounds: int) -> list[PackageResult]:
-    """Measure every package once in each round: a machine that is slow for a while is slow for all
-    of them."""
+    """Measure every package once in each round.
+
+    Packages take turns, so a machine that is slow for a while is slow for all of them.
+    """
     results = [PackageResult(package.name, package.zip_bytes, []) for package in packages]
     with stub.database(USUAL_PROFILE_SIZE) as database_url:
         for number in range(rounds):

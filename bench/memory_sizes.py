@@ -1,5 +1,4 @@
-"""Measure the packages with the part of a core that Lambda gives with each memory size, and compute
-what they cost."""
+"""Measure packages with the CPU that Lambda gives for each memory size, and compute the price."""
 
 from __future__ import annotations
 

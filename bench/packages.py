@@ -1,5 +1,4 @@
-"""The packages to compare: this service, as `make package` builds it, and the handlers in
-bench/peers."""
+"""The packages to compare: this service as `make package` builds it, and those of bench/peers."""
 
 from __future__ import annotations
 
@@ -140,8 +139,7 @@ def _build_peer(
 
 
 def _build_peer_with_slim_sdk(folder: Path, service: Package) -> Package:
-    """Build the smallest peer: a handler on botocore alone, with the SDK that the service's package
-    has."""
+    """Build the smallest peer: botocore without a framework, and the service's own slim SDK."""
     name = "bare botocore, slim SDK"
     module = "bare_botocore"
     task = _new_task(folder, name, module)

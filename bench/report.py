@@ -34,14 +34,14 @@ Software: {software}.
 
 Each function runs in AWS's Lambda runtime client (awslambdaric), behind AWS's Lambda runtime
 interface emulator. The database is a stand-in for DynamoDB that answers at once
-([stub.py](stub.py)). In each round, every package is started once and called {calls} times with
-each method; the profile has 1 KB.
+([stub.py](stub.py)). In each round, every package is started once, then called {calls} times with
+GET and {calls} times with POST. The profile has 1 KB.
 
 ![Ratios to the reference package](results.svg)
 
 Each cell has the ratio to the package "{reference}", the median, and the
-lower and upper quartile. The ratio is the median of the ratios of the single rounds. Durations are
-in milliseconds, memory is in megabytes. On another machine, durations differ; ratios are similar.
+lower and upper quartile. The ratio is the median of the rounds' own ratios. Durations and CPU times
+are in milliseconds, memory is in megabytes. Ratios hold on other machines, durations do not.
 
 {table}
 
