@@ -57,7 +57,7 @@ fuzz: install  ## fuzz the readers (FUZZ_SECONDS each), ask the API thousands of
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
 
 load: install tools  ## many users at once, and 100,000 calls: nothing wrong, nothing leaks (LOAD_SECONDS, LOAD_CALLS)
-	@.venv/bin/pytest --no-cov -s bench/load.py
+	@.venv/bin/python -m bench.load
 
 bench: install  ## measure it beside what one would write instead, in AWS's runtime (BENCH_ROUNDS)
 	$(also) bench/requirements.txt

@@ -280,7 +280,8 @@ def test_without_vendor_it_takes_the_runtimes_sdk(
     built: Path, account: Account, ada: User, tmp_path: Path
 ) -> None:
     runtimes.install(
-        tmp_path / "runtime", also=("botocore", "jmespath", "python-dateutil", "six", "urllib3")
+        tmp_path / "runtime",
+        extra_packages=("botocore", "jmespath", "python-dateutil", "six", "urllib3"),
     )
     with zipfile.ZipFile(built / "deployment.zip") as archive:
         own = [
