@@ -73,7 +73,7 @@ screenshots: install-develop  ## take the pictures of the page in docs/images
 ##@ Dependencies
 
 install_lock = @command -v $(PYTHON) >/dev/null || \
-	{ echo "error: $(PYTHON) was not found. Install Python 3.11 or newer." >&2; exit 1; }; \
+	{ echo "error: $(PYTHON) was not found. Install it, or name another one: export PYTHON=python3.13" >&2; exit 1; }; \
 	$(PYTHON) -m requirements.install
 
 install:  ## install what running needs into .venv (`make local` does this too)

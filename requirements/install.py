@@ -13,8 +13,8 @@ from pathlib import Path
 OLDEST_PYTHON = (3, 11)
 if sys.version_info < OLDEST_PYTHON:  # before the imports and lines that an older Python rejects
     sys.exit(
-        f"error: Python 3.11 or newer is needed, and this is {platform.python_version()}. "
-        "To use another one: make PYTHON=python3.13 ..."
+        f"error: Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer is needed, and this is "
+        f"{platform.python_version()}. To use another one: export PYTHON=python3.13"
     )
 
 from requirements.sources import why_stale  # noqa: E402
