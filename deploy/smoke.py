@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,9 +51,9 @@ class Options:
     password: str
 
 
-def main() -> None:
-    """Run the command."""
-    options = _read_options()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; `arguments` are those of the command line. Raises SystemExit for errors."""
+    options = _read_options(arguments)
     try:
         client = _client(options)
         print(f"{client.url}{PROFILE}")
@@ -66,12 +66,12 @@ def main() -> None:
         sys.exit(f"{failed} of {len(CHECKS)} failed.")
 
 
-def _read_options() -> Options:
+def _read_options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m deploy.smoke", description=__doc__)
     parser.add_argument("--url", default="", help="the API's URL; default: the stage's")
     parser.add_argument("--stage", default="", help="the stage whose user pool has the user")
     parser.add_argument("--overwrite", default="", help="yes: replace the user's profile meanwhile")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     return Options(
         url=given.url,
         stage=given.stage,
