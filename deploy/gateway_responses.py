@@ -1,7 +1,7 @@
 """The errors of API Gateway itself, in the same form as the API's own: RFC 9457 problems.
 
 API Gateway answers some requests without calling the function: no token, an unknown path, too many
-requests. RESPONSES defines those answers; `python -m deploy.gateway_responses` writes them into
+requests. RESPONSES defines those answers; `.venv/bin/python -m deploy.gateway_responses` writes them into
 resources/api.json. Reference: "Gateway response types" in the API Gateway Developer Guide.
 """
 

@@ -3,8 +3,8 @@
 A proxy in front of the emulator. ministack 1.5.33 has no ImportRestApi and no PutRestApi, but its
 CloudFormation accepts the same definition as the Body of an API: the proxy deploys the definition
 as a stack with that one API. It also answers Chalice's UpdateRestApi with an empty
-minimumCompressionSize, because Chalice cannot read the emulator's response. Everything else passes
-unchanged.
+minimumCompressionSize, because Chalice cannot read the emulator's response, and lets Chalice see a
+changed function when the change is complete. Everything else passes unchanged.
 """
 
 from __future__ import annotations
@@ -15,17 +15,29 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from deploy import stacks
+from deploy import polling, stacks
 
 POLL_SECONDS = 0.01
 """How long stopping the proxy may take: serve_forever's poll_interval."""
 API_PATH = re.compile(r"/restapis/(\w+)")
+FUNCTION_PATH = re.compile(r"/2015-03-31/functions/[^/]+/configuration")
+CHANGE_SECONDS = 30
 HOP_BY_HOP = ("connection", "content-length", "transfer-encoding")
 """Headers that concern one connection only, which a proxy sets itself."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response of the emulator."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
 
 
 class ChaliceAdapter(BaseHTTPRequestHandler):
@@ -48,6 +60,8 @@ class ChaliceAdapter(BaseHTTPRequestHandler):
             self._send_json(200, {"id": self._deploy_api(self.stack_of_api[api_id], body)})
         elif api and self.command == "PATCH" and b"minimumCompressionSize" in body:
             self._send_json(200, {"id": api.group(1)})
+        elif self.command == "GET" and FUNCTION_PATH.fullmatch(url.path):
+            self._pass_on_settled_function()
         else:
             self._pass_on(body)
 
@@ -71,6 +85,24 @@ class ChaliceAdapter(BaseHTTPRequestHandler):
         return outputs["Id"]
 
     def _pass_on(self, body: bytes) -> None:
+        response = self._ask_emulator(body)
+        self._send(response.status, response.headers, response.content)
+
+    def _pass_on_settled_function(self) -> None:
+        """Answer when the function is no longer being changed.
+
+        Chalice asks for it after each change, and again after 5 seconds only.
+        """
+        polling.wait_until(lambda: not self._function_is_changing(), timeout=CHANGE_SECONDS)
+        self._pass_on(b"")
+
+    def _function_is_changing(self) -> bool:
+        function = json.loads(self._ask_emulator(b"").content)
+        is_starting = function.get("State") == "Pending"
+        is_being_updated = function.get("LastUpdateStatus") == "InProgress"
+        return bool(is_starting or is_being_updated)
+
+    def _ask_emulator(self, body: bytes) -> Response:
         connection = http.client.HTTPConnection("127.0.0.1", self.emulator_port, timeout=60)
         try:
             connection.request(self.command, self.path, body, dict(self.headers.items()))
@@ -81,7 +113,7 @@ class ChaliceAdapter(BaseHTTPRequestHandler):
         headers = {
             name: value for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP
         }
-        self._send(response.status, headers, content)
+        return Response(response.status, headers, content)
 
     def _send_json(self, status: int, body: dict[str, Any]) -> None:
         self._send(status, {"Content-Type": "application/json"}, json.dumps(body).encode())

@@ -9,7 +9,7 @@ import pytest
 from deploy.gateway_responses import MEMBER, RESPONSES, gateway_responses
 from deploy.packaging import TEMPLATE
 
-COMMAND = "python -m deploy.gateway_responses"
+COMMAND = ".venv/bin/python -m deploy.gateway_responses"
 
 
 def test_api_json_has_the_gateway_responses_of_the_table() -> None:
