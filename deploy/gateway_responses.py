@@ -1,8 +1,11 @@
 """The errors of API Gateway itself, in the same form as the API's own: RFC 9457 problems.
 
 API Gateway answers some requests without calling the function: no token, an unknown path, too many
-requests. RESPONSES defines those answers; `.venv/bin/python -m deploy.gateway_responses` writes them into
-resources/api.json. Reference: "Gateway response types" in the API Gateway Developer Guide.
+requests. RESPONSES defines those answers. To write them into resources/api.json, run:
+
+    .venv/bin/python -m deploy.gateway_responses
+
+Reference: "Gateway response types" in the API Gateway Developer Guide.
 """
 
 from __future__ import annotations
