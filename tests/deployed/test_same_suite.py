@@ -1,12 +1,16 @@
-"""The suite that runs against `chalice local`, through the emulated API Gateway with the packaged function.
+"""The tests of tests/api again, through the emulated API Gateway and the packaged function.
 
-Every test of the modules named here that talks to the API over HTTP is run again, but for those in ELSEWHERE, each with
-its reason. Of tests/api, two are not named: test_openapi, for whose thousands of requests the emulator's gateway is too
-slow, and test_settings, whose settings would be a deployment each (test_commands.py deploys one of them). And the 800
-concurrent patches have a server of their own: the emulator would start a process for each client.
+tests/api runs against `chalice local`. Here each of its tests that sends requests runs again, but
+for those in ELSEWHERE, each with its reason. conftest.py reduces parametrized tests to what API
+Gateway distinguishes: every method, and the first value of every other parameter.
+
+Two modules are left out: test_openapi, because the emulator is too slow for its many requests, and
+test_settings, whose settings would each need a deployment (test_commands.py deploys one of them).
 """
 
 import inspect
+import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -17,52 +21,77 @@ from tests.conftest import Api, User, assert_problem
 
 __all__ = ["etag", "kept", "user"]
 
-HTTP = "The HTTP server's part: local/gateway.py's under `chalice local`, API Gateway's in AWS, the emulator's here."
+CLIENTS = 4
+HTTP_SERVER = (
+    "The HTTP server decides: local/gateway.py in tests/api, API Gateway on AWS, ministack here."
+)
+FUNCTION = (
+    "The function decides: API Gateway passes all of these requests on alike. tests/api and "
+    "test_events.py send them to the function."
+)
+TOO_MANY_AT_ONCE = (
+    "ministack starts a process for each call at once: many of them take a minute. "
+    "test_one_of_a_few_who_saw_the_same_state_changes_it has fewer."
+)
 ELSEWHERE = {
     "test_the_preflight_lets_a_browser_send_what_the_api_takes": (
-        "ministack 1.5.33 answers preflights without the headers of the definition; tests/deployed/test_package.py looks "
-        "for them there, and `make smoke` at a live deployment."
-    ),
-    "test_a_body_that_is_no_profile_is_refused[UTF-8 that is none]": (
-        "API Gateway makes text of a body before the function sees it; what AWS makes of this one, only AWS can tell."
+        "ministack 1.5.33 answers preflights without the headers of the definition. "
+        "test_template.py finds them there, and `make smoke` in a live deployment."
     ),
     "test_a_method_that_is_not_offered_is_a_405": (
-        "API Gateway has no 405: a method without a route is MISSING_AUTHENTICATION_TOKEN, as an unknown path is, and "
-        "resources/api.json tells both as 404."
+        "API Gateway has no 405: an unknown method is MISSING_AUTHENTICATION_TOKEN, as an unknown "
+        "path is, and resources/api.json answers both with 404."
     ),
-    "test_a_body_beyond_what_api_gateway_takes_is_refused_and_the_refusal_arrives": "ministack has no such limit.",
-    "test_a_burst_of_clients_is_answered": "ministack starts a process for each of 80 calls at once: minutes, here.",
-    "test_a_body_cut_short_is_refused": HTTP,
-    "test_two_lengths_are_refused": HTTP,
-    "test_a_length_that_is_none_is_refused": HTTP,
-    "test_a_body_of_unknown_length_is_refused": HTTP,
-    "test_what_is_no_request_is_answered_all_the_same": HTTP,
+    "test_a_body_beyond_what_api_gateway_takes_is_refused_and_the_refusal_arrives": (
+        "ministack has no such limit."
+    ),
+    "test_a_burst_of_clients_is_answered": TOO_MANY_AT_ONCE,
+    "test_one_of_many_who_saw_the_same_state_changes_it": TOO_MANY_AT_ONCE,
+    "test_one_of_many_creates": TOO_MANY_AT_ONCE,
+    "test_a_body_cut_short_is_refused": HTTP_SERVER,
+    "test_two_lengths_are_refused": HTTP_SERVER,
+    "test_a_length_that_is_none_is_refused": HTTP_SERVER,
+    "test_a_body_of_unknown_length_is_refused": HTTP_SERVER,
+    "test_what_is_no_request_is_answered_all_the_same": HTTP_SERVER,
+    "test_any_json_within_the_limits_comes_back_equal": FUNCTION,
+    "test_racing_changes_end_in_a_state_that_some_order_explains": FUNCTION,
 }
 
-globals().update(
-    (name, member)
-    for module in (test_profile, test_changes, test_tokens, test_bad_input)
-    for name, member in vars(module).items()
-    if name.startswith("test_") and "api" in inspect.signature(member).parameters
-)
+
+def every_test_of_the_api() -> dict[str, object]:
+    """Return the tests that send requests to the API, by name."""
+    found: dict[str, object] = {}
+    for module in (test_profile, test_changes, test_tokens, test_bad_input):
+        for name, member in vars(module).items():
+            if name.startswith("test_") and "api" in inspect.signature(member).parameters:
+                found[name] = member
+    return found
 
 
-def test_what_runs_elsewhere_is_still_there(request: pytest.FixtureRequest) -> None:
-    known = {item.name for item in request.session.items} | {
-        getattr(item, "originalname", item.name) for item in request.session.items
-    }
-    assert set(ELSEWHERE) <= known or len(request.session.items) < 50, (
-        "when the whole module was asked for"
-    )
+ALL_TESTS = every_test_of_the_api()
+globals().update({name: test for name, test in ALL_TESTS.items() if name not in ELSEWHERE})
 
 
-def test_a_method_or_path_that_is_not_offered_is_a_404(api: Api, ada: User) -> None:
-    assert_problem(api("TRACE"), 404)
-    assert_problem(api("GET", "/user/nobody"), 404)
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_test_that_is_left_out_exists(name: str) -> None:
+    assert name in ALL_TESTS, f"there is no {name} in tests/api: remove or rename it in ELSEWHERE"
 
 
-@pytest.fixture(autouse=True)
-def _unless_elsewhere(request: pytest.FixtureRequest) -> None:
-    reason = ELSEWHERE.get(request.node.name) or ELSEWHERE.get(request.node.originalname)
-    if reason:
-        pytest.skip(reason)
+@pytest.mark.parametrize(("method", "path"), [("TRACE", "/user/profile"), ("GET", "/user/nobody")])
+def test_an_unknown_method_or_path_is_not_found(
+    api: Api, ada: User, method: str, path: str
+) -> None:
+    assert_problem(api(method, path), 404)
+
+
+def test_one_of_a_few_who_saw_the_same_state_changes_it(api: Api, user: User, etag: str) -> None:
+    """Each call has a process of its own, as on Lambda."""
+
+    def change(number: int) -> int:
+        headers = [("Content-Type", "application/json"), ("If-Match", etag)]
+        body = json.dumps({"by": number})
+        return api("PUT", token=user.id_token, body=body, headers=headers).status
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        statuses = sorted(pool.map(change, range(CLIENTS)))
+    assert statuses == [200] + [412] * (CLIENTS - 1)
