@@ -33,7 +33,7 @@ def print_token(email: str, password: str, stage: str) -> None:
         settings = _local_settings()
         if not email:
             email = DEMO_EMAIL
-            password = DEMO_PASSWORD
+            password = password or DEMO_PASSWORD
     else:
         if not email:
             raise LocalError(
