@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from deploy import cognito
+from local import users
 from tests.browser.conftest import Site, Visitor, sign_in
 from tests.conftest import ROOT, User
 
@@ -41,7 +41,7 @@ def tab(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterato
 
 def enter(tab: Page, user: User) -> None:
     tab.get_by_role("button", name="Sign in").click()
-    sign_in(tab, user, cognito.DEMO_PASSWORD)
+    sign_in(tab, user, users.DEMO_PASSWORD)
     expect(tab.get_by_label("Name")).to_be_visible()
 
 

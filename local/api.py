@@ -1,4 +1,4 @@
-"""The API as a process of its own: `chalice local --stage local`."""
+"""Runs the API in a process of its own: `chalice local --stage local`."""
 
 from __future__ import annotations
 
@@ -6,49 +6,44 @@ import http.client
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from local import environment
-from local.process import running
+from local.errors import LocalError
+from local.process import STOP_WITH_PARENT, running, wait_until
 
 START_SECONDS = 30
+REQUEST_SECONDS = 5
 
 
-class ApiError(Exception):
+class ApiError(LocalError):
     """The API did not start. Its own output says why."""
 
 
 @contextmanager
-def serving(port: int, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the API on 127.0.0.1:`port`; entered when it answers, stopped at the end. Raises ApiError.
+def serving(
+    port: int, log: Path | None = None, *, keep_open: Sequence[int] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the API on 127.0.0.1:`port`. Raises ApiError.
 
-    What it says goes into the file `log`, or where ours goes.
+    log: the file for its output; without one it goes where this process's output goes.
+    keep_open: see process.running.
     """
     chalice = Path(sys.executable).with_name("chalice")
-    # Without autoreload: Chalice watches the whole folder, .venv and .local included, every second.
-    command = [
-        str(chalice),
-        "local",
-        "--stage",
-        environment.STAGE,
-        "--port",
-        str(port),
-        "--no-autoreload",
-    ]
-    with running(command, os.environ | {"PYTHONUNBUFFERED": "1"}, log) as process:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise ApiError("the API did not start; what it said is above.")
-            time.sleep(0.1)
+    # With autoreload, Chalice looks at every file of the folder each second, .venv included.
+    options = ["--stage", environment.STAGE, "--port", str(port), "--no-autoreload"]
+    env = os.environ | {"PYTHONUNBUFFERED": "1", STOP_WITH_PARENT: "1"}
+    with running([chalice, "local", *options], env, log, keep_open=keep_open) as process:
+        if not wait_until(lambda: _answers(port), seconds=START_SECONDS, process=process):
+            where = "above" if log is None else f"in {log}"
+            raise ApiError(f"the API did not start. Its output {where} says why.")
         yield process
 
 
 def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
     try:
         connection.request("OPTIONS", "/user/profile")
         return connection.getresponse().status == http.client.OK

@@ -1,25 +1,34 @@
-"""What a `chalice` command is told before it does anything, when it imports app.py on a developer's machine."""
+"""What a `chalice` command does first on a developer's machine: app.py calls `prepare`."""
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import click
 
 from deploy import bytecode, checks, vendor
 from deploy.errors import DeploymentError
-from local import gateway
+from local import environment, server
 
 
 def prepare() -> None:
-    """Refuse, in a line, to deploy or package a stage that could not work, and compile what is packaged; have `chalice
-    local` check tokens."""
+    """Check and build what `chalice deploy` and `chalice package` need; set up `chalice local`."""
     context = click.get_current_context(silent=True)
     if context is not None and context.info_name in ("deploy", "package"):
-        try:
-            checks.check_stage(context.params["stage"], context.params.get("profile"))
-        except DeploymentError as error:
-            sys.exit(f"error: {error}")
-        vendor.build()
-        bytecode.compile_own_code(vendor.FOLDER)
-    gateway.stand_in_for_api_gateway()
+        _prepare_package(context)
+    environment.load_if_local()
+    # `chalice local` sets the root logger to INFO, at which botocore logs where it found its
+    # credentials.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    server.replace_chalice_server()
+
+
+def _prepare_package(context: click.Context) -> None:
+    """Build vendor/. Exits with a message if the stage cannot be deployed."""
+    try:
+        checks.check_stage(context.params["stage"], context.params.get("profile"))
+    except DeploymentError as error:
+        sys.exit(f"error: {error}")
+    vendor.build()
+    bytecode.compile_own_code(vendor.FOLDER)

@@ -1,43 +1,48 @@
-"""docs/openapi.yaml to be read in a browser: Swagger UI from its package, served beside the API by `chalice local`."""
+"""docs/openapi.yaml for a browser: Swagger UI, which `chalice local` serves beside the API."""
 
 from __future__ import annotations
 
 import importlib.resources
-from http import HTTPStatus
 from pathlib import Path
+from typing import NamedTuple
 
-PATH = "/docs"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.yaml"
-SWAGGER_UI = importlib.resources.files("mkdocs_swagger_ui_tag") / "swagger-ui"
-PAGE = f"""<!doctype html>
+OPENAPI = Path(__file__).parents[1] / "docs" / "openapi.yaml"
+SWAGGER_UI = Path(str(importlib.resources.files("mkdocs_swagger_ui_tag"))) / "swagger-ui"
+HTML = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>User Profile Service: the API</title>
-<link rel="stylesheet" href="{PATH}/swagger-ui.css">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
 <div id="page"></div>
-<script src="{PATH}/swagger-ui-bundle.js"></script>
-<script src="{PATH}/start.js"></script>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
 </html>
 """
-START = f"""SwaggerUIBundle({{url: "{PATH}/openapi.yaml", dom_id: "#page"}});
+START_SCRIPT = """SwaggerUIBundle({url: "/docs/openapi.yaml", dom_id: "#page"});
 """
-FILES = {
-    PATH: ("text/html; charset=utf-8", PAGE),
-    f"{PATH}/start.js": ("text/javascript", START),
-    f"{PATH}/openapi.yaml": ("application/yaml", DOCUMENT),
-    f"{PATH}/swagger-ui.css": ("text/css", SWAGGER_UI / "stylesheets" / "swagger-ui.css"),
-    f"{PATH}/swagger-ui-bundle.js": (
-        "text/javascript",
-        SWAGGER_UI / "javascripts" / "swagger-ui-bundle.js",
-    ),
-}
 
 
-def documentation(path: str) -> tuple[int, dict[str, str], bytes] | None:
-    """The answer (status, headers, body) to a GET of one of the documentation's files; None for other paths."""
-    if path.rstrip("/") not in FILES:
-        return None
-    content_type, content = FILES[path.rstrip("/")]
-    body = content.encode() if isinstance(content, str) else Path(str(content)).read_bytes()
-    return HTTPStatus.OK, {"Content-Type": content_type}, body
+class Document(NamedTuple):
+    """A document to serve."""
+
+    content_type: str
+    content: bytes
+
+
+def documentation(path: str) -> Document | None:
+    """The document at a URL path; None if the path is not one of the documentation's."""
+    match path.rstrip("/"):
+        case "/docs":
+            return Document("text/html; charset=utf-8", HTML.encode())
+        case "/docs/start.js":
+            return Document("text/javascript", START_SCRIPT.encode())
+        case "/docs/openapi.yaml":
+            return Document("application/yaml", OPENAPI.read_bytes())
+        case "/docs/swagger-ui.css":
+            file = SWAGGER_UI / "stylesheets" / "swagger-ui.css"
+            return Document("text/css", file.read_bytes())
+        case "/docs/swagger-ui-bundle.js":
+            file = SWAGGER_UI / "javascripts" / "swagger-ui-bundle.js"
+            return Document("text/javascript", file.read_bytes())
+    return None

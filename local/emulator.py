@@ -1,4 +1,4 @@
-"""ministack, the emulated AWS: DynamoDB, Cognito, CloudFormation and more in one process on one port of 127.0.0.1."""
+"""Runs ministack, which emulates AWS in one process on one port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -6,45 +6,37 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from local.process import running
+from local.errors import LocalError
+from local.process import running, wait_until
 
+ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
+REQUEST_SECONDS = 5
 
 
-class EmulatorError(Exception):
-    """The emulator did not do what it should. Its text says what to look at."""
-
-
-def port_is_free(port: int) -> bool:
-    """Whether a server could listen on 127.0.0.1:`port` now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+class EmulatorError(LocalError):
+    """The emulator did not start, or did not send the expected mail."""
 
 
 @contextmanager
 def emulator(
-    port: int, folder: Path, keeps: Sequence[int] = ()
+    port: int, folder: Path, *, keep_open: Sequence[int] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running ministack, its state kept in `folder` from one run to the next. `keeps`: see process.running. Raises
-    EmulatorError.
+    """Run ministack on `port`, with its state in `folder`. Raises EmulatorError.
 
-    The state is written when it is stopped, not after each request: after a `kill -9` what was stored since the last
-    start is gone.
+    ministack writes its state when it is stopped, and not after each request. After a `kill -9`,
+    all that was stored since its last start is lost.
+
+    keep_open: see process.running.
     """
-    log, state = folder / "emulator.log", folder / "state"
+    state = folder / "state"
     state.mkdir(parents=True, exist_ok=True)
     settings = {
         "BIND_HOST": "127.0.0.1",
@@ -54,25 +46,22 @@ def emulator(
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-        "TMPDIR": str(
-            state
-        ),  # for its process-id file, else in a folder for all users of the machine
+        # ministack writes its process id there. The default is shared by all users of the machine.
+        "TMPDIR": str(state),
     }
+    # Neither the shell's AWS settings nor the coverage measurement of tests are for the emulator.
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))
     }
-    # -P: a file that is run by its path would otherwise find its neighbours before the packages of their names.
-    command = [sys.executable, "-P", str(Path(__file__).with_name("start_ministack.py"))]
-    with running(command, inherited | settings, log, keeps=keeps) as process:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise EmulatorError(f"the local AWS did not start. Its last words are in {log}.")
-            time.sleep(0.1)
+    command = [sys.executable, "-m", "local.start_ministack"]
+    log = folder / "emulator.log"
+    with running(command, inherited | settings, log, cwd=ROOT, keep_open=keep_open) as process:
+        if not wait_until(lambda: _is_healthy(port), seconds=START_SECONDS, process=process):
+            raise EmulatorError(f"the local AWS did not start. The reason is at the end of {log}.")
         yield process
 
 
-def _answers(port: int) -> bool:
+def _is_healthy(port: int) -> bool:
     try:
         return bool(_get(port, "/_ministack/health"))
     except OSError:
@@ -80,20 +69,25 @@ def _answers(port: int) -> bool:
 
 
 def confirmation_code(port: int, email: str) -> str:
-    """The code in the latest mail that the emulator on `port` sent to `email`, as its reader would find it."""
-    accounts = json.loads(_get(port, "/_ministack/ses/messages"))["messages"].values()
-    mails = [mail for account in accounts for mail in account if email in mail["To"]]
-    code = (
-        re.search(r"\b\d{6}\b", mails[-1]["BodyText"] or mails[-1]["BodyHtml"]) if mails else None
-    )
-    if code is None:
-        raise EmulatorError(f"No mail with a confirmation code was sent to {email}.")
-    return code.group()
+    """The code in the latest mail that the emulator on `port` sent to `email`.
+
+    Raises EmulatorError if there is no such mail.
+    """
+    for mail in reversed(_mails_to(port, email)):
+        found = re.search(r"\b\d{6}\b", mail["BodyText"] or mail["BodyHtml"])
+        if found is not None:
+            return found.group()
+    raise EmulatorError(f"no mail with a confirmation code was sent to {email}.")
+
+
+def _mails_to(port: int, email: str) -> list[dict[str, Any]]:
+    accounts = json.loads(_get(port, "/_ministack/ses/messages"))["messages"]
+    return [mail for mails in accounts.values() for mail in mails if email in mail["To"]]
 
 
 def _get(port: int, path: str) -> bytes:
-    # http.client asks no proxy, whatever the environment says.
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    # http.client, because urllib would use a proxy if the environment names one.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
     try:
         connection.request("GET", path)
         return connection.getresponse().read()

@@ -1,7 +1,8 @@
-"""Where the commands of this machine find the local cloud: `.local/environment.json`, written by `make local`.
+"""How AWS clients find the local cloud: the variables in `.local/environment.json`.
 
-The stages for AWS keep such values in `.chalice/config.json`. The local cloud's differ on every machine (its user pool
-gets a random id), so they stay out of version control.
+`make local` writes that file. Stages on AWS keep the same values in `.chalice/config.json`, but
+those of the local cloud differ on every machine (its user pool has a random id), so they stay out
+of version control.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ STAGE = "local"
 
 
 def folder() -> Path:
-    """The folder of the local cloud's state and records; LOCAL_STATE names another one, for tests."""
+    """The folder for the local cloud's state. Tests name another one in LOCAL_STATE."""
     return Path(os.environ.get("LOCAL_STATE", ".local")).absolute()
 
 
 def for_endpoint(port: int) -> dict[str, str]:
-    """The variables that make every AWS client talk to the emulator on `port`."""
+    """The variables with which every AWS client calls the emulator on `port`."""
     return {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "local",
@@ -34,8 +35,10 @@ def for_endpoint(port: int) -> dict[str, str]:
 
 
 def enter(variables: dict[str, str]) -> None:
-    """Set `variables` for this process, and drop every other AWS setting that the shell may have: each could lead
-    elsewhere."""
+    """Set `variables` in this process, and remove all other AWS settings.
+
+    Any setting of the shell, such as AWS_PROFILE, could lead to another AWS than the emulator.
+    """
     for name in list(os.environ):
         if name.startswith("AWS_") and name != "AWS_CHALICE_CLI_MODE":
             del os.environ[name]
@@ -43,12 +46,12 @@ def enter(variables: dict[str, str]) -> None:
 
 
 def record(variables: dict[str, str]) -> None:
-    """Write `variables` for the commands that come later."""
+    """Save `variables` for later commands."""
     (folder() / "environment.json").write_text(json.dumps(variables, indent=2) + "\n")
 
 
 def load() -> bool:
-    """Enter the recorded environment. False where none is recorded: `make local` never ran here."""
+    """Enter the recorded environment. Returns False if `make local` has recorded none yet."""
     try:
         text = (folder() / "environment.json").read_text()
     except FileNotFoundError:
@@ -58,6 +61,11 @@ def load() -> bool:
 
 
 def load_if_local() -> None:
-    """For a `chalice` command with `--stage local`, marked in .chalice/config.json: enter what is recorded."""
-    if "USE_LOCAL_CLOUD" in os.environ and not load():
-        print("There is no local cloud yet: run `make local` (or `make cloud`) first.", flush=True)
+    """Enter the recorded environment if this is a `chalice` command for the stage `local`.
+
+    That stage has the variable USE_LOCAL_CLOUD in .chalice/config.json.
+    """
+    if "USE_LOCAL_CLOUD" not in os.environ:
+        return
+    if not load():
+        print("There is no local cloud yet. Run `make local` or `make cloud` first.", flush=True)

@@ -1,4 +1,4 @@
-"""The reference front end, web/, for a browser on this machine: the files that it needs and no others."""
+"""Serves the reference front end, web/, to a browser on this machine."""
 
 from __future__ import annotations
 
@@ -6,103 +6,151 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from deploy import page_config
+from local.errors import LocalError
+from local.ports import require_free
+from local.process import raise_on_stop_signals
 
-TYPES = {
+CONTENT_TYPES = {
     ".html": "text/html",
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".json": "application/json",
 }
-PAGE = {".html", ".css", ".js", ".svg"}
+SERVED_SUFFIXES = {".html", ".css", ".js", ".svg"}
+"""The files of web/ that are served. config.json comes from a path of its own."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",  # the address that the sign-in page sends users to has the code in it
+    # After sign-in the page's address contains the authorization code.
+    "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+CLIENT_TIMEOUT_SECONDS = 30
+SHUTDOWN_POLL_SECONDS = 0.01
+NPM_OUTPUT_CHARACTERS = 500
 
 
-class PageError(Exception):
-    """The page cannot be served. Its text says why, and what to do."""
+class PageError(LocalError):
+    """The page cannot be served."""
+
+
+def run(port: int) -> None:
+    """`make web`: serve the page with the present web/config.json until Ctrl-C.
+
+    Raises LocalError.
+    """
+    if not page_config.CONFIG.exists():
+        raise LocalError(
+            "there is no web/config.json. Run `make local`, or `make web-config STAGE=...`."
+        )
+    require_free("web", port, "make web")
+    install()
+    raise_on_stop_signals()
+    with serving(port):
+        print(f"The page is at http://localhost:{port}. Stop it with Ctrl-C.", flush=True)
+        signal.pause()
 
 
 def install(folder: Path = page_config.FOLDER) -> None:
-    """Have npm install what `folder`/package-lock.json names, unless that is done already. Raises PageError."""
-    lock, marker = folder / "package-lock.json", folder / "node_modules" / "installed.txt"
-    fingerprint = hashlib.sha256(lock.read_bytes()).hexdigest()
+    """Install the packages that `folder`/package-lock.json names, unless they are already there.
+
+    Raises PageError.
+    """
+    lock_file = folder / "package-lock.json"
+    marker = folder / "node_modules" / "installed.txt"
+    fingerprint = hashlib.sha256(lock_file.read_bytes()).hexdigest()
     if marker.exists() and marker.read_text() == fingerprint:
         return
     npm = shutil.which(os.environ.get("NPM") or "npm")
     if npm is None:
         raise PageError("Node's npm is not installed. On Debian and Ubuntu: apt install npm")
     done = subprocess.run([npm, "ci"], cwd=folder, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise PageError(
-            "npm ci failed: " + (done.stderr or done.stdout).strip()[-500:].replace("\n", " ")
-        )
+    if done.returncode != 0:
+        output = (done.stderr or done.stdout).strip().replace("\n", " ")
+        raise PageError(f"npm ci failed: {output[-NPM_OUTPUT_CHARACTERS:]}")
     marker.write_text(fingerprint)
 
 
-def files() -> dict[str, Path]:
-    """What is served: web/'s own files, and the modules that its import map names. By path."""
-    own = {f"/{file.name}": file for file in page_config.FOLDER.iterdir() if file.suffix in PAGE}
-    modules = json.loads(page_config.import_map())["imports"].values()
-    return (
-        own
-        | {"/": own["/index.html"]}
-        | {name.removeprefix("."): page_config.FOLDER / name for name in modules}
-    )
-
-
 @contextmanager
-def serving(port: int, config: Path = page_config.CONFIG) -> Iterator[None]:
-    """Serve the page on 127.0.0.1:`port`, with the file `config` as its config.json, while entered."""
+def serving(port: int, config: Path = page_config.CONFIG) -> Iterator[int]:
+    """Serve the page on 127.0.0.1:`port` while entered; the port 0 means any free one.
 
-    class Handler(RequestHandler):
-        config_file = config
-
-    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
+    Yields the port. config: the file to serve as /config.json.
+    """
+    handler = partial(PageHandler, config=config)
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        thread = Thread(target=server.serve_forever, args=[SHUTDOWN_POLL_SECONDS])
         thread.start()
         try:
-            yield
+            yield server.server_port
         finally:
             server.shutdown()
             thread.join()
 
 
-class RequestHandler(BaseHTTPRequestHandler):
-    """Answers GET with a file of the list, or 404."""
+def served_files() -> dict[str, Path]:
+    """The files to serve, by URL path: web/'s own, and the modules that its import map names."""
+    files = {
+        f"/{file.name}": file
+        for file in page_config.FOLDER.iterdir()
+        if file.suffix in SERVED_SUFFIXES
+    }
+    files["/"] = files["/index.html"]
+    for module in json.loads(page_config.import_map())["imports"].values():
+        files[module.removeprefix(".")] = page_config.FOLDER / module
+    return files
 
-    config_file: Path
-    timeout = 30  # seconds that a browser may keep us waiting
+
+class PageHandler(BaseHTTPRequestHandler):
+    """Answers GET with one of the served files, or with 404."""
+
+    timeout = CLIENT_TIMEOUT_SECONDS
+
+    def __init__(self, *arguments: Any, config: Path) -> None:
+        self._config = config
+        super().__init__(*arguments)
 
     def handle(self) -> None:
-        with suppress(ConnectionError):  # the browser is gone
+        with suppress(ConnectionError):  # the browser closed the connection
             super().handle()
 
     def do_GET(self) -> None:
+        file = self._requested_file()
+        if file is None or not file.exists():
+            self._send(HTTPStatus.NOT_FOUND, "text/plain", b"There is nothing here.\n")
+        else:
+            self._send(HTTPStatus.OK, CONTENT_TYPES[file.suffix], file.read_bytes())
+
+    def _requested_file(self) -> Path | None:
         path = self.path.partition("?")[0]
-        file = self.config_file if path == "/config.json" else files().get(path)
-        status, kind, body = HTTPStatus.NOT_FOUND, "text/plain", b"There is nothing here.\n"
-        if file is not None and file.exists():
-            status, kind, body = HTTPStatus.OK, TYPES[file.suffix], file.read_bytes()
+        if path == "/config.json":
+            return self._config
+        return served_files().get(path)
+
+    def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        headers = {
+            **HEADERS,
+            "Content-Security-Policy": page_config.content_security_policy(self._config),
+            "Content-Type": f"{content_type}; charset=utf-8",
+            "Content-Length": str(len(body)),
+        }
         self.send_response(status)
-        policy = {"Content-Security-Policy": page_config.content_security_policy(self.config_file)}
-        content = {"Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(body))}
-        for name, value in {**HEADERS, **policy, **content}.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name for it
-        """The terminal is for what goes wrong."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        """Log nothing: the terminal of `make local` is for problems."""

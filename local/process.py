@@ -1,18 +1,26 @@
-"""Processes that a command starts and is answerable for: none outlives it."""
+"""Child processes: start them, wait for them, and let none outlive this process."""
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What asks a command to stop: Ctrl-C, kill, a closed terminal."""
-STOP_SECONDS = 30
+from deploy import polling
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that ask a command to stop: Ctrl-C, `kill`, a closed terminal."""
+STOP_SECONDS = 30.0
+"""How long a child may take to stop before it is killed."""
+STANDARD_INPUT = 0
+STOP_WITH_PARENT = "LOCAL_STOP_WITH_PARENT"
+"""The environment variable with which a `chalice local` of `make local` calls stop_with_parent."""
 
 
 @contextmanager
@@ -21,67 +29,157 @@ def running(
     env: Mapping[str, str],
     output: Path | None = None,
     *,
-    keeps: Sequence[int] = (),
+    cwd: Path | None = None,
+    keep_open: Sequence[int] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`command` as a child, its output in the file `output` or where ours goes. It is stopped at the end.
+    """Run `command` as a child process, and stop it at the end.
 
-    `keeps`: files of ours that it holds open as well, and with them their locks, should we be killed.
+    The child gets a session of its own: Ctrl-C in the terminal reaches only this process, which
+    then stops its children in order. The child's standard input is a pipe that closes when this
+    process ends, even when it is killed; see `stop_with_parent`.
 
-    It gets a session of its own: Ctrl-C at the terminal is for us, and we stop it when it is its turn.
+    output: the file for the child's output; without one it goes where this process's output goes.
+    keep_open: file descriptors that the child inherits, and with them the locks on their files.
     """
     process = None
     try:
-        with _stops_held_back(), (output or Path("/dev/null")).open("wb") as file:
-            process = subprocess.Popen(
-                command,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=file if output else None,
-                stderr=subprocess.STDOUT if output else None,
-                start_new_session=True,
-                pass_fds=keeps,
-            )
+        with _stop_signals_deferred():
+            process = _start(command, env, output, cwd, keep_open)
         yield process
     finally:
         if process is not None:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except (
-                subprocess.TimeoutExpired,
-                KeyboardInterrupt,
-            ):  # the second Ctrl-C of somebody who will not wait
-                process.kill()
-                process.wait()
+            _stop(process)
+
+
+def _start(
+    command: Sequence[str | Path],
+    env: Mapping[str, str],
+    output: Path | None,
+    cwd: Path | None,
+    keep_open: Sequence[int],
+) -> subprocess.Popen[bytes]:
+    with ExitStack() as stack:
+        stdout = None
+        if output is not None:
+            stdout = stack.enter_context(output.open("wb"))
+        return subprocess.Popen(
+            command,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=None if stdout is None else subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=keep_open,
+        )
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # the latter is a second Ctrl-C
+        process.kill()
+        process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 @contextmanager
-def _stops_held_back() -> Iterator[None]:
-    """A stop that comes in here is raised at the end: a child must not be started and then forgotten."""
-    came: list[int] = []
+def _stop_signals_deferred() -> Iterator[None]:
+    """Raise KeyboardInterrupt for a stop signal only at the end of the block.
 
-    def note(number: int, _: FrameType | None) -> None:
-        came.append(number)
+    Otherwise a signal that arrives between a child's start and the assignment of its Popen object
+    would leave the child running.
+    """
+    received: list[int] = []
 
-    before = {number: signal.signal(number, note) for number in STOPS}
+    def remember(number: int, _: FrameType | None) -> None:
+        received.append(number)
+
+    handlers = {number: signal.signal(number, remember) for number in STOP_SIGNALS}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-    if came:
+    if received:
         raise KeyboardInterrupt
 
 
+def raise_on_stop_signals() -> None:
+    """Have every stop signal raise KeyboardInterrupt in the main thread.
+
+    That includes Ctrl-C, which a shell has commands in the background ignore.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+
+
+def ignore_stop_signals() -> None:
+    """Have this process ignore all stop signals from now on."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def stop_with_parent() -> None:
+    """In a child that `running` started: send this process SIGTERM when its parent ends.
+
+    A parent that is killed with SIGKILL cannot stop its children. But its end of the pipe that is
+    their standard input is closed in any case.
+    """
+
+    def wait_for_end_of_input() -> None:
+        os.read(STANDARD_INPUT, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait_for_end_of_input, daemon=True).start()
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    *,
+    seconds: float,
+    process: subprocess.Popen[bytes] | None = None,
+) -> bool:
+    """Wait until `condition()` is true. Returns whether it became true.
+
+    It did not if `seconds` passed first, or if `process` ended first.
+    """
+    is_true = False
+
+    def is_over() -> bool:
+        nonlocal is_true
+        is_true = condition()
+        has_ended = process is not None and process.poll() is not None
+        return is_true or has_ended
+
+    with suppress(TimeoutError):
+        polling.wait_until(is_over, timeout=seconds)
+    return is_true
+
+
+def wait_for_any(processes: Collection[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """Wait until one of `processes` ends, and return it."""
+    ended: list[subprocess.Popen[bytes]] = []
+
+    def has_one_ended() -> bool:
+        ended.extend(process for process in processes if process.poll() is not None)
+        return bool(ended)
+
+    polling.wait_until(has_one_ended)
+    return ended[0]
+
+
 def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1 that nobody listened on a moment ago."""
+    """Different ports of 127.0.0.1 that were free a moment ago."""
     with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
             probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        return [probe.getsockname()[1] for probe in sockets]
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    """A port of 127.0.0.1 that was free a moment ago."""
     return free_ports(1)[0]

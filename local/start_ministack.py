@@ -1,7 +1,10 @@
-"""ministack with Cognito's sense of when somebody signed in. emulator.py runs this file by its path.
+"""The emulator's process: ministack, with two changes. Run by emulator.py.
 
-ministack 1.5.33 gives refreshed tokens a new auth_time. Cognito keeps that of the sign-in, as OpenID Connect Core 1.0,
-section 12.2, demands, and oidc-client-ts refuses any other: a browser's session would end with its first token.
+It stops, and saves its state, when the process that started it ends.
+
+Refreshed tokens keep the auth_time of the sign-in, as Cognito's do and as OpenID Connect Core 1.0,
+section 12.2, demands. ministack 1.5.33 gives them a new one, and oidc-client-ts refuses that: a
+session in a browser would end with its first token.
 """
 
 from __future__ import annotations
@@ -11,17 +14,22 @@ from typing import Any
 from ministack.app import main
 from ministack.services import cognito
 
-signed_in_at: dict[str, int] = {}
-"""auth_time by origin_jti, which the tokens of one sign-in share. Lost when the emulator is stopped."""
-sign = cognito._signed_jwt
+from local.process import stop_with_parent
+
+auth_times: dict[str, int] = {}
+"""auth_time by origin_jti, which all tokens of one sign-in share. Lost when the emulator stops."""
+sign_token = cognito._signed_jwt
 
 
 def sign_with_first_auth_time(claims: dict[str, Any], *arguments: str) -> str:
+    """ministack's `_signed_jwt`, with the auth_time of the sign-in."""
     if "auth_time" in claims and "origin_jti" in claims:
-        claims["auth_time"] = signed_in_at.setdefault(claims["origin_jti"], claims["auth_time"])
-    token: str = sign(claims, *arguments)
+        claims["auth_time"] = auth_times.setdefault(claims["origin_jti"], claims["auth_time"])
+    token: str = sign_token(claims, *arguments)
     return token
 
 
-cognito._signed_jwt = sign_with_first_auth_time
-main()
+if __name__ == "__main__":
+    stop_with_parent()
+    cognito._signed_jwt = sign_with_first_auth_time
+    main()

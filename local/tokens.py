@@ -1,6 +1,6 @@
-"""Verify Cognito id tokens as API Gateway's Cognito authorizer does, for `chalice local`.
+"""Verifies Cognito id tokens as API Gateway's Cognito authorizer does, for `chalice local`.
 
-In AWS the gateway does this before the function runs. PyJWT does the work; what is decided here is what must hold.
+On AWS, API Gateway does this before it calls the function.
 """
 
 from __future__ import annotations
@@ -14,67 +14,61 @@ from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSe
 
 from deploy.backend import issuer
 
-CLOCK_SKEW = 10
-"""Seconds by which this machine's clock may differ from the pool's."""
-REFETCH_AFTER = 30
-"""Seconds that must pass before an unknown `kid` makes us fetch the pool's keys again."""
-PAUSE_AFTER_FAILURE = 1
-"""Seconds for which nobody asks again when the keys could not be had."""
-FETCH_TIMEOUT = 3
-"""Seconds within which the pool's keys must arrive."""
+CLOCK_SKEW_SECONDS = 10
+"""How much this machine's clock may differ from the pool's."""
+REFETCH_AFTER_SECONDS = 30
+"""How old the keys must be before an unknown `kid` has them fetched again."""
+RETRY_AFTER_SECONDS = 1
+"""How long after a failed fetch no other is tried."""
+FETCH_TIMEOUT_SECONDS = 3
 
 
 class InvalidToken(Exception):
-    """The token does not prove who is calling. Its text says why, for the developer."""
+    """The token does not prove the caller's identity. The text says why."""
 
 
 class KeysUnavailable(Exception):
-    """The pool's public keys cannot be had, so no token can be told from a forged one."""
+    """The pool's public keys are not available, so no token can be verified."""
 
 
 class TokenVerifier:
     """Verifies the id tokens of one user pool.
 
-    `user_pool_arn`: arn:aws:cognito-idp:<region>:<account>:userpool/<pool id>.
-    `client_ids`: app clients whose tokens are taken; empty for any of the pool's.
-    `endpoint`: where the pool's keys are fetched instead of at the issuer: an emulator's URL.
+    user_pool_arn: arn:aws:cognito-idp:<region>:<account>:userpool/<pool id>.
+    client_ids: the app clients whose tokens are accepted; empty for all clients of the pool.
+    endpoint: an emulator's URL, from which the keys are fetched instead of from the issuer.
     """
 
     def __init__(
         self, user_pool_arn: str, client_ids: tuple[str, ...], endpoint: str | None = None
     ) -> None:
         self.issuer = issuer(user_pool_arn)
-        pool_id = self.issuer.rpartition("/")[2]
-        self.jwks_url = (
-            f"{endpoint.rstrip('/')}/{pool_id}/.well-known/jwks.json"
-            if endpoint
-            else (f"{self.issuer}/.well-known/jwks.json")
+        self.client_ids = client_ids
+        base_url = self.issuer
+        if endpoint:
+            pool_id = self.issuer.rpartition("/")[2]
+            base_url = f"{endpoint.rstrip('/')}/{pool_id}"
+        self.jwks_url = f"{base_url}/.well-known/jwks.json"
+        self._jwks = PyJWKClient(
+            self.jwks_url, cooldown_duration=REFETCH_AFTER_SECONDS, timeout=FETCH_TIMEOUT_SECONDS
         )
-        self._client_ids = client_ids
-        self._keys = PyJWKClient(
-            self.jwks_url, cooldown_duration=REFETCH_AFTER, timeout=FETCH_TIMEOUT
-        )
-        self._ask_again_at = 0.0
+        self._retry_at = 0.0  # on time.monotonic's clock
 
     def claims(self, token: str) -> dict[str, Any]:
         """The verified claims of an id token. Raises InvalidToken, KeysUnavailable."""
         try:
+            _require_id_token(token)
             kid = str(jwt.get_unverified_header(token).get("kid"))
-            # Nothing is believed yet; but who sent another kind of token should hear that and not what it lacks.
-            if jwt.decode(token, options={"verify_signature": False}).get("token_use") != "id":
-                raise InvalidToken(
-                    "This is not an id token. Send the id token, not the access or refresh token."
-                )
             claims: dict[str, Any] = jwt.decode(
                 token,
                 self._key(kid),
                 algorithms=["RS256"],
                 issuer=self.issuer,
-                audience=list(self._client_ids) or None,
-                leeway=CLOCK_SKEW,
+                audience=list(self.client_ids) or None,
+                leeway=CLOCK_SKEW_SECONDS,
                 options={
                     "require": ["exp", "iat", "iss", "aud", "sub"],
-                    "verify_aud": bool(self._client_ids),
+                    "verify_aud": bool(self.client_ids),
                 },
             )
         except jwt.InvalidTokenError as error:
@@ -82,20 +76,38 @@ class TokenVerifier:
         return claims
 
     def _key(self, kid: str) -> PyJWK:
-        if time.monotonic() < self._ask_again_at:
-            raise KeysUnavailable(f"The user pool's keys cannot be had from {self.jwks_url}.")
+        """The pool's key with this id. Raises InvalidToken, KeysUnavailable."""
+        if time.monotonic() < self._retry_at:
+            raise self._unavailable()
         try:
-            self._keys.get_signing_keys()
-            try:
-                return self._keys.get_signing_key(kid)
-            except PyJWKClientError as error:
-                if isinstance(error, PyJWKClientConnectionError):
-                    raise
-                raise InvalidToken(
-                    "The token is not valid: no key of the user pool signed it."
-                ) from error
+            self._jwks.get_signing_keys()  # raises if there are none
         except (PyJWKClientError, PyJWKSetError, OSError, ValueError) as error:
-            self._ask_again_at = time.monotonic() + PAUSE_AFTER_FAILURE
-            raise KeysUnavailable(
-                f"The user pool's keys cannot be had from {self.jwks_url}."
+            raise self._fetch_failed() from error
+        try:
+            return self._jwks.get_signing_key(kid)  # may fetch again
+        except (PyJWKClientConnectionError, PyJWKSetError, OSError, ValueError) as error:
+            raise self._fetch_failed() from error
+        except PyJWKClientError as error:
+            raise InvalidToken(
+                "The token is not valid: no key of the user pool signed it."
             ) from error
+
+    def _fetch_failed(self) -> KeysUnavailable:
+        self._retry_at = time.monotonic() + RETRY_AFTER_SECONDS
+        return self._unavailable()
+
+    def _unavailable(self) -> KeysUnavailable:
+        return KeysUnavailable(f"The user pool's keys are not available at {self.jwks_url}.")
+
+
+def _require_id_token(token: str) -> None:
+    """Raise InvalidToken if this is another kind of token.
+
+    Nothing is verified yet. This comes first because an access token also lacks an audience, and
+    that message would mislead.
+    """
+    claims = jwt.decode(token, options={"verify_signature": False})
+    if claims.get("token_use") != "id":
+        raise InvalidToken(
+            "This is not an id token. Send the id token, not the access or refresh token."
+        )

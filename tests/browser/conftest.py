@@ -21,7 +21,7 @@ from playwright.sync_api import (
 )
 
 from deploy import backend, cognito, page_config
-from local import environment, page
+from local import environment, page, users
 from local.api import serving
 from local.process import free_ports
 from tests.conftest import PASSWORD, ROOT, Api, Cloud, User, copy_of_the_project, users_of
@@ -125,10 +125,10 @@ def user(sign_up: Callable[[], User]) -> User:
 def demo_user(site: Site) -> User:
     """The demo user of `make local`, with nothing stored."""
     arn, client_id = site.cloud.outputs["UserPoolArn"], site.cloud.outputs["UserPoolClientId"]
-    cognito.ensure_demo_user(arn)
-    tokens = cognito.sign_in(arn, client_id, cognito.DEMO_EMAIL, cognito.DEMO_PASSWORD)
+    users.ensure_demo_user(arn)
+    tokens = cognito.sign_in(arn, client_id, users.DEMO_EMAIL, users.DEMO_PASSWORD)
     user = User(
-        cognito.DEMO_EMAIL, "", tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"]
+        users.DEMO_EMAIL, "", tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"]
     )
     assert site.api("DELETE", token=user.id_token).status == 204
     return user

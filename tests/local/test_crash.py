@@ -1,4 +1,4 @@
-"""Stopping and being killed while requests are under way: what was acknowledged is there, and nothing is torn."""
+"""Stopping and killing parts while requests are under way: every acknowledged write is kept."""
 
 from __future__ import annotations
 
@@ -6,110 +6,125 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deploy import backend
 from local import environment
 from local.api import serving
-from local.process import free_port, free_ports
+from local.process import free_port, free_ports, wait_until
 from tests.conftest import Answer, Api, Cloud, User, a_cloud, copy_of_the_project, users_of
-from tests.local.test_commands import run, running
+from tests.local.make import listens, running
 from tests.support import faulty_wire as wires
 
-CLIENTS = 4
+CLIENTS = 2
+NUMBERS = 500
+"""How often a client repeats its number in its profile, so that a torn write would show."""
+PAUSE_SECONDS = 0.01
 
 
-@pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a test sets in the environment is undone at its end."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-
-
-class Load:
-    """Clients who count, each under a name of their own in one user's profile, and note what was acknowledged."""
+class Client:
+    """Counts in a profile of its own, and notes what was acknowledged."""
 
     def __init__(self, api: Api, user: User) -> None:
-        self._api, self._user, self._stop = api, user, threading.Event()
-        self.asked, self.acknowledged = [0] * CLIENTS, [0] * CLIENTS
-        self.other: list[
-            int | str
-        ] = []  # statuses that are not 200, and what broke instead of an answer
+        self._api = api
+        self._user = user
+        self.requested = 0
+        self.acknowledged = 0
+        self.failures: list[int | str] = []
+        """Statuses other than 200, and names of exceptions."""
 
-    def _count(self, client: int) -> None:
-        while not self._stop.is_set():
-            self.asked[client] += 1
-            body = json.dumps({f"client{client}": [self.asked[client]] * 500})
+    def count_until(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self.requested += 1
+            body = json.dumps({"numbers": [self.requested] * NUMBERS})
             try:
                 answer = self._api("PATCH", token=self._user.id_token, body=body)
             except (OSError, http.client.HTTPException) as error:
-                self.other.append(type(error).__name__)
-                time.sleep(0.01)
+                self.failures.append(type(error).__name__)
+                stop.wait(PAUSE_SECONDS)
                 continue
             if answer.status == 200:
-                self.acknowledged[client] = self.asked[client]
+                self.acknowledged = self.requested
             else:
-                self.other.append(answer.status)
+                self.failures.append(answer.status)
                 assert "Retry-After" in answer.headers
+
+    def read(self) -> Answer:
+        return self._api.get(self._user)
+
+    def assert_nothing_lost(self) -> None:
+        """The profile is whole, and has the last acknowledged number or a later one."""
+        numbers = self.read().json()["profile_data"]["numbers"]
+        assert len(numbers) == NUMBERS
+        assert len(set(numbers)) == 1
+        assert self.acknowledged <= numbers[0] <= self.requested
+
+
+class Load:
+    """Clients that work at the same time."""
+
+    def __init__(self, api: Api, new_user: Callable[[], User]) -> None:
+        self.clients = [Client(api, new_user()) for _ in range(CLIENTS)]
 
     @contextmanager
     def running(self) -> Iterator[None]:
+        """Have the clients count while entered, and from a moment when each has written."""
+        stop = threading.Event()
         with ThreadPoolExecutor(CLIENTS) as pool:
-            done = [pool.submit(self._count, client) for client in range(CLIENTS)]
+            counting = [pool.submit(client.count_until, stop) for client in self.clients]
             try:
+                self.wait_for_more_writes()
                 yield
             finally:
-                self._stop.set()
-            for each in done:
-                each.result()
+                stop.set()
+            for future in counting:
+                future.result()
 
-    def wait(self) -> None:
-        """Until each client was acknowledged some more."""
-        seen, deadline = list(self.acknowledged), time.monotonic() + 60
-        while any(now < before + 3 for now, before in zip(self.acknowledged, seen, strict=True)):
-            assert time.monotonic() < deadline, self.other
-            time.sleep(0.01)
+    def wait_for_more_writes(self) -> None:
+        """Return when each client has had two more writes acknowledged.
 
-    def assert_all_there(self, answer: Answer) -> None:
-        """Each client's last acknowledged number, or a later one that they asked for; and whole."""
-        data = answer.json()["profile_data"]
-        for client in range(CLIENTS):
-            numbers = data[f"client{client}"]
-            assert len(numbers) == 500
-            assert len(set(numbers)) == 1
-            assert self.acknowledged[client] <= numbers[0] <= self.asked[client]
+        The second of them is certain to have been requested after the call.
+        """
+        goals = [client.acknowledged + 2 for client in self.clients]
+        assert wait_until(
+            lambda: all(
+                client.acknowledged >= goal
+                for client, goal in zip(self.clients, goals, strict=True)
+            ),
+            seconds=60,
+        ), self.failures()
+
+    def failures(self) -> set[int | str]:
+        return {failure for client in self.clients for failure in client.failures}
+
+    def error_statuses(self) -> set[int | str]:
+        return {failure for failure in self.failures() if isinstance(failure, int)}
+
+    def assert_nothing_lost(self) -> None:
+        for client in self.clients:
+            client.assert_nothing_lost()
 
 
-def test_what_is_in_flight_is_answered_before_the_api_stops(
-    cloud: Cloud, new_user: Callable[[], User], tmp_path: Path, elsewhere: None
+def test_requests_in_flight_are_answered_before_the_api_stops(
+    cloud: Cloud, new_user: Callable[[], User], tmp_path: Path, restored_environment: None
 ) -> None:
     user = new_user()
     with wires.wire_to(cloud.port) as wire:
-        wire.always = wires.slow
+        wire.fault = wires.slow
         os.environ["LOCAL_STATE"] = str(tmp_path)
-        variables = environment.for_endpoint(cloud.port) | backend.chalice_environment(
-            cloud.outputs
-        )
+        variables = environment.for_endpoint(cloud.port)
+        variables |= backend.chalice_environment(cloud.outputs)
         environment.record(variables | {"AWS_ENDPOINT_URL_DYNAMODB": wire.url})
         api = Api(free_port())
         with serving(api.port) as process, ThreadPoolExecutor() as pool:
-            answers = [
-                pool.submit(api, "PUT", token=user.id_token, body=json.dumps({"n": n}))
-                for n in range(3)
-            ]
-            while len(wire.seen) < 3:
-                time.sleep(0.01)
+            answers = [pool.submit(api, "PUT", token=user.id_token, body="{}") for _ in range(3)]
+            assert wait_until(lambda: len(wire.operations) == 3, seconds=10)
             process.terminate()
             assert [answer.result().status for answer in answers] == [200] * 3
             assert process.wait(10) == 0
@@ -117,100 +132,70 @@ def test_what_is_in_flight_is_answered_before_the_api_stops(
                 api("GET", token=user.id_token)
 
 
-def test_make_local_under_load_stops_in_order_and_keeps_what_was_acknowledged(
-    tmp_path: Path,
+def test_ctrl_c_under_load_keeps_every_acknowledged_write(
+    tmp_path: Path, restored_environment: None
 ) -> None:
     clone = copy_of_the_project(tmp_path / "user-profile")
     with running(clone) as local:
-        ports = local.ports
-        token = run(clone, "-s", "token", f"AWS_PORT={ports['AWS_PORT']}").stdout.strip()
-        user = User("", "", token, "", "")
-        load = Load(local.api, user)
+        load = Load(local.api(), users_of(cloud_of(clone)))
         with load.running():
-            load.wait()
             local.signal(signal.SIGINT)
-            local.ended()
-        assert {status for status in load.other if isinstance(status, int)} <= {503}, (
-            "who was overtaken too often"
-        )
-        assert local.said().endswith("Stopped.\n")
-    with running(clone, **ports) as local:
-        load.assert_all_there(local.api.get(user))
+            local.wait()
+        assert load.error_statuses() == set()
+        assert local.output().endswith("Stopped.\n")
+        assert not any(map(listens, local.ports.values()))
+    with running(clone, **local.ports):
+        load.assert_nothing_lost()
 
 
-def test_what_a_killed_make_local_leaves_running_keeps_its_state_to_itself(tmp_path: Path) -> None:
-    """Two emulators would each save their own over the other's."""
-    clone = copy_of_the_project(tmp_path / "user-profile")
-    with running(clone, "cloud") as killed:
-        (emulator,) = pids(clone, "local/start_ministack.py")
-        for pid in pids(clone, "-m local cloud"):
-            os.kill(pid, signal.SIGKILL)
-        killed.ended()
-        names = ("API_PORT", "AWS_PORT", "WEB_PORT")
-        second = run(
-            clone,
-            "cloud",
-            *(f"{name}={port}" for name, port in zip(names, free_ports(3), strict=True)),
-        )
-        assert second.returncode != 0
-        assert "kill $(pgrep -f start_ministack)" in second.stderr
-        os.kill(emulator, signal.SIGTERM)
-        while pids(clone, "local/start_ministack.py"):
-            time.sleep(0.05)
-    with running(clone, "cloud"):
-        pass
+def cloud_of(clone: Path) -> Cloud:
+    """The cloud of the `make local` that runs in `clone`. This process then uses it, too."""
+    folder = clone / ".local"
+    variables = json.loads((folder / "environment.json").read_text())
+    environment.enter(variables)
+    outputs = {output: variables[name] for name, output in backend.OUTPUT_OF_VARIABLE.items()}
+    port = int(variables["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    return Cloud(port, folder, outputs)
 
 
-def pids(folder: Path, command: str) -> list[int]:
-    """The processes of `command` that run in `folder`."""
-    found = subprocess.run(
-        ["pgrep", "-f", "--", command], check=False, capture_output=True, text=True
-    ).stdout.split()
-    return [int(pid) for pid in found if Path(f"/proc/{pid}/cwd").resolve() == folder]
-
-
-def test_after_kill_9_of_the_api_every_acknowledged_write_is_there(
-    cloud: Cloud, new_user: Callable[[], User], elsewhere: None
+def test_kill_9_of_the_api_loses_no_acknowledged_write(
+    cloud: Cloud, new_user: Callable[[], User]
 ) -> None:
-    user, api = new_user(), Api(free_port())
-    load = Load(api, user)
-    with load.running():
-        for _ in range(3):
-            with serving(api.port) as process:
-                load.wait()
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-        with serving(api.port):
-            load.wait()
-            load.assert_all_there(api.get(user))
-    assert {error for error in load.other if isinstance(error, int)} <= {503}
+    api = Api(free_port())
+    load = Load(api, new_user)
+    with serving(api.port) as process, load.running():
+        process.kill()
+        process.wait()
+        with serving(api.port) as second:
+            load.wait_for_more_writes()
+            second.kill()
+            second.wait()
+            with serving(api.port):
+                load.wait_for_more_writes()
+                load.assert_nothing_lost()
+    assert load.error_statuses() == set()
 
 
-def test_after_kill_9_of_the_emulator_its_last_clean_state_is_there_and_whole(
-    tmp_path: Path, elsewhere: None, no_aws_settings: None
+def test_kill_9_of_the_emulator_leaves_its_last_saved_state(
+    tmp_path: Path, restored_environment: None, no_aws_settings: None
 ) -> None:
-    """Which is what it promises: it writes its state when it is stopped. The API goes on by itself."""
-    aws, api_port = free_ports(2)
+    """ministack saves its state when it is stopped. The API goes on by itself."""
+    aws_port, api_port = free_ports(2)
     api = Api(api_port)
-    with a_cloud(aws, tmp_path) as (cloud, _):
-        user = users_of(cloud)()
-        with serving(api.port):
-            kept = api.post(
-                user, json.dumps({f"client{client}": [0] * 500 for client in range(CLIENTS)})
-            )
-    with a_cloud(aws, tmp_path) as (_, emulator), serving(api.port):
-        load = Load(api, user)
+    with a_cloud(aws_port, tmp_path) as (cloud, _), serving(api_port):
+        load = Load(api, users_of(cloud))
         with load.running():
-            load.wait()
-            emulator.send_signal(signal.SIGKILL)
+            pass
+        saved = [client.read() for client in load.clients]
+    with a_cloud(aws_port, tmp_path) as (_, emulator), serving(api_port):
+        with load.running():
+            emulator.kill()
             emulator.wait()
-            while 503 not in load.other:
-                time.sleep(0.01)
-        assert set(load.other) == {503}, "no client was left without an answer"
-        with a_cloud(aws, tmp_path):
-            after: Any = api.get(user)
-            assert (after.status, after.headers["ETag"], after.json()) == (
-                200,
-                kept.headers["ETag"],
-                kept.json(),
-            )
+            assert wait_until(lambda: bool(load.failures()), seconds=60)
+        assert load.failures() == {503}, "every request was answered"
+        with a_cloud(aws_port, tmp_path):
+            for client, before in zip(load.clients, saved, strict=True):
+                after = client.read()
+                assert after.status == 200
+                assert after.headers["ETag"] == before.headers["ETag"]
+                assert after.json() == before.json()

@@ -15,7 +15,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from local.process import free_ports, running
+from local.process import free_ports, running, wait_until
 
 RUNTIME_CLIENT_PACKAGES = ("awslambdaric", "simplejson", "snapshot-restore-py")
 EMULATOR_MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
@@ -171,10 +170,9 @@ def _emulator_command(
 
 def _has_started(process: subprocess.Popen[bytes], port: int) -> bool:
     """Wait until the emulator accepts connections. It ends at once if one of its ports is taken."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
+
+    def accepts_connections() -> bool:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-        time.sleep(0.02)
-    return False
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    return wait_until(accepts_connections, seconds=TIMEOUT_SECONDS, process=process)

@@ -1,9 +1,12 @@
-"""The token verifier, against keys of our own: what AWS would let in, what it would not, and how keys are fetched."""
+"""The token verifier: which tokens it accepts, and when it fetches the user pool's keys."""
 
+import hashlib
+import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,8 +16,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from local import tokens
-from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
+from local.tokens import (
+    REFETCH_AFTER_SECONDS,
+    RETRY_AFTER_SECONDS,
+    InvalidToken,
+    KeysUnavailable,
+    TokenVerifier,
+)
 
 POOL = "eu-west-1_abc"
 ARN = f"arn:aws:cognito-idp:eu-west-1:123456789012:userpool/{POOL}"
@@ -27,11 +35,12 @@ PUBLIC_PEM = KEY.public_key().public_bytes(
 
 
 class Pool:
-    """The pool's public keys on HTTP, with a count of how often they were asked for."""
+    """A user pool's keys, served over HTTP, and how often they were fetched."""
 
     def __init__(self) -> None:
         self.keys: dict[str, rsa.RSAPrivateKey] = {"known": KEY}
-        self.answer = b""
+        self.broken_answer = b""
+        """What is served instead of the keys, if anything."""
         self.fetches = 0
         pool = self
 
@@ -39,20 +48,19 @@ class Pool:
             def do_GET(self) -> None:
                 pool.fetches += 1
                 assert self.path == f"/{POOL}/.well-known/jwks.json"
-                body = (
-                    pool.answer
-                    or json.dumps({"keys": [pool.jwk(kid) for kid in pool.keys]}).encode()
-                )
                 self.send_response(200)
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(pool.broken_answer or pool.jwks())
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
+
+    def jwks(self) -> bytes:
+        return json.dumps({"keys": [self.jwk(kid) for kid in self.keys]}).encode()
 
     def jwk(self, kid: str) -> dict[str, Any]:
         jwk: dict[str, Any] = json.loads(RSAAlgorithm.to_jwk(self.keys[kid].public_key()))
@@ -71,16 +79,36 @@ def pool() -> Iterator[Pool]:
 
 
 @pytest.fixture
+def advance_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A function that sets time.monotonic, which otherwise stands still, ahead by some seconds."""
+    now = time.monotonic()
+
+    def advance(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    return advance
+
+
+@pytest.fixture
 def verifier(pool: Pool) -> TokenVerifier:
     return TokenVerifier(ARN, ("client", "second-client"), pool.url + "/")
 
 
 def claims(**changed: Any) -> dict[str, Any]:
+    """The claims of an id token, with some changed, or left out where the value is None."""
     now = int(time.time())
     whole = {
-        "sub": "5f0c", "iss": ISSUER, "aud": "client", "token_use": "id", "iat": now, "exp": now + 3600,
-        "cognito:username": "5f0c", "email": "ada@example.com",
-    }  # fmt: skip
+        "sub": "5f0c",
+        "iss": ISSUER,
+        "aud": "client",
+        "token_use": "id",
+        "iat": now,
+        "exp": now + 3600,
+        "cognito:username": "5f0c",
+        "email": "ada@example.com",
+    }
     return {name: value for name, value in (whole | changed).items() if value is not None}
 
 
@@ -92,27 +120,23 @@ def signed(
 
 
 def hs256_with_the_public_key() -> str:
-    """PyJWT itself refuses to sign like this, so it is put together by hand."""
-    import hashlib  # noqa: PLC0415
-    import hmac  # noqa: PLC0415
-    from base64 import urlsafe_b64encode  # noqa: PLC0415
+    """A token that is signed with the public key as an HMAC secret. PyJWT refuses to make one."""
 
-    def part(value: dict[str, Any]) -> bytes:
-        return urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+    def encode(part: bytes) -> bytes:
+        return urlsafe_b64encode(part).rstrip(b"=")
 
-    content = part({"alg": "HS256", "typ": "JWT", "kid": "known"}) + b"." + part(claims())
-    signature = urlsafe_b64encode(hmac.new(PUBLIC_PEM, content, hashlib.sha256).digest()).rstrip(
-        b"="
-    )
-    return (content + b"." + signature).decode()
+    header = {"alg": "HS256", "typ": "JWT", "kid": "known"}
+    content = encode(json.dumps(header).encode()) + b"." + encode(json.dumps(claims()).encode())
+    signature = hmac.new(PUBLIC_PEM, content, hashlib.sha256).digest()
+    return (content + b"." + encode(signature)).decode()
 
 
-def test_an_id_token_of_the_pool_and_client_is_taken(verifier: TokenVerifier) -> None:
+def test_an_id_token_of_the_pool_and_client_is_accepted(verifier: TokenVerifier) -> None:
     assert verifier.claims(signed())["sub"] == "5f0c"
     assert verifier.claims(signed(aud="second-client"))["email"] == "ada@example.com"
 
 
-def test_where_no_client_is_configured_any_of_the_pools_is_taken(pool: Pool) -> None:
+def test_without_configured_clients_all_are_accepted(pool: Pool) -> None:
     assert TokenVerifier(ARN, (), pool.url).claims(signed(aud="whoever"))["aud"] == "whoever"
 
 
@@ -124,9 +148,7 @@ def test_where_no_client_is_configured_any_of_the_pools_is_taken(pool: Pool) -> 
         ("aws-cn", "cn-north-1", f"https://cognito-idp.cn-north-1.amazonaws.com.cn/{POOL}"),
     ],
 )
-def test_keys_come_from_the_issuer_unless_an_endpoint_is_named(
-    partition: str, region: str, issuer: str
-) -> None:
+def test_keys_come_from_the_issuer_by_default(partition: str, region: str, issuer: str) -> None:
     verifier = TokenVerifier(
         f"arn:{partition}:cognito-idp:{region}:123456789012:userpool/{POOL}", ()
     )
@@ -162,12 +184,12 @@ NOW = int(time.time())
         pytest.param(signed(iss=None), id="no issuer"),
         pytest.param(signed(aud="other"), id="wrong audience"),
         pytest.param(signed(aud=None), id="no audience"),
-        pytest.param(signed(sub=None), id="nobody's"),
+        pytest.param(signed(sub=None), id="no subject"),
         pytest.param(signed(token_use="access"), id="access token"),
         pytest.param(signed(token_use=None), id="no use"),
     ],
 )
-def test_what_does_not_prove_who_is_calling_is_refused(verifier: TokenVerifier, token: str) -> None:
+def test_a_token_that_proves_no_identity_is_refused(verifier: TokenVerifier, token: str) -> None:
     with pytest.raises(InvalidToken):
         verifier.claims(token)
 
@@ -178,7 +200,7 @@ def test_keys_are_fetched_once(verifier: TokenVerifier, pool: Pool) -> None:
     assert pool.fetches == 1
 
 
-def test_unknown_kids_do_not_make_us_fetch_more_often_than_the_bound(
+def test_unknown_kids_do_not_have_the_keys_fetched_again(
     verifier: TokenVerifier, pool: Pool
 ) -> None:
     for number in range(20):
@@ -187,20 +209,19 @@ def test_unknown_kids_do_not_make_us_fetch_more_often_than_the_bound(
     assert pool.fetches == 1
 
 
-def test_a_new_key_of_the_pool_is_found_when_the_bound_has_passed(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
+def test_a_new_key_is_found_when_the_keys_are_old(
+    verifier: TokenVerifier, pool: Pool, advance_clock: Callable[[float], None]
 ) -> None:
-    monkeypatch.setattr(tokens, "REFETCH_AFTER", 0.2)
-    verifier = TokenVerifier(ARN, ("client",), pool.url)
     verifier.claims(signed())
     pool.keys["rotated"] = OTHER_KEY
+    advance_clock(REFETCH_AFTER_SECONDS - 1)
     with pytest.raises(InvalidToken):
         verifier.claims(signed(OTHER_KEY, kid="rotated"))
-    time.sleep(0.3)
+    advance_clock(1)
     assert verifier.claims(signed(OTHER_KEY, kid="rotated"))["sub"] == "5f0c"
 
 
-def test_without_the_keys_nobody_is_let_in(verifier: TokenVerifier, pool: Pool) -> None:
+def test_without_the_keys_no_token_is_accepted(verifier: TokenVerifier, pool: Pool) -> None:
     pool.close()
     with pytest.raises(KeysUnavailable, match=pool.url):
         verifier.claims(signed())
@@ -209,31 +230,27 @@ def test_without_the_keys_nobody_is_let_in(verifier: TokenVerifier, pool: Pool) 
 @pytest.mark.parametrize(
     "answer", [b"{}", b'{"keys": []}', b"[]", b"<html>", b'{"keys": [{"kty": "?"}]}']
 )
-def test_without_usable_keys_nobody_is_let_in(pool: Pool, answer: bytes) -> None:
-    pool.answer = answer
-    verifier = TokenVerifier(ARN, ("client",), pool.url)
+def test_unusable_keys_accept_no_token_and_are_remembered(
+    verifier: TokenVerifier,
+    pool: Pool,
+    advance_clock: Callable[[float], None],
+    answer: bytes,
+) -> None:
+    pool.broken_answer = answer
     for _ in range(10):
         with pytest.raises(KeysUnavailable):
-            verifier.claims(signed(kid="made-up"))
-    assert pool.fetches == 1, "a failure too is remembered for a while"
-
-
-def test_keys_that_could_not_be_had_are_asked_for_again(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tokens, "PAUSE_AFTER_FAILURE", 0)
-    verifier = TokenVerifier(ARN, ("client",), pool.url)
-    pool.answer = b"{}"
-    with pytest.raises(KeysUnavailable):
-        verifier.claims(signed())
-    pool.answer = b""
+            verifier.claims(signed())
+    assert pool.fetches == 1
+    pool.broken_answer = b""
+    advance_clock(RETRY_AFTER_SECONDS)
     assert verifier.claims(signed())["sub"] == "5f0c"
 
 
-def test_a_failing_refetch_lets_nobody_in(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "REFETCH_AFTER", 0)
-    verifier = TokenVerifier(ARN, ("client",), pool.url)
+def test_a_failing_refetch_accepts_no_token(
+    verifier: TokenVerifier, pool: Pool, advance_clock: Callable[[float], None]
+) -> None:
     verifier.claims(signed())
     pool.close()
+    advance_clock(REFETCH_AFTER_SECONDS)
     with pytest.raises(KeysUnavailable):
         verifier.claims(signed(kid="unknown"))

@@ -1,0 +1,150 @@
+"""`make local` and `make cloud`: start the emulator, the API and the page; stop them on Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import Popen
+from urllib.parse import urlencode
+
+from deploy import backend, page_config
+from local import environment, page, users
+from local.api import serving
+from local.emulator import emulator
+from local.errors import LocalError
+from local.lock import locked
+from local.ports import Ports, require_usable
+from local.process import ignore_stop_signals, raise_on_stop_signals, wait_for_any
+
+
+def up(ports: Ports, *, with_api: bool) -> None:
+    """Run the local cloud and the page until Ctrl-C; with `with_api` also the API.
+
+    Raises LocalError, DeploymentError, cognito.UserError.
+    """
+    raise_on_stop_signals()
+    folder = environment.folder()
+    with ExitStack() as stack:
+        lock = stack.enter_context(locked(folder))
+        require_usable(ports, with_api=with_api)
+        aws = stack.enter_context(_running_emulator(ports.aws, folder, lock))
+        outputs = _prepare_backend(ports)
+        api = None
+        if with_api:
+            with _step(f"Starting the API on 127.0.0.1:{ports.api}"):
+                api = stack.enter_context(serving(ports.api, keep_open=[lock]))
+        try:
+            stack.enter_context(_page(ports, outputs))
+            page_row = ports.page_url
+        except page.PageError as error:
+            page_row = f"not served: {error}"
+        print(_summary(ports, outputs["UserPoolClientId"], page_row, with_api=with_api), flush=True)
+        _wait(aws, api, folder)
+
+
+@contextmanager
+def _running_emulator(port: int, folder: Path, lock: int) -> Iterator[Popen[bytes]]:
+    """Run the emulator. While it stops it saves its state, so more Ctrl-C are ignored then."""
+    with ExitStack() as stack:
+        with _step(f"Starting the local AWS on 127.0.0.1:{port}"):
+            process = stack.enter_context(emulator(port, folder, keep_open=[lock]))
+        try:
+            yield process
+        finally:
+            ignore_stop_signals()
+            print("\nStopping, and saving the state of the local AWS ...", file=sys.stderr)
+
+
+def _prepare_backend(ports: Ports) -> dict[str, str]:
+    """Deploy the backend, record where it is, and create the demo user. Returns its outputs."""
+    variables = environment.for_endpoint(ports.aws)
+    environment.enter(variables)
+    parameters = {
+        "DomainSuffix": "local",
+        "DeletionProtection": "false",
+        "CallbackUrls": ports.page_url,
+        "LogoutUrls": ports.page_url,
+    }
+    with _step("Deploying resources/backend.yaml to it") as print_detail:
+        outputs = backend.deploy(environment.STAGE, parameters, progress=print_detail)
+    environment.record(variables | backend.chalice_environment(outputs))
+    with _step("Creating the demo user"):
+        users.ensure_demo_user(outputs["UserPoolArn"])
+    return outputs
+
+
+@contextmanager
+def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
+    """Serve the page, configured for the local cloud. Raises page.PageError."""
+    with ExitStack() as stack:
+        with _step(f"Starting the page on {ports.page_url}"):
+            config = page_config.settings(
+                f"http://localhost:{ports.api}/user/profile",
+                outputs["UserPoolArn"],
+                outputs["UserPoolClientId"],
+                f"http://localhost:{ports.aws}",
+            )
+            page_config.write_config(config)
+            page.install()
+            stack.enter_context(page.serving(ports.web))
+        yield
+
+
+def _summary(ports: Ports, client_id: str, page_row: str, *, with_api: bool) -> str:
+    """The table that tells the user where everything is."""
+    if with_api:
+        api_row = f"{ports.api_url}/user/profile"
+    else:
+        api_row = f".venv/bin/chalice local --stage local --port {ports.api}"
+    query = {
+        "client_id": client_id,
+        "response_type": "code",
+        "scope": "openid email profile",
+        "redirect_uri": ports.page_url,
+    }
+    rows = {
+        "Page": page_row,
+        "API": api_row,
+        "API reference": f"{ports.api_url}/docs",
+        "Sign-in page": f"{ports.aws_url}/oauth2/authorize?{urlencode(query)}",
+        "Demo user": f"{users.DEMO_EMAIL}  password {users.DEMO_PASSWORD}",
+        "Another user": "make sign-up EMAIL=... PASSWORD=...",
+        "Get a token": "make -s token",
+        "Stop": "Ctrl-C",
+    }
+    lines = [f"  {name:<17}{value}" for name, value in rows.items()]
+    return "\n".join(["", *lines, ""])
+
+
+def _wait(aws: Popen[bytes], api: Popen[bytes] | None, folder: Path) -> None:
+    """Wait for Ctrl-C. Raises LocalError if the emulator or the API ends first."""
+    processes = [aws]
+    if api is not None:
+        processes.append(api)
+    ended = wait_for_any(processes)
+    if ended is api:
+        raise LocalError(
+            f"the API ended unexpectedly, with status {api.returncode}. Its output is above."
+        )
+    raise LocalError(
+        f"the local AWS ended unexpectedly. The reason is at the end of {folder / 'emulator.log'}."
+    )
+
+
+@contextmanager
+def _step(title: str) -> Iterator[Callable[[str], None]]:
+    """Print `title` when a step begins, and how long it took when it is done.
+
+    Yields a function that prints a detail of the step.
+    """
+
+    def print_detail(detail: str) -> None:
+        print(f"  {detail}", flush=True)
+
+    started = time.monotonic()
+    print(f"{title} ...", flush=True)
+    yield print_detail
+    print_detail(f"done in {time.monotonic() - started:.1f} s")

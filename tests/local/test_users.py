@@ -1,0 +1,69 @@
+"""`make token` and `make sign-up`: what they require, and the demo user."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy import cognito
+from deploy.errors import DeploymentError
+from local import users
+from local.errors import LocalError
+from tests.conftest import PASSWORD, Cloud
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "stage", "required"),
+    [
+        ("grace@example.com", "", "local", "PASSWORD is required"),
+        ("grace@example.com", "", "dev", "PASSWORD is required"),
+        ("", "", "dev", "EMAIL and PASSWORD are required"),
+    ],
+)
+def test_a_token_needs_what_the_message_names(
+    email: str, password: str, stage: str, required: str
+) -> None:
+    with pytest.raises(LocalError, match=required):
+        users.print_token(email, password, stage)
+
+
+@pytest.mark.parametrize(("email", "password"), [("", ""), ("grace@example.com", ""), ("", "x")])
+def test_a_sign_up_needs_email_and_password(email: str, password: str) -> None:
+    with pytest.raises(LocalError, match="EMAIL and PASSWORD are required"):
+        users.sign_up(email, password)
+
+
+def test_without_a_local_cloud_both_say_how_to_start_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_STATE", str(tmp_path))
+    with pytest.raises(LocalError, match="make local"):
+        users.print_token("", "", "local")
+    with pytest.raises(LocalError, match="make local"):
+        users.sign_up("grace@example.com", PASSWORD)
+
+
+def test_a_token_of_a_stage_without_a_backend_is_refused() -> None:
+    with pytest.raises(DeploymentError, match="make backend STAGE=dev"):
+        users.print_token("grace@example.com", PASSWORD, "dev")
+
+
+def test_a_signed_up_user_gets_a_token(
+    cloud: Cloud, restored_environment: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    users.sign_up("hopper@example.com", PASSWORD)
+    capsys.readouterr()
+    users.print_token("hopper@example.com", PASSWORD, "local")
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", capsys.readouterr().out)
+
+
+def test_the_demo_user_can_be_created_again_and_again(cloud: Cloud) -> None:
+    for _ in range(2):
+        users.ensure_demo_user(cloud.outputs["UserPoolArn"])
+        tokens = cognito.sign_in(
+            cloud.outputs["UserPoolArn"],
+            cloud.outputs["UserPoolClientId"],
+            users.DEMO_EMAIL,
+            users.DEMO_PASSWORD,
+        )
+        assert tokens["IdToken"]
