@@ -223,7 +223,7 @@ def test_a_missing_python_is_an_error(clone: Path) -> None:
 
 @pytest.fixture
 def tools(project: Path) -> Path:
-    """The folder of the maintainers' commands, which tests fill with commands of their own."""
+    """The folder of the installed tools, which tests fill with commands of their own."""
     shutil.copytree(project / ".venv", project / ".tools", symlinks=True)
     lock = hashlib.sha256((project / "requirements" / "tools.txt").read_bytes()).hexdigest()
     (project / ".tools" / "installed.txt").write_text(
@@ -237,21 +237,21 @@ def write_command(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def test_a_new_lock_is_installed(project: Path, tools: Path, tiny: str) -> None:
+def test_a_new_lock_is_installed(project: Path, tiny: str) -> None:
     for name in ("run", "develop", "tools"):
         (project / "requirements" / f"{name}.in").touch()
     (project / "requirements.txt").write_text("tiny==1.0\n")
     output = 'for output; do :; done; case "$output" in *run.txt)'
-    write_command(tools / "uv", f'{output} echo "{tiny}" > "$output";; esac')
+    write_command(project / ".venv/bin/uv", f'{output} echo "{tiny}" > "$output";; esac')
     done = make(project, "lock")
     assert done.returncode == 0, done.stderr
     assert make(project).returncode == 0
     assert has_tiny(project)
 
 
-def test_a_lock_that_cannot_be_made_is_an_error(project: Path, tools: Path) -> None:
+def test_a_lock_that_cannot_be_made_is_an_error(project: Path) -> None:
     (project / "requirements.txt").write_text("tiny==1.0\n")
-    write_command(tools / "uv", "exit 1")
+    write_command(project / ".venv/bin/uv", "exit 1")
     assert "uv could not write requirements/run.txt" in error_of(make(project, "lock"))
     assert "requirements.txt changed" in error_of(make(project))
 
