@@ -82,7 +82,7 @@ install:  ## install what running needs into .venv (`make local` does this too)
 install-develop: install  ## install what tests, fuzzing and benchmarks need as well (`make test` does this too)
 	$(install_lock) develop
 
-install-tools:  ## install the maintainers' commands into .tools
+install-tools:  ## install what load, audit and test-all need into .tools
 	$(install_lock) tools
 
 lock:  ## write the locks after a change in requirements.txt or requirements/*.in (LOCK="-P boto3" or --upgrade)

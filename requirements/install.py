@@ -20,6 +20,7 @@ if sys.version_info < OLDEST_PYTHON:  # before the imports and lines that an old
 from requirements.sources import why_stale  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
+VENV = ROOT / ".venv"
 TOOLS = ROOT / ".tools"
 PIP_INSTALL = ("-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check")
 # Only the locked files: building a source distribution would run packages that have no hash here.
@@ -81,6 +82,6 @@ if __name__ == "__main__":
     if reason is not None:
         sys.exit(f"error: {reason}. Run: make lock")
     try:
-        install(wanted, TOOLS if wanted.name == "tools.txt" else ROOT / ".venv")
+        install(wanted, TOOLS if wanted.name == "tools.txt" else VENV)
     except KeyboardInterrupt:
         sys.exit("error: interrupted. Run the same command again to finish.")

@@ -7,7 +7,7 @@ pinned stays pinned as long as it fits the .in files.
 import subprocess
 import sys
 
-from requirements.install import OLDEST_PYTHON, ROOT, TOOLS, install
+from requirements.install import OLDEST_PYTHON, ROOT, VENV, install
 from requirements.sources import header
 
 INPUTS = {
@@ -24,7 +24,7 @@ EVERYWHERE = ("--universal", "--python-version", f"{OLDEST_PYTHON[0]}.{OLDEST_PY
 def write_lock(name: str, options: list[str]) -> None:
     """Write requirements/`name`.txt. `options` are added to those of `uv pip compile`."""
     files = [f"requirements/{name}.in", "--output-file", f"requirements/{name}.txt"]
-    command = [f"{TOOLS}/bin/uv", *COMPILE, *EVERYWHERE, *options, *files]
+    command = [f"{VENV}/bin/uv", *COMPILE, *EVERYWHERE, *options, *files]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit(f"error: uv could not write requirements/{name}.txt; its message is above.")
     lock = ROOT / "requirements" / f"{name}.txt"
@@ -32,6 +32,6 @@ def write_lock(name: str, options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    install(ROOT / "requirements" / "tools.txt", TOOLS)  # even if it is stale: it contains uv
+    install(ROOT / "requirements" / "develop.txt", VENV)  # even if it is stale: it contains uv
     for lock_name in INPUTS:
         write_lock(lock_name, sys.argv[1:])

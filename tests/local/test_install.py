@@ -1,4 +1,4 @@
-"""`make install` in a small copy of the project, whose locks name one tiny package."""
+"""`make install`, `lock` and `audit` in a small copy of the project with tiny locks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def make(
 
 
 def write_locks(folder: Path, run: str = "", develop: str = "") -> None:
-    for name, requirements in (("run", run), ("develop", develop)):
+    for name, requirements in (("run", run), ("develop", develop), ("tools", "")):
         lock = folder / "requirements" / f"{name}.txt"
         lock.write_text(header(folder, ["requirements.txt"]) + requirements + "\n")
 
@@ -219,6 +219,53 @@ def test_an_old_python_is_an_error(clone: Path, tmp_path: Path) -> None:
 
 def test_a_missing_python_is_an_error(clone: Path) -> None:
     assert error_of(make(clone, python="python3.99")).startswith("error: python3.99 was not found.")
+
+
+@pytest.fixture
+def tools(project: Path) -> Path:
+    """The folder of the installed tools, which tests fill with commands of their own."""
+    shutil.copytree(project / ".venv", project / ".tools", symlinks=True)
+    lock = hashlib.sha256((project / "requirements" / "tools.txt").read_bytes()).hexdigest()
+    (project / ".tools" / "installed.txt").write_text(
+        f"Python {platform.python_version()} in {project.resolve()}/.tools\ntools.txt {lock}\n"
+    )
+    return project / ".tools" / "bin"
+
+
+def write_command(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_a_new_lock_is_installed(project: Path, tiny: str) -> None:
+    for name in ("run", "develop", "tools"):
+        (project / "requirements" / f"{name}.in").touch()
+    (project / "requirements.txt").write_text("tiny==1.0\n")
+    output = 'for output; do :; done; case "$output" in *run.txt)'
+    write_command(project / ".venv/bin/uv", f'{output} echo "{tiny}" > "$output";; esac')
+    done = make(project, "lock")
+    assert done.returncode == 0, done.stderr
+    assert make(project).returncode == 0
+    assert has_tiny(project)
+
+
+def test_a_lock_that_cannot_be_made_is_an_error(project: Path) -> None:
+    (project / "requirements.txt").write_text("tiny==1.0\n")
+    write_command(project / ".venv/bin/uv", "exit 1")
+    assert "uv could not write requirements/run.txt" in error_of(make(project, "lock"))
+    assert "requirements.txt changed" in error_of(make(project))
+
+
+def test_packages_that_were_not_audited_are_an_error(project: Path, tools: Path) -> None:
+    # pip-audit skips what its database does not know, and ends well; with --strict it fails.
+    write_command(tools / "pip-audit", 'case "$*" in *--strict*) exit 1;; esac')
+    error = error_of(make(project, "audit"))
+    assert error.startswith("error: requirements/develop.txt has a known vulnerability, or")
+
+
+def test_an_audit_without_findings_ends_well(project: Path, tools: Path) -> None:
+    write_command(tools / "pip-audit", "exit 0")
+    assert make(project, "audit").returncode == 0
 
 
 def without_venv(folder: Path) -> None:
