@@ -23,15 +23,16 @@ from bench.results import (
     SizeResult,
 )
 
-SMALLEST_PART_OF_IMPORTS = 0.5
-"""The imports as a part of the init phase of the same start. Measured in 20 starts: 0.82 to 0.93.
+SMALLEST_PART_OF_IMPORTS = 0.7
+"""The imports as a part of the init phase of the same start. Measured in 20 starts: 0.93 to 0.99.
 The rest is the start of Python and the work of the runtime client. More than 1 is impossible: no
 module's time counts twice."""
 ROUNDING_MS = 1.0
 """How far the clocks of Python (microseconds for each module) and of the emulator may differ."""
 LARGEST_SLOWDOWN = 2.5
 """How many times as long as in the rounds the init phase may take while its imports are measured.
-Measured in four groups of five starts, with twice as many busy processes as cores: 0.9 to 1.7."""
+Measured in four groups of five starts, with four times as many busy processes as cores: 0.9 to 1.3.
+A machine that is busy only during the rounds, or only afterwards, needs the rest."""
 LARGEST_DECREASE = 0.2
 """How much less a larger profile may cost than a smaller one, as a part. One size is measured after
 the other, and the next size is at least 3.9 times as large."""

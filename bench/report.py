@@ -114,9 +114,8 @@ The time of a module does not include the modules that it imports.
 
 {table}
 
-The times of `app` and the modules in `chalicelib` include their set-up code. While the function
-starts, it creates the DynamoDB client and sends a first request. "Everything but imports" is the
-start of the Python interpreter and the work of the runtime client.
+The time of `app` includes its set-up code, which creates the DynamoDB client and sends a first
+request. "Everything but imports" is the start of Python and the work of the runtime client.
 """
 
 

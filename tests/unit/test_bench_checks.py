@@ -100,7 +100,7 @@ def test_results_without_memory_sizes_are_accepted() -> None:
         pytest.param(ImportTimes(1200, {"app": 1003.0, "botocore": 160.0}), id="the start waits"),
         pytest.param(ImportTimes(167, {"app": 1003.0, "botocore": 160.0}), id="parts beyond whole"),
         pytest.param(ImportTimes(200, {"app": 201.5}), id="parts a little beyond whole"),
-        pytest.param(ImportTimes(200, {"app": 99.0}), id="parts are missing"),
+        pytest.param(ImportTimes(200, {"app": 139.0}), id="parts are missing"),
         pytest.param(ImportTimes(200, {"botocore": 170.0}), id="app is missing"),
         pytest.param(ImportTimes(NAN, {"app": 170.0}), id="whole is not a number"),
         pytest.param(ImportTimes(200, {"app": INF}), id="a part is infinite"),
@@ -111,8 +111,9 @@ def test_imports_that_do_not_fit_the_start_are_refused(imports: ImportTimes) -> 
         check(replace(good_results(), imports=imports))
 
 
-def test_imports_may_take_just_the_whole_start() -> None:
-    check(replace(good_results(), imports=ImportTimes(200, {"app": 200.5})))
+@pytest.mark.parametrize("own_ms", [141.0, 200.5])
+def test_imports_may_take_most_of_the_start(own_ms: float) -> None:
+    check(replace(good_results(), imports=ImportTimes(200, {"app": own_ms})))
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, NAN, INF])
