@@ -39,7 +39,7 @@ SCHEMA = {
     }
 }
 """What the stage of these tests wants of profile data, so that fields have something to refuse."""
-MODULES = ROOT / "tests" / "web" / "node_modules"
+MODULES = ROOT / "tests" / "browser" / "node_modules"
 
 expect.set_options(timeout=10_000)
 
