@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,7 +41,9 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="session")
-def site(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    cloud: Cloud, logs: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("browser")
     project = copy_of_the_project(folder / "user-profile")
     (project / "chalicelib" / "profile.schema.json").write_text(json.dumps(SCHEMA))
@@ -48,6 +51,7 @@ def site(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     with serving_site(
         project, folder, cloud.port, {"PROFILE_SCHEMA": "profile.schema.json"}
     ) as site:
+        logs.append(site.api_log)
         yield site
 
 

@@ -39,7 +39,8 @@ class ChromiumNotFoundError(Exception):
 class Site:
     """A served page, the API that it calls and the stage's backend.
 
-    `folder` has the local cloud's records of this stage (LOCAL_STATE) and the page's config.json.
+    `folder` has the local cloud's records of this stage (LOCAL_STATE), the page's config.json and
+    the API's log.
     """
 
     url: str
@@ -51,6 +52,10 @@ class Site:
     @property
     def config_file(self) -> Path:
         return self.folder / "config.json"
+
+    @property
+    def api_log(self) -> Path:
+        return self.folder / "api.log"
 
 
 @contextmanager
@@ -87,7 +92,7 @@ def serving_site(
             environment.record(
                 environment.for_endpoint(emulator_port) | backend.chalice_environment(outputs)
             )
-            stack.enter_context(serving_api(api_port))
+            stack.enter_context(serving_api(api_port, site.api_log))
         stack.enter_context(page.serving(page_port, site.config_file))
         yield site
 
