@@ -134,34 +134,20 @@ def other_client(api: Api, user: User) -> OtherClient:
 
 @dataclass
 class Visitor:
-    """A visitor of the page, with cookies and storage of their own.
-
-    Warnings and errors in the browser's console fail the test, unless it calls
-    `ignore_console_errors`.
-    """
+    """A visitor of the page, with cookies and storage of their own."""
 
     site: Site
     context: BrowserContext
     console_errors: list[str] = field(default_factory=list)
+    """Errors and warnings in the browser's console."""
 
     def open(self) -> Page:
         """The page in a new tab."""
-        tab = self._new_tab()
+        tab = self.new_tab()
         tab.goto(self.site.url)
         return tab
 
-    def open_with_storage(self, storage: dict[str, str]) -> Page:
-        """The page in a new tab that already has `storage` in its sessionStorage."""
-        tab = self._new_tab()
-        tab.goto(f"{self.site.url}/icon.svg")  # of the same origin, and without a script
-        tab.evaluate("storage => Object.assign(sessionStorage, storage)", storage)
-        tab.goto(self.site.url)
-        return tab
-
-    def ignore_console_errors(self) -> None:
-        self.console_errors.clear()
-
-    def _new_tab(self) -> Page:
+    def new_tab(self) -> Page:
         tab = self.context.new_page()
         tab.on("pageerror", lambda error: self.console_errors.append(str(error)))
         tab.on("console", self._note_errors)
@@ -176,46 +162,82 @@ class Visitor:
         self.console_errors.append(message.text)
 
 
-@pytest.fixture
-def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
-    context = new_context(browser)
-    visitor = Visitor(site, context)
-    yield visitor
-    context.close()
-    assert visitor.console_errors == []
-
-
-def new_context(browser: Browser) -> BrowserContext:
+def new_visitor(browser: Browser, site: Site) -> Visitor:
     context = browser.new_context(locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(TIMEOUT_MS)
-    return context
+    return Visitor(site, context)
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+    """A new visitor. Errors in the console fail the test, unless it clears `console_errors`."""
+    visitor = new_visitor(browser, site)
+    yield visitor
+    visitor.context.close()
+    assert visitor.console_errors == []
 
 
 @pytest.fixture(scope="session")
 def signed_in_storage(browser: Browser, site: Site, signed_up_user: User) -> dict[str, str]:
     """What the page keeps in sessionStorage for the signed-in user. The user signs in once."""
-    context = new_context(browser)
-    tab = context.new_page()
-    tab.goto(site.url)
-    tab.get_by_role("button", name="Sign in").click()
+    visitor = new_visitor(browser, site)
+    tab = visitor.open()
+    press(tab, "Sign in")
     sign_in(tab, signed_up_user.email, PASSWORD)
     storage: dict[str, str] = tab.evaluate("({...sessionStorage})")
-    context.close()
+    visitor.context.close()
     return storage
+
+
+def open_with_storage(tab: Page, site: Site, storage: dict[str, str]) -> None:
+    """Open the page as it is in a tab whose sessionStorage has just `storage`."""
+    tab.goto(f"{site.url}/icon.svg")  # of the page's origin, without its script
+    script = "storage => { sessionStorage.clear(); Object.assign(sessionStorage, storage); }"
+    tab.evaluate(script, storage)
+    tab.goto(site.url)
+
+
+@pytest.fixture(scope="session")
+def shared_visitor(browser: Browser, site: Site) -> Visitor:
+    return new_visitor(browser, site)
+
+
+@pytest.fixture(scope="session")
+def shared_tab(shared_visitor: Visitor) -> Page:
+    """The first tab of most tests. For a new one, Chromium needs most of a second."""
+    return shared_visitor.new_tab()
 
 
 @pytest.fixture
 def open_profile(
-    visitor: Visitor, user: User, signed_in_storage: dict[str, str]
-) -> Callable[[], Page]:
-    """Open the page in a new tab with the user signed in, and wait until the profile is loaded."""
+    shared_visitor: Visitor, shared_tab: Page, user: User, signed_in_storage: dict[str, str]
+) -> Iterator[Callable[[], Page]]:
+    """Open the page in another tab with the user signed in, and wait until the profile is loaded.
 
-    def open_in_new_tab() -> Page:
-        tab = visitor.open_with_storage(signed_in_storage)
+    Errors in the console fail the test.
+    """
+    tabs: list[Page] = []
+
+    def open_next_tab() -> Page:
+        tab = shared_visitor.new_tab() if tabs else shared_tab
+        tabs.append(tab)
+        open_with_storage(tab, shared_visitor.site, signed_in_storage)
         expect(tab.get_by_label("Name")).to_be_visible()
         return tab
 
-    return open_in_new_tab
+    yield open_next_tab
+
+    for tab in tabs[1:]:
+        tab.close()
+    shared_visitor.context.set_offline(False)
+    shared_visitor.context.clear_cookies()
+    shared_tab.unroute_all()
+    shared_tab.emulate_media(color_scheme="light")
+    shared_tab.set_viewport_size({"width": 1280, "height": 720})
+    shared_tab.goto("about:blank")
+    console_errors = shared_visitor.console_errors.copy()
+    shared_visitor.console_errors.clear()
+    assert console_errors == []
 
 
 def press(tab: Page, button: str) -> None:
