@@ -1,50 +1,105 @@
-// JSON as the service has it: numbers exact, and what changed between two objects as a merge patch.
+// JSON with exact numbers, and the merge patch between two objects.
 
-/** Refused data: `errors` has a {pointer, detail} for each fault, as the API's own 422 does (RFC 6901 pointers). */
-export class Invalid extends Error {
-  constructor(errors) {
-    super("The profile is not valid.");
-    this.errors = errors;
-  }
-}
+import { ValidationError } from "./errors.js";
 
-/** Read JSON. A number that JavaScript would change (38 digits, 1E+99) stays as written; JSON.stringify writes it so. */
+/**
+ * Read JSON without changing its numbers.
+ *
+ * A number that JavaScript cannot represent (38 digits, 1E+99) becomes a `JSON.rawJSON` object.
+ * `JSON.stringify` writes it exactly as it was.
+ *
+ * @param {string} text
+ * @returns {*}
+ * @throws {SyntaxError} if the text is not JSON
+ */
 export function parse(text) {
-  return JSON.parse(text, (_, value, { source }) =>
-    typeof value === "number" && String(value) !== source ? JSON.rawJSON(source) : value);
-}
-
-export function isObject(value) {
-  return value !== null && typeof value === "object" && !Array.isArray(value) && !JSON.isRawJSON(value);
-}
-
-/** Whether two values are the same JSON; the order of names does not count. */
-export function same(one, other) {
-  return canonical(one) === canonical(other);
-}
-
-function canonical(value) {
-  return JSON.stringify(value, (_, inner) =>
-    isObject(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner);
+  return JSON.parse(text, (_name, value, { source }) => {
+    if (typeof value === "number" && String(value) !== source) {
+      return JSON.rawJSON(source);
+    }
+    return value;
+  });
 }
 
 /**
- * The merge patch (RFC 7396) that turns the object `before` into `after`: what changed alone, null for what is gone.
+ * Whether a value that `parse` returned is a JSON object.
  *
- * Throws Invalid for a null that was not there before: to a merge patch it means "remove".
+ * @param {*} value
+ * @returns {boolean}
+ */
+export function isObject(value) {
+  if (value === null || typeof value !== "object") {
+    return false;
+  }
+  return !Array.isArray(value) && !JSON.isRawJSON(value);
+}
+
+/**
+ * Whether two values are the same JSON. The order of an object's names does not count.
+ *
+ * @param {*} first
+ * @param {*} second
+ * @returns {boolean}
+ */
+export function isEqual(first, second) {
+  return canonicalText(first) === canonicalText(second);
+}
+
+function canonicalText(value) {
+  return JSON.stringify(value, (_name, inner) => {
+    if (isObject(inner)) {
+      return Object.fromEntries(Object.entries(inner).sort(compareNames));
+    }
+    return inner;
+  });
+}
+
+function compareNames([first], [second]) {
+  return first < second ? -1 : 1;
+}
+
+/**
+ * The merge patch (RFC 7396) that turns the object `before` into the object `after`. It holds only
+ * what changed: new values, and null for what was removed.
+ *
+ * @param {object} before
+ * @param {object} after
+ * @param {string} [pointer] the JSON Pointer of the two objects, for errors
+ * @returns {object}
+ * @throws {ValidationError} for a new null: in a merge patch, null means "remove"
  */
 export function mergePatch(before, after, pointer = "") {
-  const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
-  const changes = [];
-  for (const name of new Set([...old.keys(), ...now.keys()])) {
-    const [was, is] = [old.get(name), now.get(name)];
-    const here = `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    if (is === undefined) {
-      changes.push([name, null]);
-    } else if (!same(was, is)) {
-      if (is === null) throw new Invalid([{ pointer: here, detail: "Leave the name out instead of storing null." }]);
-      changes.push([name, isObject(is) ? mergePatch(isObject(was) ? was : {}, is, here) : is]);
+  // Maps, because a profile may have names such as "__proto__".
+  const oldValues = new Map(Object.entries(before));
+  const newValues = new Map(Object.entries(after));
+  const names = new Set([...oldValues.keys(), ...newValues.keys()]);
+  const changes = new Map();
+  for (const name of names) {
+    const oldValue = oldValues.get(name);
+    const newValue = newValues.get(name);
+    if (!newValues.has(name)) {
+      changes.set(name, null);
+    } else if (!isEqual(oldValue, newValue)) {
+      changes.set(name, changeOf(oldValue, newValue, `${pointer}/${escapeToken(name)}`));
     }
   }
   return Object.fromEntries(changes);
+}
+
+/** What a merge patch must hold to turn one value into another. */
+function changeOf(oldValue, newValue, pointer) {
+  if (newValue === null) {
+    const detail = "Remove this field instead of setting it to null.";
+    throw new ValidationError([{ pointer, detail }]);
+  }
+  if (!isObject(newValue)) {
+    return newValue;
+  }
+  const before = isObject(oldValue) ? oldValue : {};
+  return mergePatch(before, newValue, pointer);
+}
+
+/** A name as one token of a JSON Pointer (RFC 6901). */
+function escapeToken(name) {
+  return name.replaceAll("~", "~0").replaceAll("/", "~1");
 }

@@ -1,32 +1,36 @@
-// Who is signed in. oidc-client-ts does the protocol: authorization code with PKCE, and refreshing.
+// The signed-in user. oidc-client-ts implements the protocol: the authorization code flow with
+// PKCE, and refreshing tokens.
 
 import { ErrorTimeout, UserManager, WebStorageStateStore } from "oidc-client-ts";
 
-const HERE = location.origin; // as in the pool's callback and sign-out URLs, to the letter: without a slash at the end
+import { SessionEndedError, UnavailableError } from "./errors.js";
 
-const PATIENCE = 3_000; // milliseconds, after which "Sign in" may be pressed again
+/** Must be one of the user pool's callback and sign-out URLs, exactly: without a final slash. */
+const REDIRECT_URL = location.origin;
 
-/** Whether the sign-in service was not reached, or is not itself: busy, down, or a proxy's page in its place. */
-function isNoAnswer(error) {
-  // What the library throws for answers that are not OAuth's has no class, but the status or the content type in words.
-  const inWords = /\((429|5\d\d)\)|Invalid response Content-Type/.test(error.message);
-  return error instanceof TypeError || error instanceof SyntaxError || error instanceof ErrorTimeout || inWords;
-}
+/** How long to wait for the sign-in page before "Sign in" can be pressed again. */
+const REDIRECT_TIMEOUT_MS = 3_000;
 
-/** Nobody is signed in any more, and refreshing did not help. */
-export class SessionOver extends Error {}
+/** What the library's error messages contain if the response is not one of an OAuth server. */
+const NOT_AN_OAUTH_RESPONSE = /\((429|5\d\d)\)|Invalid response Content-Type/;
 
 export class Session {
   #manager;
   #clientId;
 
-  /** `issuer`, `client_id`: of the user pool and its app client. `sign_in`: the pool's domain, https://... */
+  /**
+   * @param {object} config
+   * @param {string} config.issuer the issuer of the user pool's tokens
+   * @param {string} config.client_id the id of the user pool's app client
+   * @param {string} config.sign_in the URL of the user pool's domain, https://...
+   */
   constructor({ issuer, client_id, sign_in }) {
-    const store = new WebStorageStateStore({ store: sessionStorage }); // this tab's; localStorage would outlive it
+    // sessionStorage ends with the tab; localStorage would outlive it.
+    const store = new WebStorageStateStore({ store: sessionStorage });
     this.#clientId = client_id;
     this.#manager = new UserManager({
       authority: issuer,
-      // Cognito's addresses are known, so that nothing has to be fetched before somebody can sign in.
+      // Cognito's endpoints are known, so there is no need to fetch them before signing in.
       metadata: {
         issuer,
         authorization_endpoint: `${sign_in}/oauth2/authorize`,
@@ -34,50 +38,107 @@ export class Session {
         end_session_endpoint: `${sign_in}/logout`,
       },
       client_id,
-      redirect_uri: HERE,
+      redirect_uri: REDIRECT_URL,
       scope: "openid email",
       userStore: store,
       stateStore: store,
     });
   }
 
-  /** Finish a sign-in if that is where the browser comes from; the user's claims, or null if nobody is signed in. */
+  /**
+   * Restore the session of this tab. If the browser comes back from the sign-in page, finish the
+   * sign-in first.
+   *
+   * @returns {Promise<?object>} the claims of the user's id token; null if nobody is signed in
+   * @throws {Error} if the sign-in failed
+   */
   async start() {
-    const address = new URLSearchParams(location.search);
-    if (address.has("code") || address.has("error")) {
+    const parameters = new URLSearchParams(location.search);
+    if (parameters.has("code") || parameters.has("error")) {
       try {
         await this.#manager.signinCallback();
       } finally {
         history.replaceState(null, "", location.pathname);
       }
     }
-    return (await this.#manager.getUser())?.profile ?? null;
+    const user = await this.#manager.getUser();
+    return user?.profile ?? null;
   }
 
-  /** The id token to send; a new one if it has expired, or `renew`. Throws SessionOver, or what fetch throws. */
-  async idToken(renew = false) {
-    let user = await this.#manager.getUser();
-    if (user && (renew || user.expired)) {
-      try {
-        user = await this.#manager.signinSilent();
-      } catch (error) {
-        if (isNoAnswer(error)) throw error; // and so no refusal
-        throw new SessionOver("The refresh token was refused.", { cause: error });
-      }
+  /**
+   * The id token to send to the API. It is refreshed first if it has expired.
+   *
+   * @returns {Promise<string>}
+   * @throws {SessionEndedError}
+   * @throws {UnavailableError} if the sign-in service does not respond
+   */
+  async idToken() {
+    const user = await this.#manager.getUser();
+    if (user === null) {
+      throw new SessionEndedError("Nobody is signed in.");
     }
-    if (!user) throw new SessionOver("Nobody is signed in.");
+    if (user.expired) {
+      return this.refreshIdToken();
+    }
     return user.id_token;
   }
 
-  /** Leave for the pool's sign-in page, which sends the user back here. */
-  async signIn() {
-    // The library waits until this page is shown again. Where the sign-in page does not come, it is: so not for ever.
-    await Promise.race([this.#manager.signinRedirect(), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+  /**
+   * A new id token, whether the present one has expired or not.
+   *
+   * @returns {Promise<string>}
+   * @throws {SessionEndedError}
+   * @throws {UnavailableError} if the sign-in service does not respond
+   */
+  async refreshIdToken() {
+    let user;
+    try {
+      user = await this.#manager.signinSilent();
+    } catch (error) {
+      if (isUnavailable(error)) {
+        const message = "Cannot reach the sign-in service. You may be offline.";
+        throw new UnavailableError(message, { cause: error });
+      }
+      throw new SessionEndedError("The refresh token was refused.", { cause: error });
+    }
+    if (user === null) {
+      throw new SessionEndedError("Nobody is signed in.");
+    }
+    return user.id_token;
   }
 
-  /** Forget the tokens, and leave for the pool's sign-out, which ends its own session and sends the user back here. */
-  async signOut() {
-    await this.#manager.removeUser(); // first: else the id token would be added to the address, which Cognito ignores
-    await this.#manager.signoutRedirect({ extraQueryParams: { client_id: this.#clientId, logout_uri: HERE } });
+  /** Go to the user pool's sign-in page, which sends the user back here. */
+  async signIn() {
+    // The library's promise only settles when this page is left. If the sign-in page does not
+    // load, this page stays, and the user must be able to try again.
+    await Promise.race([this.#manager.signinRedirect(), sleep(REDIRECT_TIMEOUT_MS)]);
   }
+
+  /**
+   * Forget the tokens and go to the user pool's sign-out endpoint, which ends the session of its
+   * sign-in page and sends the user back here.
+   */
+  async signOut() {
+    // Before the redirect: the library would add the id token to the URL, and Cognito ignores it.
+    await this.#manager.removeUser();
+    await this.#manager.signoutRedirect({
+      extraQueryParams: { client_id: this.#clientId, logout_uri: REDIRECT_URL },
+    });
+  }
+}
+
+/** Whether an error of the library means that there was no response of the sign-in service. */
+function isUnavailable(error) {
+  if (error instanceof TypeError || error instanceof ErrorTimeout) {
+    return true; // from fetch: offline, connection refused, or no response in time
+  }
+  if (error instanceof SyntaxError) {
+    return true; // an empty or damaged body
+  }
+  // For HTTP errors the library throws a plain Error, with the status in its message.
+  return NOT_AN_OAUTH_RESPONSE.test(error.message);
+}
+
+function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

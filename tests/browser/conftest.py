@@ -1,36 +1,30 @@
-"""The page in a real browser, Chromium driven by Playwright, with the API and the emulator's sign-in page."""
+"""Fixtures for tests of the page in Chromium, with a real API and the emulator's sign-in page."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Page,
-    expect,
-    sync_playwright,
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from deploy import cognito
+from local import page, users
+from tests.conftest import PASSWORD, ROOT, Api, Cloud, User, copy_of_the_project, users_of
+from tests.support.browser import (
+    ChromiumNotFoundError,
+    Site,
+    chromium,
+    serving_site,
+    sign_in,
 )
 
-from deploy import backend, cognito, page_config
-from local import environment, page, users
-from local.api import serving
-from local.process import free_ports
-from tests.conftest import PASSWORD, ROOT, Api, Cloud, User, copy_of_the_project, users_of
-
-ARGUMENTS = (
-    "--no-sandbox",  # of no use to a user who is root already, as in most containers
-    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+TIMEOUT_MS = 10_000
+NODE_MODULES = ROOT / "tests" / "browser" / "node_modules"
 SCHEMA = {
     "properties": {
         "name": {"maxLength": 100},
@@ -38,193 +32,253 @@ SCHEMA = {
         "born": {"type": "integer"},
     }
 }
-"""What the stage of these tests wants of profile data, so that fields have something to refuse."""
-MODULES = ROOT / "tests" / "web" / "node_modules"
+"""The profile's JSON Schema in these tests, so that each field of the form can have an error."""
 
-expect.set_options(timeout=10_000)
+MAY_FAIL = ("/user/profile", "/favicon.ico", "/oauth2/token")
+"""Chromium logs each of their failed requests, however well the page handles it."""
 
-
-@dataclass(frozen=True)
-class Site:
-    """The page, served, and what is behind it."""
-
-    url: str
-    api: Api
-    cloud: Cloud
-    config: Path
-
-    @contextmanager
-    def changed(self, **settings: str) -> Iterator[None]:
-        """Another config.json for a while."""
-        before = self.config.read_text()
-        self._write(json.dumps({**json.loads(before), **settings}))
-        try:
-            yield
-        finally:
-            self._write(before)
-
-    def _write(self, text: str) -> None:
-        """At once: the server may be reading it."""
-        new = self.config.with_suffix(".new")
-        new.write_text(text)
-        new.replace(self.config)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="session")
-def site(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A stage of its own, whose pool sends users back to the page on a free port."""
-    folder = tmp_path_factory.mktemp("web")
+def site(
+    cloud: Cloud, logs: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("browser")
     project = copy_of_the_project(folder / "user-profile")
     (project / "chalicelib" / "profile.schema.json").write_text(json.dumps(SCHEMA))
-    api_port, web_port = free_ports(2)
-    url = f"http://localhost:{web_port}"
-    parameters = {
-        "DomainSuffix": "test",
-        "DeletionProtection": "false",
-        "CallbackUrls": url,
-        "LogoutUrls": url,
-    }
-    outputs = backend.deploy("web", parameters, progress=print)
-    config = folder / "config.json"
-    profile = f"http://localhost:{api_port}/user/profile"
-    sign_in = f"http://localhost:{cloud.port}"
-    config.write_text(
-        json.dumps(
-            page_config.settings(
-                profile, outputs["UserPoolArn"], outputs["UserPoolClientId"], sign_in
-            )
-        )
-    )
-    page.install()
-    page.install(MODULES.parent)
-    with ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(project)
-            patch.setenv("LOCAL_STATE", str(folder))
-            patch.setenv("PROFILE_SCHEMA", "profile.schema.json")
-            environment.record(
-                environment.for_endpoint(cloud.port) | backend.chalice_environment(outputs)
-            )
-            stack.enter_context(serving(api_port))
-        stack.enter_context(page.serving(web_port, config))
-        yield Site(url, Api(api_port), Cloud(cloud.port, folder, outputs), config)
+    page.install(NODE_MODULES.parent)
+    with serving_site(
+        project, folder, cloud.port, {"PROFILE_SCHEMA": "profile.schema.json"}
+    ) as site:
+        logs.append(site.api_log)
+        yield site
 
 
 @pytest.fixture(scope="session")
-def sign_up(site: Site) -> Callable[[], User]:
-    """Make another user of the site's pool."""
-    return users_of(site.cloud)
-
-
-@pytest.fixture
-def user(sign_up: Callable[[], User]) -> User:
-    return sign_up()
-
-
-@pytest.fixture
-def demo_user(site: Site) -> User:
-    """The demo user of `make local`, with nothing stored."""
-    arn, client_id = site.cloud.outputs["UserPoolArn"], site.cloud.outputs["UserPoolClientId"]
-    users.ensure_demo_user(arn)
-    tokens = cognito.sign_in(arn, client_id, users.DEMO_EMAIL, users.DEMO_PASSWORD)
-    user = User(
-        users.DEMO_EMAIL, "", tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"]
-    )
-    assert site.api("DELETE", token=user.id_token).status == 204
-    return user
-
-
-def chromium() -> str:
-    """Where the machine's browser is. Fails the test that asks where there is none."""
-    found = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
-    if found is None:
-        pytest.fail(
-            "The tests of the page need Chromium. On Debian: apt install chromium", pytrace=False
-        )
-    return found
+def api(site: Site) -> Api:
+    """The API that the page calls."""
+    return Api(site.api_port)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        yield browser
-        browser.close()
+    try:
+        with chromium() as browser:
+            yield browser
+    except ChromiumNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def sign_up(site: Site) -> Callable[[], User]:
+    return users_of(Cloud(site.emulator_port, site.folder, site.outputs))
+
+
+@pytest.fixture(scope="session")
+def signed_up_user(sign_up: Callable[[], User]) -> User:
+    return sign_up()
+
+
+@pytest.fixture
+def user(signed_up_user: User, api: Api) -> User:
+    """The user of most tests, without a profile."""
+    assert api("DELETE", token=signed_up_user.id_token).status == 204
+    return signed_up_user
+
+
+@pytest.fixture
+def demo_user(site: Site, api: Api) -> User:
+    """The demo user of `make local`, without a profile."""
+    pool_arn = site.outputs["UserPoolArn"]
+    users.ensure_demo_user(pool_arn)
+    tokens = cognito.sign_in(
+        pool_arn, site.outputs["UserPoolClientId"], users.DEMO_EMAIL, users.DEMO_PASSWORD
+    )
+    user = User(
+        users.DEMO_EMAIL, "", tokens["IdToken"], tokens["AccessToken"], tokens["RefreshToken"]
+    )
+    assert api("DELETE", token=user.id_token).status == 204
+    return user
+
+
+@dataclass(frozen=True)
+class OtherClient:
+    """Another client of the same user. It reads and changes the profile without the page."""
+
+    api: Api
+    user: User
+
+    def read(self) -> Any:
+        """The saved profile data; None if there is no profile."""
+        answer = self.api.get(self.user)
+        if answer.status == 404:
+            return None
+        assert answer.status == 200
+        return answer.json()["profile_data"]
+
+    def etag(self) -> str:
+        return str(self.api.get(self.user).headers["ETag"])
+
+    def save(self, body: str) -> None:
+        assert self.api.post(self.user, body).status == 200
+
+    def delete(self) -> None:
+        assert self.api("DELETE", token=self.user.id_token).status == 204
+
+
+@pytest.fixture
+def other_client(api: Api, user: User) -> OtherClient:
+    return OtherClient(api, user)
 
 
 @dataclass
 class Visitor:
-    """Somebody before the browser, with one tab or more."""
+    """A visitor of the page, with cookies and storage of their own."""
 
     site: Site
     context: BrowserContext
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
+    """Errors and warnings in the browser's console."""
 
     def open(self) -> Page:
-        """The page in a new tab, which must have nothing to complain of until the end."""
-        tab = self.context.new_page()
-        tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        tab.on("console", self._listen)
+        """The page in a new tab."""
+        tab = self.new_tab()
         tab.goto(self.site.url)
         return tab
 
-    def _listen(self, message: ConsoleMessage) -> None:
-        # Chromium itself tells of every answer from 400 on and of every failed request, whatever a page makes of it.
-        expected = message.text.startswith("Failed to load resource") and message.location[
-            "url"
-        ].endswith(("/user/profile", "/favicon.ico", "/oauth2/token"))
-        if message.type in ("error", "warning") and not expected:
-            self.complaints.append(message.text)
-
-    def signed_in(self, user: User) -> Page:
-        """The page in a new tab, with `user` signed in and the profile loaded."""
-        tab = self.open()
-        tab.get_by_role("button", name="Sign in").click()
-        sign_in(tab, user)
-        expect(tab.get_by_label("Name")).to_be_visible()
+    def new_tab(self) -> Page:
+        tab = self.context.new_page()
+        tab.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        tab.on("console", self._note_errors)
         return tab
 
+    def _note_errors(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        is_failed_request = message.text.startswith("Failed to load resource")
+        if is_failed_request and message.location["url"].endswith(MAY_FAIL):
+            return
+        self.console_errors.append(message.text)
 
-def sign_in(tab: Page, user: User, password: str = PASSWORD) -> None:
-    """On the pool's own sign-in page, which sends the user back."""
-    tab.get_by_label("Username").fill(user.email)
-    tab.get_by_label("Password").fill(password)
-    tab.get_by_role("button", name="Sign in").click()
-    expect(tab.get_by_text(user.email)).to_be_visible()
 
-
-@contextmanager
-def visiting(browser: Browser, site: Site) -> Iterator[Visitor]:
-    """A visitor, with cookies and storage of their own, to whom the page must give nothing to complain of."""
+def new_visitor(browser: Browser, site: Site) -> Visitor:
     context = browser.new_context(locale="en-GB", timezone_id="UTC")
-    context.set_default_timeout(10_000)
-    visitor = Visitor(site, context)
-    try:
-        yield visitor
-    finally:
-        context.close()
-    assert visitor.complaints == []
+    context.set_default_timeout(TIMEOUT_MS)
+    return Visitor(site, context)
 
 
 @pytest.fixture
 def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
-    with visiting(browser, site) as visitor:
-        yield visitor
+    """A new visitor. Errors in the console fail the test, unless it clears `console_errors`."""
+    visitor = new_visitor(browser, site)
+    yield visitor
+    visitor.context.close()
+    assert visitor.console_errors == []
 
 
-def save(tab: Page) -> None:
-    """Press Save, and see that it is."""
-    tab.get_by_role("button", name="Save", exact=True).click()
+@pytest.fixture(scope="session")
+def signed_in_storage(browser: Browser, site: Site, signed_up_user: User) -> dict[str, str]:
+    """What the page keeps in sessionStorage for the signed-in user. The user signs in once."""
+    visitor = new_visitor(browser, site)
+    tab = visitor.open()
+    press(tab, "Sign in")
+    sign_in(tab, signed_up_user.email, PASSWORD)
+    storage: dict[str, str] = tab.evaluate("({...sessionStorage})")
+    visitor.context.close()
+    return storage
+
+
+def open_with_storage(tab: Page, site: Site, storage: dict[str, str]) -> None:
+    """Open the page as it is in a tab whose sessionStorage has just `storage`."""
+    tab.goto(f"{site.url}/icon.svg")  # of the page's origin, without its script
+    script = "storage => { sessionStorage.clear(); Object.assign(sessionStorage, storage); }"
+    tab.evaluate(script, storage)
+    tab.goto(site.url)
+
+
+@pytest.fixture(scope="session")
+def shared_visitor(browser: Browser, site: Site) -> Visitor:
+    return new_visitor(browser, site)
+
+
+@pytest.fixture(scope="session")
+def shared_tab(shared_visitor: Visitor) -> Page:
+    """The first tab of most tests. For a new one, Chromium needs most of a second."""
+    return shared_visitor.new_tab()
+
+
+@pytest.fixture
+def open_profile(
+    shared_visitor: Visitor, shared_tab: Page, user: User, signed_in_storage: dict[str, str]
+) -> Iterator[Callable[[], Page]]:
+    """Open the page in another tab with the user signed in, and wait until the profile is loaded.
+
+    Errors in the console fail the test.
+    """
+    tabs: list[Page] = []
+
+    def open_next_tab() -> Page:
+        tab = shared_visitor.new_tab() if tabs else shared_tab
+        tabs.append(tab)
+        open_with_storage(tab, shared_visitor.site, signed_in_storage)
+        expect(tab.get_by_label("Name")).to_be_visible()
+        return tab
+
+    yield open_next_tab
+
+    for tab in tabs[1:]:
+        tab.close()
+    shared_visitor.context.set_offline(False)
+    shared_visitor.context.clear_cookies()
+    shared_tab.unroute_all()
+    shared_tab.emulate_media(color_scheme="light")
+    shared_tab.set_viewport_size({"width": 1280, "height": 720})
+    shared_tab.goto("about:blank")
+    console_errors = shared_visitor.console_errors.copy()
+    shared_visitor.console_errors.clear()
+    assert console_errors == []
+
+
+def press(tab: Page, button: str) -> None:
+    tab.get_by_role("button", name=button, exact=True).click()
+
+
+def expect_saved(tab: Page) -> None:
     expect(tab.get_by_role("status")).to_have_text("Saved.")
 
 
+def save(tab: Page) -> None:
+    """Press "Save" and wait until the profile is saved."""
+    press(tab, "Save")
+    expect_saved(tab)
+
+
 def form(tab: Page) -> tuple[str, str, str]:
-    """What stands in the fields."""
-    name, bio, more = (
-        tab.get_by_label(label).input_value() for label in ("Name", "Bio", "Everything else")
-    )
-    return name, bio, re.sub(r"\s+", " ", more)
+    """The text of the three fields. White space in the JSON is reduced to single spaces."""
+    name = tab.get_by_label("Name").input_value()
+    bio = tab.get_by_label("Bio").input_value()
+    other = tab.get_by_label("Other fields (JSON)").input_value()
+    return name, bio, re.sub(r"\s+", " ", other)
+
+
+def stored_tokens(tab: Page) -> dict[str, Any]:
+    """What oidc-client-ts keeps of the signed-in user."""
+    script = "Object.entries(sessionStorage).find(([key]) => key.startsWith('oidc.user:'))[1]"
+    tokens: dict[str, Any] = json.loads(tab.evaluate(script))
+    return tokens
+
+
+def replace_stored_tokens(tab: Page, **changes: object) -> None:
+    """Change what oidc-client-ts keeps of the signed-in user."""
+    script = """changes => {
+        const isUser = ([key]) => key.startsWith('oidc.user:');
+        const [key, text] = Object.entries(sessionStorage).find(isUser);
+        sessionStorage.setItem(key, JSON.stringify({...JSON.parse(text), ...changes}));
+    }"""
+    tab.evaluate(script, changes)
+
+
+def with_invalid_signature(token: str) -> str:
+    unsigned = token.rpartition(".")[0]
+    return f"{unsigned}.{'A' * 342}"

@@ -1,4 +1,4 @@
-"""The examples of docs/clients.md, run as they stand there."""
+"""The examples of docs/clients.md run as they are printed there."""
 
 from __future__ import annotations
 
@@ -11,68 +11,85 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import MODULES, Site
-from tests.conftest import ROOT, User
+from tests.browser.conftest import NODE_MODULES, OtherClient
+from tests.conftest import ROOT, Api, User
+from tests.support.browser import Site
 
 DOCUMENT = (ROOT / "docs" / "clients.md").read_text()
 
 
 def example(heading: str) -> str:
-    """The code under a heading."""
-    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+    """The fenced code below a heading of docs/clients.md."""
+    section_pattern = rf"^## {heading}\n(.*?)(?=^## |\Z)"
+    (section,) = re.findall(section_pattern, DOCUMENT, re.MULTILINE | re.DOTALL)
     (code,) = re.findall(r"^```\w+\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     return str(code)
 
 
 @pytest.fixture
 def folder(site: Site, tmp_path: Path) -> Path:
-    """A folder of the project beside a running `make local`, as far as the examples look."""
+    """A folder with the files that the examples read from the project."""
     (tmp_path / "web").mkdir()
-    (tmp_path / "web" / "config.json").write_text(site.config.read_text())
-    (tmp_path / "node_modules").symlink_to(MODULES)
+    (tmp_path / "web" / "config.json").write_text(site.config_file.read_text())
+    (tmp_path / "node_modules").symlink_to(NODE_MODULES)
     return tmp_path
 
 
-def run(folder: Path, *command: str, **variables: str) -> str:
-    """What `command` prints; it must succeed. It finds AWS by what the example says, not by our settings."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+@pytest.fixture
+def demo_client(api: Api, demo_user: User) -> OtherClient:
+    return OtherClient(api, demo_user)
+
+
+def run(folder: Path, *command: str | Path, **variables: str) -> str:
+    """Run a command without the AWS settings of the tests. Returns its output."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
-        command, cwd=folder, env=bare | variables, check=False, capture_output=True, text=True
+        command,
+        cwd=folder,
+        env=environment | variables,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_curl(site: Site, demo_user: User) -> None:
-    script = example("curl").replace("localhost:8000", f"localhost:{site.api.port}")
-    said = run(ROOT, "bash", "-euc", script, LOCAL_STATE=str(site.cloud.folder))
-    assert '"profile_data":{"name":"Ada","born":1815}' in said
+def test_the_curl_example_saves_a_profile(site: Site, demo_client: OtherClient) -> None:
+    script = example("curl").replace("localhost:8000", f"localhost:{site.api_port}")
+    run(ROOT, "bash", "-euc", script, LOCAL_STATE=str(site.folder))
+    assert demo_client.read() == {"name": "Ada", "born": 1815}
 
 
-def test_python(site: Site, demo_user: User, folder: Path) -> None:
-    assert site.api.post(demo_user, '{"born": 1815}').status == 200
-    for _ in ("there is a profile", "and now there is none"):
-        said = json.loads(run(folder, sys.executable, "-W", "error", "-c", example("Python")))
-        assert said["profile_data"]["name"] == "Ada Lovelace"
-        site.api("DELETE", token=demo_user.id_token)
+def test_the_python_example_creates_a_profile(demo_client: OtherClient, folder: Path) -> None:
+    output = run(folder, sys.executable, "-W", "error", "-c", example("Python"))
+    assert json.loads(output)["profile_data"] == {"name": "Ada Lovelace"}
 
 
-def test_javascript(site: Site, demo_user: User, folder: Path) -> None:
+def test_the_python_example_changes_a_profile(demo_client: OtherClient, folder: Path) -> None:
+    demo_client.save('{"born": 1815}')
+    output = run(folder, sys.executable, "-W", "error", "-c", example("Python"))
+    assert json.loads(output)["profile_data"] == {"born": 1815, "name": "Ada Lovelace"}
+
+
+def test_the_javascript_example_counts_visits(demo_user: User, folder: Path) -> None:
     (folder / "example.mjs").write_text(example("JavaScript"))
     for visits in (1, 2):
-        said = json.loads(run(folder, "node", "example.mjs", TOKEN=demo_user.id_token))
-        assert said["profile_data"] == {"visits": visits}
+        output = run(folder, "node", "example.mjs", TOKEN=demo_user.id_token)
+        assert json.loads(output)["profile_data"] == {"visits": visits}
 
 
-def test_amplify(site: Site, demo_user: User, folder: Path) -> None:
-    assert site.api.post(demo_user, '{"name": "Ada"}').status == 200
+def test_the_amplify_example_reads_the_profile(demo_client: OtherClient, folder: Path) -> None:
+    demo_client.save('{"name": "Ada"}')
     (folder / "example.mjs").write_text(example("AWS Amplify"))
-    assert '"profile_data":{"name":"Ada"}' in run(folder, "node", "example.mjs")
+    output = run(folder, "node", "example.mjs")
+    assert json.loads(output)["profile_data"] == {"name": "Ada"}
 
 
-def test_the_address_bar_needs_the_implicit_flow_which_the_local_cloud_refuses(site: Site) -> None:
+def test_the_local_cloud_refuses_the_implicit_flow(site: Site) -> None:
     (address,) = re.findall(r"https://<UserPoolDomain>(\S+)", DOCUMENT)
     assert "response_type=token" in address
-    asked = address.replace("<UserPoolClientId>", site.cloud.outputs["UserPoolClientId"])
-    refusal = type(site.api)(site.cloud.port)("GET", asked)
-    assert (refusal.status, refusal.json()["error"]) == (400, "unsupported_response_type")
+    path = address.replace("<UserPoolClientId>", site.outputs["UserPoolClientId"])
+    answer = Api(site.emulator_port)("GET", path)
+    assert answer.status == 400
+    assert answer.json()["error"] == "unsupported_response_type"

@@ -1,4 +1,4 @@
-"""What the page's server gives out, and what it does not."""
+"""The server of the page: the files that it serves, and their headers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,8 @@ import pytest
 from deploy import page_config
 from local import page
 from local.process import free_port
-from tests.browser.conftest import chromium
 from tests.conftest import ROOT, Api
-
-CONFIG = {
-    "api": "https://api.example.com/api/user/profile",
-    "sign_in": "https://acme.auth.us-east-1.amazoncognito.com",
-}
+from tests.support.browser import ChromiumNotFoundError, find_chromium
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"),
+    ("path", "content_type"),
     [
         ("/", "text/html"),
         ("/?code=1&state=2", "text/html"),
@@ -44,12 +39,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         ("/node_modules/jwt-decode/build/esm/index.js", "text/javascript"),
     ],
 )
-def test_what_the_page_needs_is_served_under_its_policy(server: Api, path: str, kind: str) -> None:
+def test_the_pages_files_are_served_with_its_policy(
+    server: Api, path: str, content_type: str
+) -> None:
     answer = server("GET", path)
-    assert (answer.status, answer.headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
-    assert answer.headers["Content-Security-Policy"].startswith(
-        "default-src 'none'; script-src 'self' 'sha256-"
-    )
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == f"{content_type}; charset=utf-8"
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
 
@@ -57,47 +54,68 @@ def test_what_the_page_needs_is_served_under_its_policy(server: Api, path: str, 
 @pytest.mark.parametrize(
     "path",
     [
-        "/nothing", "/config.json", "/package.json", "/package-lock.json", "/.npmrc", "/node_modules", "/node_modules/",
-        "/node_modules/axe-core/axe.js", "/../README.md", "/%2e%2e/README.md", "//etc/passwd", "/./main.js",
-        "/node_modules/../../.chalice/config.json", "http://localhost/../app.py", "/main.js%00", "*",
+        "/nothing",
+        "/config.json",
+        "/package.json",
+        "/package-lock.json",
+        "/.npmrc",
+        "/node_modules",
+        "/node_modules/",
+        "/node_modules/axe-core/axe.js",
+        "/../README.md",
+        "/%2e%2e/README.md",
+        "//etc/passwd",
+        "/./main.js",
+        "/node_modules/../../.chalice/config.json",
+        "http://localhost/../app.py",
+        "/main.js%00",
+        "*",
     ],
-)  # fmt: skip
-def test_nothing_else_is(server: Api, path: str) -> None:
+)
+def test_other_files_are_not_served(server: Api, path: str) -> None:
     answer = server("GET", path)
-    assert (answer.status, answer.body) in ((404, b"There is nothing here.\n"), (400, answer.body))
+    assert answer.status in (400, 404)
     assert b"{" not in answer.body
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_it_only_reads(server: Api, method: str) -> None:
+def test_the_server_only_answers_get(server: Api, method: str) -> None:
     assert server(method, "/").status == 501
 
 
-def test_it_listens_on_this_machine_alone(server: Api) -> None:
-    with socket.socket() as another:
-        another.bind(
-            ("127.0.0.2", server.port)
-        )  # free: the server did not take all of the machine's addresses
+def test_the_server_only_listens_on_localhost(server: Api) -> None:
+    with socket.socket() as other_server:
+        # This fails if the server has the port on all addresses of the machine.
+        other_server.bind(("127.0.0.2", server.port))
 
 
-def test_the_policy_allows_just_the_import_map_and_the_two_servers(tmp_path: Path) -> None:
-    html = (ROOT / "web" / "index.html").read_bytes()
-    (script,) = re.findall(rb'<script type="importmap">(.*?)</script>', html, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
-    config = tmp_path / "config.json"
-    config.write_text(f'{{"api": "{CONFIG["api"]}", "sign_in": "{CONFIG["sign_in"]}"}}')
-    policy = page_config.content_security_policy(config)
-    assert f"script-src 'self' 'sha256-{digest}';" in policy
+def test_the_policy_allows_the_import_map_and_two_servers(tmp_path: Path) -> None:
+    html = (ROOT / "web" / "index.html").read_text()
+    (import_map,) = re.findall(r'<script type="importmap">(.*?)</script>', html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
+    config = {
+        "api": "https://api.example.com/api/user/profile",
+        "sign_in": "https://acme.auth.us-east-1.amazoncognito.com",
+    }
+    config_file = tmp_path / "config.json"
+    config_file.write_text(json.dumps(config))
+    directives = page_config.content_security_policy(config_file).split("; ")
+    assert f"script-src 'self' 'sha256-{digest}'" in directives
     assert (
-        "connect-src 'self' https://acme.auth.us-east-1.amazoncognito.com https://api.example.com;"
-        in policy
+        "connect-src 'self' https://acme.auth.us-east-1.amazoncognito.com https://api.example.com"
+        in directives
     )
-    assert "unsafe" not in policy
-    assert html.count(b"<script") == 2, "no other script stands in the page"
-    assert not re.search(rb"<style|\sstyle=|\son\w+=", html)
+    assert "unsafe" not in " ".join(directives)
 
 
-def test_the_issuer_is_the_pools(tmp_path: Path) -> None:
+def test_the_page_has_no_inline_scripts_or_styles() -> None:
+    html = (ROOT / "web" / "index.html").read_text()
+    scripts = re.findall(r"<script\b[^>]*>", html)
+    assert scripts == ['<script type="importmap">', '<script type="module" src="main.js">']
+    assert not re.search(r"<style|\sstyle=|\son\w+=", html)
+
+
+def test_the_issuer_follows_from_the_pools_arn() -> None:
     arn = "arn:aws-cn:cognito-idp:cn-north-1:123456789012:userpool/cn-north-1_Abc"
     settings = page_config.settings("https://a", arn, "first,second", "https://b")
     assert settings["issuer"] == "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_Abc"
@@ -105,58 +123,50 @@ def test_the_issuer_is_the_pools(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["web", "tests/browser"])
-def test_a_lock_file_names_no_registry(folder: str) -> None:
-    """Everyone installs from the one they use; the hashes say that it is the same."""
-    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
-    assert all(
-        "integrity" in package and "resolved" not in package
-        for name, package in packages.items()
-        if name
-    )
+def test_lock_files_have_hashes_and_name_no_registry(folder: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text())
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert all("integrity" in package for package in packages.values())
+    assert not any("resolved" in package for package in packages.values())
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Path:
-    """A folder whose modules are not installed, and are none."""
+def npm_project(tmp_path: Path) -> Path:
+    """A folder whose npm packages are not installed yet. It has none."""
     (tmp_path / "package.json").write_text('{"name": "bare"}')
-    (tmp_path / "package-lock.json").write_text(
-        '{"name": "bare", "lockfileVersion": 3, "packages": {}}'
-    )
+    lock = {"name": "bare", "lockfileVersion": 3, "packages": {}}
+    (tmp_path / "package-lock.json").write_text(json.dumps(lock))
     return tmp_path
 
 
-def test_npm_is_asked_once_and_again_when_the_lock_file_changes(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+def test_npm_runs_again_only_if_the_lock_file_changes(
+    npm_project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     npm = tmp_path_factory.mktemp("bin") / "npm"
-    npm.write_text("#!/bin/sh\necho $1 >> asked.txt\nmkdir -p node_modules\n")
+    npm.write_text("#!/bin/sh\necho $1 >> calls.txt\nmkdir -p node_modules\n")
     npm.chmod(0o755)
     monkeypatch.setenv("NPM", str(npm))
-    page.install(bare)
-    page.install(bare)
-    assert (bare / "asked.txt").read_text() == "ci\n"
-    (bare / "package-lock.json").write_text("{}")
-    page.install(bare)
-    assert (bare / "asked.txt").read_text() == "ci\nci\n"
+    calls = npm_project / "calls.txt"
+    page.install(npm_project)
+    page.install(npm_project)
+    assert calls.read_text() == "ci\n"
+    (npm_project / "package-lock.json").write_text("{}")
+    page.install(npm_project)
+    assert calls.read_text() == "ci\nci\n"
 
 
-def test_without_npm_and_when_it_fails_that_is_told(
-    bare: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("npm", "message"), [("no-such-npm", "npm is not installed"), ("false", "npm ci failed")]
+)
+def test_a_missing_or_failing_npm_is_reported(
+    npm_project: Path, monkeypatch: pytest.MonkeyPatch, npm: str, message: str
 ) -> None:
-    monkeypatch.setenv("NPM", "no-such-npm")
-    with pytest.raises(page.PageError, match="npm is not installed"):
-        page.install(bare)
-    monkeypatch.setenv("NPM", "false")
-    with pytest.raises(page.PageError, match="npm ci failed"):
-        page.install(bare)
+    monkeypatch.setenv("NPM", npm)
+    with pytest.raises(page.PageError, match=message):
+        page.install(npm_project)
 
 
-def test_without_a_browser_the_tests_say_how_to_get_one_and_ci_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_chromium_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(pytest.fail.Exception, match="apt install chromium"):
-        chromium()
-    assert re.search(
-        r"^ +apt-get install .* chromium\b", (ROOT / ".ci" / "run").read_text(), re.MULTILINE
-    )
+    with pytest.raises(ChromiumNotFoundError, match="apt install chromium"):
+        find_chromium()

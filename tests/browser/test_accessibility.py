@@ -1,0 +1,145 @@
+"""The page for everybody: axe-core's rules, phones, light and dark, and the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NODE_MODULES, OtherClient, Visitor, expect_saved, form, press
+
+OTHER = "Other fields (JSON)"
+DISPLAYS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1000), ("dark", 320))
+"""Color schemes, each with a width in pixels. No style depends on both."""
+
+VIOLATIONS = """async () => {
+    const {violations} = await axe.run();
+    return violations.map(({id, nodes}) => `${id}: ${nodes[0].html}`);
+}"""
+
+
+@pytest.fixture
+def signed_out(visitor: Visitor) -> Page:
+    tab = visitor.open()
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def profile(open_profile: Callable[[], Page]) -> Page:
+    return open_profile()
+
+
+@pytest.fixture
+def validation_errors(open_profile: Callable[[], Page]) -> Page:
+    tab = open_profile()
+    tab.get_by_label("Name").fill("A" * 101)
+    tab.get_by_label(OTHER).fill('{"born": ""}')
+    press(tab, "Save")
+    expect(tab.locator("#other-error")).not_to_be_empty()
+    return tab
+
+
+@pytest.fixture
+def problem(open_profile: Callable[[], Page]) -> Page:
+    tab = open_profile()
+    tab.context.set_offline(True)
+    press(tab, "Discard changes")
+    expect(tab.get_by_role("button", name="Try again")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def conflict(open_profile: Callable[[], Page], other_client: OtherClient) -> Page:
+    other_client.save('{"name": "Ada"}')
+    tab = open_profile()
+    other_client.save('{"name": "Ada Lovelace", "died": 1852}')
+    tab.get_by_label("Name").fill("Augusta Ada King, Countess of Lovelace")
+    press(tab, "Save")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def deletion(open_profile: Callable[[], Page], other_client: OtherClient) -> Page:
+    other_client.save('{"name": "Ada"}')
+    tab = open_profile()
+    press(tab, "Delete profile")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    return tab
+
+
+STATES = ["signed_out", "profile", "validation_errors", "problem", "conflict", "deletion"]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_is_accessible_and_fits_a_phone(
+    state: str, request: pytest.FixtureRequest
+) -> None:
+    tab: Page = request.getfixturevalue(state)
+    tab.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text())  # not subject to the CSP
+    for scheme, width in DISPLAYS:
+        tab.emulate_media(color_scheme=scheme)
+        tab.set_viewport_size({"width": width, "height": 700})
+        assert tab.evaluate(VIOLATIONS) == [], f"{scheme}, {width} px wide"
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def focused(tab: Page) -> str:
+    """The id of the focused element, or its text if it has no id."""
+    script = "document.activeElement.id || document.activeElement.textContent"
+    return str(tab.evaluate(script))
+
+
+def test_the_tab_key_reaches_every_control_visibly(
+    open_profile: Callable[[], Page], other_client: OtherClient
+) -> None:
+    other_client.save("{}")
+    tab = open_profile()
+    for control in ("sign-out", "name", "bio", "other", "Save", "discard", "delete"):
+        tab.keyboard.press("Tab")
+        assert focused(tab) == control
+        outline = tab.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+        assert outline == "3px", f"the focus on {control} is not visible"
+
+
+def test_enter_saves_and_escape_closes_the_conflict(
+    open_profile: Callable[[], Page], other_client: OtherClient
+) -> None:
+    tab = open_profile()
+    tab.get_by_label("Name").focus()
+    tab.keyboard.type("Ada")
+    tab.keyboard.press("Enter")
+    expect_saved(tab)
+    other_client.save('{"name": "Grace"}')
+    tab.keyboard.type(" Lovelace")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_role("dialog")).to_be_hidden()
+    assert focused(tab) == "name"
+    assert form(tab)[0] == "Ada Lovelace"
+
+
+def test_the_focus_stays_in_place_when_its_button_goes(
+    open_profile: Callable[[], Page], other_client: OtherClient
+) -> None:
+    other_client.save('{"name": "Ada"}')
+    tab = open_profile()
+    tab.context.set_offline(True)
+    press(tab, "Discard changes")
+    tab.get_by_role("button", name="Try again").focus()
+    tab.context.set_offline(False)
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("main")).to_be_focused()
+    expect(tab.get_by_role("alert")).to_be_empty()
+    tab.keyboard.press("Tab")
+    assert focused(tab) == "name"
+
+    tab.get_by_role("button", name="Delete profile").focus()
+    for key in ("Enter", "Tab", "Enter"):  # open the dialog, go to "Delete", press it
+        tab.keyboard.press(key)
+    expect(tab.get_by_role("status")).to_have_text("Profile deleted.")
+    assert focused(tab) == "name"

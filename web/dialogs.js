@@ -1,0 +1,81 @@
+// The dialogs: a choice between two versions of the profile, and the confirmation of a deletion.
+
+import { isEqual } from "./json.js";
+
+const view = {
+  conflict: document.querySelector("#conflict"),
+  conflictText: document.querySelector("#conflict-text"),
+  differences: document.querySelector("#differences"),
+  useSavedButton: document.querySelector("#use-saved"),
+  confirmDelete: document.querySelector("#confirm-delete"),
+};
+
+/**
+ * Show what differs between the saved profile and the user's edits, and let the user choose.
+ *
+ * @param {?object} saved the data of the saved profile; null if it was deleted
+ * @param {object} edited the data in the form
+ * @returns {Promise<"edited"|"saved"|"">} the version to keep; "" to go on editing
+ */
+export async function askWhichVersion(saved, edited) {
+  if (saved === null) {
+    view.conflictText.textContent = "It was deleted in another tab or on another device.";
+    view.useSavedButton.textContent = "Discard my version";
+  } else {
+    view.conflictText.textContent = "It was saved in another tab or on another device.";
+    view.useSavedButton.textContent = "Use the saved version";
+  }
+  view.differences.replaceChildren(...differingRows(saved ?? {}, edited));
+  return ask(view.conflict);
+}
+
+/** @returns {Promise<boolean>} */
+export async function confirmDeletion() {
+  return await ask(view.confirmDelete) === "delete";
+}
+
+/** Show a dialog. Returns the value of the button that closed it; "" for Escape. */
+function ask(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+  });
+}
+
+/** One table row for each top-level field that differs. */
+function differingRows(saved, edited) {
+  const savedValues = new Map(Object.entries(saved));
+  const editedValues = new Map(Object.entries(edited));
+  const names = new Set([...savedValues.keys(), ...editedValues.keys()]);
+  const rows = [];
+  for (const name of names) {
+    const values = [savedValues.get(name), editedValues.get(name)];
+    if (!isEqual(...values)) {
+      rows.push(createRow(name, values));
+    }
+  }
+  return rows;
+}
+
+function createRow(name, values) {
+  const heading = document.createElement("th");
+  heading.scope = "row";
+  heading.textContent = name;
+  const row = document.createElement("tr");
+  row.append(heading);
+  for (const value of values) {
+    row.insertCell().textContent = displayText(value);
+  }
+  return row;
+}
+
+function displayText(value) {
+  if (value === undefined) {
+    return "(not set)";
+  }
+  if (typeof value === "string") {
+    return value;
+  }
+  return JSON.stringify(value, null, 2);
+}

@@ -1,0 +1,43 @@
+// The errors that the modules of this page throw, by what a user can do about them.
+//
+// Error
+// ├── ValidationError   correct the profile data
+// ├── SessionEndedError sign in again
+// ├── UnavailableError  try again later
+// └── ApiError          read the message
+//     └── ConflictError compare with the saved profile
+
+/**
+ * The profile data is not valid: the API returned 422, or the page found it itself.
+ */
+export class ValidationError extends Error {
+  /**
+   * @param {{pointer: string, detail: string}[]} errors one entry for each fault, in the form of
+   *   the API's 422 response. `pointer` is a JSON Pointer (RFC 6901) into the profile data.
+   */
+  constructor(errors) {
+    super("The profile is not valid.");
+    this.errors = errors;
+  }
+}
+
+/** Nobody is signed in, or the session has expired and could not be refreshed. */
+export class SessionEndedError extends Error {}
+
+/** The network, the API or the sign-in service does not respond. A later attempt may succeed. */
+export class UnavailableError extends Error {}
+
+/** The API refused a request. The message is the `detail` of its problem document (RFC 9457). */
+export class ApiError extends Error {
+  /**
+   * @param {string} message
+   * @param {string} [type] the problem's type. Errors of API Gateway itself have none.
+   */
+  constructor(message, type) {
+    super(message);
+    this.type = type;
+  }
+}
+
+/** 412: the profile is not in the state that the request's condition names. */
+export class ConflictError extends ApiError {}

@@ -1,0 +1,41 @@
+// The messages at the top of the page: a problem, with a button for what may help, and a status.
+
+const view = {
+  main: document.querySelector("main"),
+  problem: document.querySelector("#problem"),
+  status: document.querySelector("#status"),
+};
+
+/** @param {string} text */
+export function showStatus(text) {
+  view.status.textContent = text;
+}
+
+/**
+ * @param {string} text
+ * @param {{label: string, run: function(): void}} [action] what the button beside the text does
+ */
+export function showProblem(text, action) {
+  const message = document.createElement("span");
+  message.textContent = text;
+  view.problem.replaceChildren(message);
+  if (action) {
+    view.problem.append(createButton(action));
+  }
+}
+
+export function clearMessages() {
+  view.problem.replaceChildren();
+  view.status.textContent = "";
+}
+
+function createButton({ label, run }) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = label;
+  button.addEventListener("click", () => {
+    view.main.focus(); // the action removes the button, which has the focus
+    run();
+  });
+  return button;
+}

@@ -1,0 +1,142 @@
+// The API's resource /user/profile.
+
+import {
+  ApiError,
+  ConflictError,
+  SessionEndedError,
+  UnavailableError,
+  ValidationError,
+} from "./errors.js";
+import { mergePatch, parse } from "./json.js";
+
+/** API Gateway responds within 29 seconds. */
+const TIMEOUT_MS = 30_000;
+
+/**
+ * @typedef {object} Profile a saved profile
+ * @property {object} data the profile data
+ * @property {string} etag
+ * @property {string} [updatedAt] an ISO 8601 time; items of the original example have none
+ */
+
+/**
+ * A client of the API. Every method may throw
+ *   SessionEndedError if the user must sign in again,
+ *   UnavailableError if the network, the API or the sign-in service does not respond,
+ *   ApiError if the API refuses the request for another reason.
+ */
+export class ProfileApi {
+  #url;
+  #session;
+
+  /**
+   * @param {string} url the URL of /user/profile
+   * @param {import("./session.js").Session} session
+   */
+  constructor(url, session) {
+    this.#url = url;
+    this.#session = session;
+  }
+
+  /**
+   * @returns {Promise<?Profile>} null if there is no profile
+   */
+  async read() {
+    try {
+      return toProfile(await this.#request("GET"));
+    } catch (error) {
+      if (error instanceof ApiError && error.type?.endsWith(":profile-not-found")) {
+        return null;
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Save new data with a PATCH that sends only what changed.
+   *
+   * @param {?Profile} base the profile that was edited; null to create one
+   * @param {object} data the edited profile data
+   * @returns {Promise<Profile>} the profile as it is saved now
+   * @throws {ValidationError}
+   * @throws {ConflictError} if the saved profile is not `base` any more
+   */
+  async save(base, data) {
+    const patch = mergePatch(base?.data ?? {}, data);
+    const headers = { "Content-Type": "application/merge-patch+json" };
+    if (base === null) {
+      headers["If-None-Match"] = "*";
+    } else {
+      headers["If-Match"] = base.etag;
+    }
+    return toProfile(await this.#request("PATCH", headers, JSON.stringify(patch)));
+  }
+
+  /**
+   * @param {Profile} base the profile that the user saw
+   * @throws {ConflictError} if the saved profile is not `base` any more
+   */
+  async delete(base) {
+    await this.#request("DELETE", { "If-Match": base.etag });
+  }
+
+  /** Send a request. If the API refuses the id token, send it once more with a new one. */
+  async #request(method, headers, body) {
+    let response = await this.#send(method, headers, body, await this.#session.idToken());
+    if (response.status === 401) {
+      response = await this.#send(method, headers, body, await this.#session.refreshIdToken());
+    }
+    if (!response.ok) {
+      throw toError(response);
+    }
+    return response;
+  }
+
+  async #send(method, headers, body, idToken) {
+    try {
+      const response = await fetch(this.#url, {
+        method,
+        headers: { ...headers, Authorization: `Bearer ${idToken}` },
+        body,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      const text = await response.text();
+      return {
+        ok: response.ok,
+        status: response.status,
+        etag: response.headers.get("ETag"),
+        body: text === "" ? {} : parse(text),
+      };
+    } catch (error) {
+      // A body that is not JSON comes from a proxy or a captive portal, not from the API.
+      throw new UnavailableError("Cannot reach the service. You may be offline.", { cause: error });
+    }
+  }
+}
+
+function toProfile({ body, etag }) {
+  return { data: body.profile_data, etag, updatedAt: body.updated_at };
+}
+
+function toError({ status, body }) {
+  const message = messageOf(status, body);
+  if (status === 401) {
+    return new SessionEndedError(message);
+  }
+  if (status === 422) {
+    return new ValidationError(body.errors);
+  }
+  if (status === 429 || status >= 502) {
+    return new UnavailableError(message);
+  }
+  if (status === 412) {
+    return new ConflictError(message, body.type);
+  }
+  const requestId = body.request_id ? ` (request ID ${body.request_id})` : "";
+  return new ApiError(`${message}${requestId}`, body.type);
+}
+
+/** Errors of API Gateway itself have a `message` unless `make gateway` was run. */
+function messageOf(status, { detail, message }) {
+  return detail ?? message ?? `The service returned HTTP status ${status}.`;
+}

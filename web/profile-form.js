@@ -1,0 +1,189 @@
+// The form: a field for the name, one for the bio, and one for all other profile data as JSON.
+
+import { ValidationError } from "./errors.js";
+import { isObject, parse } from "./json.js";
+
+const TEXT_FIELDS = ["name", "bio"];
+const OTHER_FIELD = "other";
+
+const view = {
+  form: document.querySelector("#profile"),
+  lastSaved: document.querySelector("#last-saved"),
+  deleteButton: document.querySelector("#delete"),
+  inputs: {
+    name: document.querySelector("#name"),
+    bio: document.querySelector("#bio"),
+    other: document.querySelector("#other"),
+  },
+  errors: {
+    name: document.querySelector("#name-error"),
+    bio: document.querySelector("#bio-error"),
+    other: document.querySelector("#other-error"),
+  },
+};
+
+export class ProfileForm {
+  /**
+   * The saved profile that the user edits; null if there is none.
+   *
+   * @type {?import("./profile-api.js").Profile}
+   */
+  base = null;
+
+  get isVisible() {
+    return !view.form.hidden;
+  }
+
+  hide() {
+    view.form.hidden = true;
+  }
+
+  /** Fill the fields with a saved profile, or empty them for null. */
+  show(profile) {
+    this.base = profile;
+    const other = { ...profile?.data };
+    for (const field of TEXT_FIELDS) {
+      view.inputs[field].value = "";
+      // Another client may have saved a name that is not a string. It stays in the JSON.
+      if (typeof other[field] === "string") {
+        view.inputs[field].value = other[field];
+        delete other[field];
+      }
+    }
+    view.inputs.other.value = JSON.stringify(other, null, 2);
+    this.#reveal();
+  }
+
+  /** Fill the fields with edits of a saved profile that were not saved. */
+  restore(base, typed) {
+    this.base = base;
+    for (const [field, input] of Object.entries(view.inputs)) {
+      input.value = typed[field];
+    }
+    this.#reveal();
+  }
+
+  #reveal() {
+    view.lastSaved.textContent = describeLastSave(this.base);
+    view.deleteButton.hidden = this.base === null;
+    view.form.hidden = false;
+  }
+
+  /** The text of each field, for `restore`. */
+  typed() {
+    const texts = {};
+    for (const [field, input] of Object.entries(view.inputs)) {
+      texts[field] = input.value;
+    }
+    return texts;
+  }
+
+  /**
+   * The profile data that the fields hold.
+   *
+   * @returns {object}
+   * @throws {ValidationError}
+   */
+  data() {
+    const other = readJsonObject(view.inputs.other.value);
+    const data = { ...other };
+    for (const field of TEXT_FIELDS) {
+      if (typeof other[field] === "string") {
+        throw invalidJsonField(`Remove "${field}" here: it has its own field above.`);
+      }
+      const text = this.#text(field);
+      // An empty field means that the profile has no such field, unless "" is what was saved.
+      const keepsEmptyText = this.base?.data[field] === "" && !Object.hasOwn(other, field);
+      if (text !== "" || keepsEmptyText) {
+        data[field] = text;
+      }
+    }
+    return data;
+  }
+
+  /**
+   * The text of a field. It is the saved text if the user did not change it: an <input> drops line
+   * breaks, and a <textarea> changes CR LF to LF.
+   */
+  #text(field) {
+    const input = view.inputs[field];
+    const saved = this.base?.data[field];
+    if (typeof saved !== "string") {
+      return input.value;
+    }
+    const untouched = input.cloneNode();
+    untouched.value = saved;
+    return untouched.value === input.value ? saved : input.value;
+  }
+
+  /**
+   * Show each error next to its field, and focus the first of these fields.
+   *
+   * @param {{pointer: string, detail: string}[]} errors
+   */
+  showErrors(errors) {
+    const messages = { name: [], bio: [], other: [] };
+    for (const error of errors) {
+      const field = fieldOf(error.pointer);
+      messages[field].push(field === OTHER_FIELD ? withPointer(error) : error.detail);
+    }
+    for (const [field, input] of Object.entries(view.inputs)) {
+      view.errors[field].textContent = messages[field].join("\n");
+      input.setAttribute("aria-invalid", messages[field].length > 0);
+    }
+    const firstInvalid = Object.keys(messages).find((field) => messages[field].length > 0);
+    view.inputs[firstInvalid]?.focus();
+  }
+
+  clearErrors() {
+    this.showErrors([]);
+  }
+
+  focus() {
+    view.inputs.name.focus();
+  }
+
+  /** @param {boolean} isReadOnly */
+  setReadOnly(isReadOnly) {
+    for (const input of Object.values(view.inputs)) {
+      input.readOnly = isReadOnly;
+    }
+  }
+}
+
+function describeLastSave(profile) {
+  if (profile === null) {
+    return "You have not saved a profile yet.";
+  }
+  if (!profile.updatedAt) {
+    return ""; // items of the original example have no time
+  }
+  const format = { dateStyle: "long", timeStyle: "short" };
+  return `Last saved ${new Date(profile.updatedAt).toLocaleString(undefined, format)}`;
+}
+
+function readJsonObject(text) {
+  let value;
+  try {
+    value = parse(text.trim() || "{}");
+  } catch (error) {
+    throw invalidJsonField(`This is not valid JSON: ${error.message}`);
+  }
+  if (!isObject(value)) {
+    throw invalidJsonField('This must be a JSON object, for example {"city": "London"}.');
+  }
+  return value;
+}
+
+function invalidJsonField(detail) {
+  return new ValidationError([{ pointer: "", detail }]);
+}
+
+/** The field that shows what a JSON Pointer into the profile data points to. */
+function fieldOf(pointer) {
+  return TEXT_FIELDS.find((field) => pointer === `/${field}`) ?? OTHER_FIELD;
+}
+
+function withPointer({ pointer, detail }) {
+  return pointer === "" ? detail : `${pointer}: ${detail}`;
+}

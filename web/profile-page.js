@@ -1,0 +1,211 @@
+// What happens when the user presses a button.
+
+import { askWhichVersion, confirmDeletion } from "./dialogs.js";
+import { deleteDraft, loadDraft, saveDraft } from "./draft.js";
+import { ConflictError, SessionEndedError, UnavailableError, ValidationError } from "./errors.js";
+import { isEqual } from "./json.js";
+import { clearMessages, showProblem, showStatus } from "./messages.js";
+import { ProfileForm } from "./profile-form.js";
+
+const view = {
+  main: document.querySelector("main"),
+  account: document.querySelector("#account"),
+  email: document.querySelector("#email"),
+  signOutButton: document.querySelector("#sign-out"),
+  signedOut: document.querySelector("#signed-out"),
+  signInButton: document.querySelector("#sign-in"),
+  form: document.querySelector("#profile"),
+  discardButton: document.querySelector("#discard"),
+  deleteButton: document.querySelector("#delete"),
+};
+
+export class ProfilePage {
+  #session;
+  #api;
+  #form = new ProfileForm();
+  #isBusy = false;
+
+  /**
+   * @param {import("./session.js").Session} session
+   * @param {import("./profile-api.js").ProfileApi} api
+   */
+  constructor(session, api) {
+    this.#session = session;
+    this.#api = api;
+  }
+
+  /** Show the page to somebody who is not signed in. */
+  showSignedOut() {
+    view.signInButton.addEventListener("click", () => this.#signIn());
+    view.signedOut.hidden = false;
+  }
+
+  /**
+   * Show the page to a signed-in user, with their profile or their unsaved edits.
+   *
+   * @param {{sub: string, email: string}} user the claims of the id token
+   */
+  async showSignedIn(user) {
+    view.signOutButton.addEventListener("click", () => this.#run(() => this.#signOut()));
+    view.discardButton.addEventListener("click", () => this.#run(() => this.#load()));
+    view.deleteButton.addEventListener("click", () => this.#confirmAndDelete());
+    view.form.addEventListener("input", () => this.#keepDraft(user.sub));
+    view.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#run(() => this.#save());
+    });
+    view.email.textContent = user.email;
+    view.account.hidden = false;
+
+    const draft = loadDraft(user.sub);
+    if (draft === null) {
+      await this.#run(() => this.#load());
+    } else {
+      this.#form.restore(draft.base, draft.typed);
+      showStatus("Your unsaved changes were restored.");
+    }
+  }
+
+  /**
+   * Run an action and show what went wrong. Only one action runs at a time; during it, nothing can
+   * be typed that its result would overwrite.
+   */
+  async #run(action) {
+    if (this.#isBusy) {
+      return;
+    }
+    this.#setBusy(true);
+    clearMessages();
+    this.#form.clearErrors();
+    try {
+      await action();
+    } catch (error) {
+      this.#showError(error, action);
+    } finally {
+      this.#setBusy(false);
+    }
+  }
+
+  #setBusy(isBusy) {
+    this.#isBusy = isBusy;
+    view.main.ariaBusy = String(isBusy);
+    this.#form.setReadOnly(isBusy);
+  }
+
+  #showError(error, action) {
+    clearMessages();
+    const kept = this.#form.isVisible ? " Your changes are kept." : "";
+    if (error instanceof ValidationError) {
+      this.#form.showErrors(error.errors);
+    } else if (error instanceof SessionEndedError) {
+      const signIn = { label: "Sign in again", run: () => this.#signIn() };
+      showProblem(`Your session has expired.${kept}`, signIn);
+    } else if (error instanceof UnavailableError) {
+      const retry = { label: "Try again", run: () => this.#run(action) };
+      showProblem(`${error.message}${kept}`, retry);
+    } else {
+      showProblem(error.message);
+    }
+  }
+
+  #keepDraft(sub) {
+    saveDraft({ sub, base: this.#form.base, typed: this.#form.typed() });
+  }
+
+  /** Show a saved profile, or the empty form for null. Unsaved edits are gone then. */
+  #show(profile, status) {
+    this.#form.show(profile);
+    deleteDraft();
+    showStatus(status);
+  }
+
+  #signIn() {
+    return this.#run(() => this.#session.signIn());
+  }
+
+  async #signOut() {
+    deleteDraft();
+    this.#form.hide();
+    await this.#session.signOut();
+    // Reached if the user comes back with the browser's "back" button: show the page as it is for
+    // somebody who is signed out.
+    location.reload();
+  }
+
+  async #load() {
+    if (!this.#form.isVisible) {
+      showStatus("Loading your profile…");
+    }
+    this.#show(await this.#api.read(), "");
+  }
+
+  async #save() {
+    const edited = this.#form.data();
+    try {
+      this.#show(await this.#api.save(this.#form.base, edited), "Saved.");
+    } catch (error) {
+      if (!(error instanceof ConflictError)) {
+        throw error;
+      }
+      await this.#resolveConflict(edited);
+    }
+  }
+
+  async #resolveConflict(edited) {
+    const saved = await this.#api.read();
+    if (saved !== null && isEqual(saved.data, edited)) {
+      // Our own earlier request succeeded, but its response was lost.
+      this.#show(saved, "Saved.");
+      return;
+    }
+    const version = await askWhichVersion(saved?.data ?? null, edited);
+    if (version === "saved") {
+      this.#show(saved, "Your changes were discarded.");
+    } else if (version === "edited") {
+      this.#form.base = saved;
+      await this.#save();
+    }
+  }
+
+  async #confirmAndDelete() {
+    if (!this.#isBusy && await confirmDeletion()) {
+      this.#run(() => this.#delete());
+    }
+  }
+
+  async #delete() {
+    try {
+      await this.#api.delete(this.#form.base);
+    } catch (error) {
+      if (!(error instanceof ConflictError)) {
+        throw error;
+      }
+      await this.#resolveDeletionConflict();
+      return;
+    }
+    this.#showDeleted();
+  }
+
+  async #resolveDeletionConflict() {
+    const saved = await this.#api.read();
+    if (saved === null) {
+      // Deleted elsewhere, or by our own earlier request whose response was lost.
+      this.#showDeleted();
+      return;
+    }
+    if (!isEqual(saved.data, this.#form.base.data)) {
+      throw new Error(
+        "The profile was not deleted, because it was saved in another tab or on another device " +
+        "after you opened it here. Press \"Discard changes\" to see the saved version.",
+      );
+    }
+    // It was saved again without a change.
+    this.#form.base = saved;
+    await this.#delete();
+  }
+
+  #showDeleted() {
+    this.#show(null, "Profile deleted.");
+    this.#form.focus(); // the pressed button is hidden now
+  }
+}
