@@ -134,6 +134,7 @@ def test_the_focus_stays_in_place_when_its_button_goes(
     tab.context.set_offline(False)
     tab.keyboard.press("Enter")
     expect(tab.get_by_role("main")).to_be_focused()
+    expect(tab.get_by_role("main")).to_have_attribute("aria-busy", "false")
     expect(tab.get_by_role("alert")).to_be_empty()
     tab.keyboard.press("Tab")
     assert focused(tab) == "name"
