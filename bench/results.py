@@ -70,10 +70,10 @@ class PackageResult:
         values = [run.value(metric) for run in self.runs]
         reference_values = [run.value(metric) for run in reference.runs]
         ratios = [own / other for own, other in zip(values, reference_values, strict=True)]
-        if len(values) == 1:
-            values = values * 2  # quantiles takes two or more
-        lower, median, upper = statistics.quantiles(values, n=4)
-        return Summary(median, lower, upper, statistics.median(ratios))
+        lower = upper = values[0]
+        if len(values) > 1:
+            lower, _, upper = statistics.quantiles(values, n=4)
+        return Summary(statistics.median(values), lower, upper, statistics.median(ratios))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,15 @@ import pytest
 from bench.checks import ImplausibleResults, check
 from bench.measure import PROFILE_SIZES
 from bench.memory_sizes import MEMORY_OF_ONE_CORE_MB, MEMORY_SIZES_MB
-from bench.results import ImportTimes, MemoryResult, PackageResult, Results, Run, SizeResult
+from bench.results import (
+    ImportTimes,
+    MemoryResult,
+    PackageResult,
+    Results,
+    Run,
+    SizeResult,
+    Summary,
+)
 
 SERVICE = "this service"
 PEER = "a peer"
@@ -82,10 +90,22 @@ def test_good_results_are_accepted() -> None:
     check(good_results())
 
 
-def test_results_of_one_round_are_accepted() -> None:
+@pytest.mark.parametrize("rounds", [1, 2, 3, 9])
+def test_results_that_are_equal_in_all_rounds_are_accepted(rounds: int) -> None:
+    """Interpolating between equal values has rounding errors."""
     good = good_results()
-    packages = [PackageResult(name, 1, [RUN]) for name in (SERVICE, PEER)]
-    check(replace(good, rounds=1, packages=packages, reference=packages[1]))
+    run = replace(RUN, init_ms=166.3, get_cpu_ms=1.9891, post_cpu_ms=2.2763)
+    packages = [PackageResult(name, 1, [run] * rounds) for name in (SERVICE, PEER)]
+    check(replace(good, rounds=rounds, packages=packages, reference=packages[1]))
+
+
+def test_a_median_outside_its_quartiles_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def summary(*_: object) -> Summary:
+        return Summary(median=2.0, lower_quartile=1.0, upper_quartile=1.5, ratio=1.0)
+
+    monkeypatch.setattr(PackageResult, "summary", summary)
+    with pytest.raises(ImplausibleResults, match="is not between the quartiles"):
+        check(good_results())
 
 
 def test_results_without_memory_sizes_are_accepted() -> None:
