@@ -79,7 +79,7 @@ def build(folder: Path) -> Packages:
 
 def _pins() -> list[str]:
     """The versions of every package that a peer may need, as pip's constraints."""
-    locks = (PROJECT / "requirements-dev.txt", PEERS / "requirements.txt")
+    locks = (PROJECT / "requirements" / "develop.txt", PEERS / "requirements.txt")
     text = "\n".join(lock.read_text() for lock in locks)
     pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==([\w.]+)", text, re.MULTILINE)
     return [f"{name}=={version}" for name, version in pins]
