@@ -182,3 +182,8 @@ def new_user(deployed: Deployment) -> Callable[[], User]:
 @pytest.fixture(scope="session")
 def ada(new_user: Callable[[], User]) -> User:
     return new_user()
+
+
+@pytest.fixture(scope="session")
+def grace(new_user: Callable[[], User]) -> User:
+    return new_user()

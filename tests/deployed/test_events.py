@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_bad_input import BODIES
 from tests.conftest import User
 from tests.deployed.conftest import Account
+from tests.support.bad_bodies import BAD_BODIES as BODIES
 from tests.support.events import event
 from tests.support.lambda_runtime import Runtime
 
