@@ -1,9 +1,9 @@
-"""The suite that runs against `chalice local`, through the emulated API Gateway with the packaged function.
+"""The suite of `chalice local` again, against the deployed function behind the emulated API Gateway.
 
-Every test of the modules named here that talks to the API over HTTP is run again. Of tests/api, these are not named:
-test_http, which is about the HTTP server; test_openapi, for whose requests the emulator's gateway is too slow;
-test_settings, whose settings would be a deployment each (test_commands.py deploys one of them); and test_concurrency,
-for which the emulator would start a process for each client.
+Every test of the modules named here that talks to the API over HTTP runs again. The other modules
+of tests/api are not named: test_http is about the HTTP server, test_openapi sends more requests
+than the emulator's gateway answers in time, each setting of test_settings would be a deployment
+of its own, and the emulator starts a process for each client of test_concurrency.
 """
 
 import inspect
