@@ -1,4 +1,4 @@
-"""The suite of `chalice local` again, against the deployed function behind the emulated API Gateway.
+"""The suite of `chalice local` again, against the deployed function behind an API Gateway.
 
 Every test of the modules named here that talks to the API over HTTP runs again. The other modules
 of tests/api are not named: test_http is about the HTTP server, test_openapi sends more requests
