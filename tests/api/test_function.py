@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from tests.support.cloud import Cloud
 from tests.support.events import event
 from tests.support.users import User
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 Invoke = Callable[..., dict[str, Any]]
 
 
@@ -45,17 +46,31 @@ def test_a_body_in_malformed_base64_is_refused(invoke: Invoke) -> None:
     assert json.loads(answer["body"])["request_id"] == "request-1"
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "claims", [{"token_use": "access"}, {"aud": "another client"}, {"sub": ""}]
 )
 def test_claims_that_api_gateway_accepts_are_checked_again(
-    function: ModuleType, cloud: Cloud, user: User, claims: dict[str, str]
+    function: ModuleType, cloud: Cloud, user: User, claims: dict[str, str], method: str
 ) -> None:
-    request = event("GET", user.sub, cloud.outputs["UserPoolClientId"])
+    request = event(method, user.sub, cloud.outputs["UserPoolClientId"], "{}")
     request["requestContext"]["authorizer"]["claims"] |= claims
     answer = function.app(request, None)
     assert answer["statusCode"] == 401
     assert answer["headers"]["WWW-Authenticate"] == 'Bearer realm="user-profile"'
+
+
+@pytest.mark.parametrize(
+    ("gateway_id", "expected"), [("from-api-gateway", "from-api-gateway"), (None, "from-lambda")]
+)
+def test_the_request_id_is_that_of_api_gateway(
+    function: ModuleType, cloud: Cloud, user: User, gateway_id: str | None, expected: str
+) -> None:
+    """It is in API Gateway's logs and errors too. Without one, it is Lambda's."""
+    request = event("GET", user.sub, cloud.outputs["UserPoolClientId"])
+    request["requestContext"]["requestId"] = gateway_id
+    answer = function.app(request, SimpleNamespace(aws_request_id="from-lambda"))
+    assert json.loads(answer["body"])["request_id"] == expected
 
 
 def test_without_a_table_the_log_names_the_missing_setting(
