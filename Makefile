@@ -1,122 +1,126 @@
-# Everything a developer does here. `make` alone lists it.
+# Run `make` to list the commands.
 
 PYTHON ?= python3
 export API_PORT ?= 8000
 export AWS_PORT ?= 4566
 export WEB_PORT ?= 3000
-# Given to make alone: many shells have an EMAIL of their own.
+FUZZ_EXAMPLES ?= 4500
+FUZZ_SECONDS ?= 120
+BENCH_ROUNDS ?= 9
+
+# A variable's value if it was given to make, and not by the shell: many shells define EMAIL.
 given = $(if $(filter command,$(origin $(1))),$($(1)))
 export USER_EMAIL = $(call given,EMAIL)
 export USER_PASSWORD = $(call given,PASSWORD)
 export USER_TOKEN = $(call given,TOKEN)
-FUZZ_EXAMPLES ?= 4500
-FUZZ_SECONDS ?= 120
-BENCH_ROUNDS ?= 9
+
 .DEFAULT_GOAL := help
-.PHONY: help install local cloud web token sign-up test test-all fuzz load bench screenshots format lock audit tools \
-	backend package deploy gateway web-config destroy destroy-backend smoke
+.PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
+	install-develop install-tools lock audit backend package deploy gateway web-config destroy \
+	destroy-backend smoke
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-install:
-	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON). Install Python 3.11 or newer." >&2; exit 1; }
-	@$(PYTHON) -m local.install
+##@ Run it on this machine
 
-local: install  ## run the API, its page and an AWS for them here (API_PORT=8000 AWS_PORT=4566 WEB_PORT=3000)
+local: install  ## start the API, its page and an AWS emulator (API_PORT=8000 AWS_PORT=4566 WEB_PORT=3000)
 	@.venv/bin/python -m local up
 
-cloud: install  ## run all but the API, for a `chalice local --stage local` of your own
+cloud: install  ## start the page and the emulator only, to run `chalice local --stage local` yourself
 	@.venv/bin/python -m local cloud
 
-web: install  ## serve the page alone, as `make web-config` has set it up (WEB_PORT=3000)
+web: install  ## serve the page only, with the settings of `make web-config` (WEB_PORT=3000)
 	@.venv/bin/python -m local web
 
-token: install  ## print an id token for the demo user, or for EMAIL=... PASSWORD=... (and STAGE=dev)
+token: install  ## print an id token of the demo user, or of EMAIL=... PASSWORD=... (STAGE=dev)
 	@.venv/bin/python -m local token --stage="$(call given,STAGE)"
 
-sign-up: install  ## sign a user up: EMAIL=... PASSWORD=...
+sign-up: install  ## create a user: EMAIL=... PASSWORD=...
 	@.venv/bin/python -m local sign-up
 
-also = @.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r
+##@ Change it
 
-test: install  ## what CI runs: lint, format, types, tests
+test: install-develop  ## run what CI runs: lint, format check, type check, tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/pytest
 
-test-all: tools  ## the unit, store and API tests on every supported Python that this machine has
+test-all: install-tools  ## run the unit, store and API tests on every supported Python found here
 	@PATH="$$PATH$$(printf ':%s' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin)" .tools/bin/tox
 
-fuzz: install  ## fuzz the readers (FUZZ_SECONDS each), ask the API thousands of questions (FUZZ_EXAMPLES each operation)
-	$(also) tests/fuzz/requirements.txt
+format: install-develop  ## fix lint and format the code
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+fuzz: install-develop  ## fuzz the parsers (FUZZ_SECONDS each) and the API (FUZZ_EXAMPLES per operation)
 	@for target in json_reader patch_merger tag_parser claims_reader function; do \
 		echo "$$target:"; .venv/bin/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; \
 	done
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
 
-load: install tools  ## many users at once, and 100,000 calls: nothing wrong, nothing leaks (LOAD_SECONDS, LOAD_CALLS)
-	@.venv/bin/pytest --no-cov -s bench/load.py
+load: install-develop install-tools  ## send load and look for failures and leaks (LOAD_SECONDS, LOAD_CALLS)
+	@.venv/bin/python -m bench.load
 
-bench: install  ## measure it beside what one would write instead, in AWS's runtime (BENCH_ROUNDS)
-	$(also) bench/requirements.txt
+bench: install-develop  ## measure cold start, CPU and size beside alternatives (BENCH_ROUNDS)
 	@.venv/bin/python -m bench --rounds $(BENCH_ROUNDS)
 
-screenshots: install  ## take the README's pictures of the page anew, into docs/images
-	.venv/bin/pytest --no-cov docs/screenshots.py
+screenshots: install-develop  ## take the pictures of the page in docs/images
+	@.venv/bin/python -m docs.screenshots
 
-format: install  ## lint and format the code
-	.venv/bin/ruff check --fix .
-	.venv/bin/ruff format .
+##@ Dependencies
 
-# With the extras: the pip that comes with Python 3.11 does not find coverage[toml] in a pin of coverage.
-pin = @.tools/bin/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes \
-	$(LOCK)
+install_lock = @command -v $(PYTHON) >/dev/null || \
+	{ echo "error: $(PYTHON) was not found. Install it, or name another one: export PYTHON=python3.13" >&2; exit 1; }; \
+	$(PYTHON) -m requirements.install
 
-lock: tools  ## write the pins and hashes anew for requirements*.in (LOCK="-P boto3" or "--upgrade" for newer ones)
-	$(pin) requirements-dev.in --output-file requirements-dev.txt
-	$(pin) requirements-tools.in --output-file requirements-tools.txt
-	$(pin) --no-deps tests/requirements.in --output-file tests/requirements.txt
-	$(pin) tests/fuzz/requirements.in --output-file tests/fuzz/requirements.txt
-	$(pin) --constraints requirements-dev.txt bench/requirements.in --output-file bench/requirements.txt
+install:  ## install what running needs into .venv (`make local` does this too)
+	$(install_lock) run
 
-audit: tools  ## ask for known vulnerabilities in all that is pinned (needs the network)
-	@$(PYTHON) -m local.audit
+install-develop: install  ## install what tests, fuzzing and benchmarks need as well (`make test` does this too)
+	$(install_lock) develop
 
-tools:
-	@cmp -s requirements-tools.txt .tools/installed.txt || { \
-		$(PYTHON) -m venv --clear .tools && \
-		.tools/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: \
-			-r requirements-tools.txt && \
-		cp requirements-tools.txt .tools/installed.txt; }
+install-tools:  ## install the maintainers' commands into .tools
+	$(install_lock) tools
 
-# --- AWS: the account, and the region, that the shell is signed in to -------------------------------------------------
+lock:  ## write the locks after a change in requirements.txt or requirements/*.in (LOCK="-P boto3" or --upgrade)
+	@$(PYTHON) -m requirements.lock $(LOCK)
 
-deploy = @.venv/bin/python -m deploy $@ "$(call given,STAGE)"
+audit: install-tools  ## look for known vulnerabilities in every locked package (needs the network)
+	@for lock in develop tools; do \
+		.tools/bin/pip-audit --strict --disable-pip --progress-spinner=off -r requirements/$$lock.txt || { \
+			echo "error: requirements/$$lock.txt has a known vulnerability, or could not be audited:" \
+				"see above." >&2; exit 1; }; \
+	done
 
-backend: install  ## make or update a stage's table and user pool: STAGE=dev (DOMAIN_SUFFIX, CALLBACK_URLS, LOGOUT_URLS)
-	$(deploy) --domain-suffix="$(call given,DOMAIN_SUFFIX)" \
+##@ AWS, in the account and region that the shell is signed in to
+
+deploy_command = @.venv/bin/python -m deploy $@ "$(call given,STAGE)"
+
+backend: install  ## create or update the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS)
+	$(deploy_command) --domain-suffix="$(call given,DOMAIN_SUFFIX)" \
 		--callback-urls="$(call given,CALLBACK_URLS)" --logout-urls="$(call given,LOGOUT_URLS)"
 
-package: install  ## build what would be deployed, in out/: STAGE=dev
-	$(deploy)
+package: install  ## build what `make deploy` uploads, in out/: STAGE=dev
+	$(deploy_command)
 
-deploy: install  ## deploy a stage's API with CloudFormation: STAGE=dev (ALARM_TOPIC)
-	$(deploy) --alarm-topic="$(call given,ALARM_TOPIC)"
+deploy: install  ## deploy the API with CloudFormation: STAGE=dev (ALARM_TOPIC)
+	$(deploy_command) --alarm-topic="$(call given,ALARM_TOPIC)"
 
-gateway: install  ## after a `chalice deploy` by hand: API Gateway's own errors in our shape: STAGE=dev
-	$(deploy)
+gateway: install  ## after `chalice deploy`, set the format of API Gateway's own errors: STAGE=dev
+	$(deploy_command)
 
 web-config: install  ## write web/config.json, the page's settings, for a deployed stage: STAGE=dev
-	$(deploy)
+	$(deploy_command)
 
-destroy: install  ## take a stage's API down, and leave users and data: STAGE=dev
-	$(deploy)
-
-destroy-backend: install  ## delete a stage's users and data: STAGE=dev (CONFIRM=dev)
-	$(deploy) --confirm="$(call given,CONFIRM)"
-
-smoke: install  ## look at a live deployment: URL=https://.../api TOKEN=... (or EMAIL, PASSWORD, STAGE; OVERWRITE=yes)
+smoke: install  ## check a deployed API: URL=https://.../api TOKEN=... (or EMAIL PASSWORD STAGE; OVERWRITE=yes)
 	@.venv/bin/python -m deploy.smoke --url="$(call given,URL)" --stage="$(call given,STAGE)" \
 		--overwrite="$(call given,OVERWRITE)"
+
+destroy: install  ## delete the API and keep users and data: STAGE=dev
+	$(deploy_command)
+
+destroy-backend: install  ## delete users and data: STAGE=dev (CONFIRM=dev)
+	$(deploy_command) --confirm="$(call given,CONFIRM)"

@@ -1,108 +1,140 @@
-"""The user profile service: a signed-in user's own JSON profile under /user/profile. README.md tells how to run it."""
+"""The user profile service: the routes, and who may call them.
 
-import gc
+Each signed-in user has one JSON profile, at /user/profile. To read the code, start here and follow
+one request: chalicelib/http.py is before and after the views, chalicelib/store.py is below them.
+"""
 
-# Until all is imported: nothing that a module makes is garbage, and looking for some is a twentieth of a cold start.
-gc.disable()
+from chalicelib import startup
 
-import contextlib
+startup.pause_garbage_collection()
+
 import functools
 import logging
 import os
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from chalice import CognitoUserPoolAuthorizer, CORSConfig
 from chalice.app import Request, Response
 
-from chalicelib import web
+from chalicelib import http
+from chalicelib.dynamodb import database_calls
+from chalicelib.http import ProfileApp
 from chalicelib.identity import identify
+from chalicelib.preconditions import Precondition
 from chalicelib.schema import profile_check
 from chalicelib.settings import Settings
-from chalicelib.store import ProfileStore, database_calls
+from chalicelib.store import ProfileStore
 
-if os.environ.get("AWS_CHALICE_CLI_MODE"):
-    # Set by the `chalice` command on a developer's machine, never in Lambda, where local/ does not exist either.
+if startup.IN_CHALICE_COMMAND:
+    # On a developer's machine. The deployed function has no local/.
     from local import chalice_command
 
     chalice_command.prepare()
 
-settings = Settings.from_environment(os.environ)
-
 
 class ClientAuthorizer(CognitoUserPoolAuthorizer):
-    """API Gateway's Cognito authorizer, which refuses the tokens of other apps too: their `aud` does not match."""
+    """API Gateway's Cognito authorizer, restricted to tokens of this stage's app clients."""
+
+    def __init__(self, user_pool_arn: str, client_ids: tuple[str, ...]) -> None:
+        super().__init__("user-pool", provider_arns=[user_pool_arn])
+        self._client_ids = client_ids
 
     def to_swagger(self) -> dict[str, Any]:
         definition: dict[str, Any] = super().to_swagger()
-        if settings.client_ids:
-            expression = f"^({'|'.join(map(re.escape, settings.client_ids))})$"
-            definition["x-amazon-apigateway-authorizer"]["identityValidationExpression"] = (
-                expression
-            )
+        if self._client_ids:
+            audiences = "|".join(re.escape(client_id) for client_id in self._client_ids)
+            # API Gateway matches it against the token's `aud` before it calls the function.
+            extension = definition["x-amazon-apigateway-authorizer"]
+            extension["identityValidationExpression"] = f"^({audiences})$"
         return definition
 
 
-# In Lambda the runtime has configured logging: one JSON object a line, where the function's log format is JSON.
-app = web.API(app_name="user-profile", configure_logs="AWS_LAMBDA_FUNCTION_NAME" not in os.environ)
-if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:
-    app.log.setLevel(logging.INFO)
-cors = CORSConfig(
-    allow_origin=settings.cors_allow_origin,
-    allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
-    expose_headers=["ETag", "Retry-After"],
-    max_age=600,
-)
-authorizer = ClientAuthorizer("user-pool", provider_arns=[settings.user_pool_arn])
-app.register_middleware(web.outer_edge(app, cors, database_calls), "http")
+def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> ProfileApp:
+    """The Chalice app for `settings`, with the profiles in the store that `open_store` returns.
+
+    `open_store` is called for each request; it connects when it is called for the first time.
+    """
+    cors = CORSConfig(
+        allow_origin=settings.cors_allow_origin,
+        allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
+        expose_headers=["ETag", "Retry-After"],
+        max_age=600,
+    )
+    app = ProfileApp(
+        "user-profile",
+        cors,
+        database_calls,
+        configure_logs=not startup.IN_LAMBDA,  # Lambda's runtime has configured them
+    )
+    if not startup.LOG_LEVEL_IS_SET:
+        app.log.setLevel(logging.INFO)
+    signed_in: dict[str, Any] = {
+        "authorizer": ClientAuthorizer(settings.user_pool_arn, settings.client_ids),
+        "cors": cors,
+    }
+
+    def current_request() -> Request:
+        return cast(Request, app.current_request)  # set before a view is called
+
+    def current_sub() -> str:
+        return identify(current_request().context, settings.client_ids)
+
+    def current_precondition() -> Precondition:
+        return http.read_precondition(current_request(), required=settings.require_preconditions)
+
+    @app.route("/user/profile", methods=["GET"], content_types=[], **signed_in)
+    def get_profile() -> Response:
+        sub = current_sub()
+        precondition = current_precondition()
+        profile = open_store().get(sub)
+        precondition.require_match(profile.revision)
+        if precondition.excludes(profile.revision):
+            return http.not_modified(profile)
+        return http.profile_response(profile)
+
+    @app.route(
+        "/user/profile", methods=["POST", "PUT"], content_types=[http.JSON_TYPE], **signed_in
+    )
+    def replace_profile() -> Response:
+        sub = current_sub()
+        precondition = current_precondition()
+        data = http.json_body(current_request())
+        profile = open_store().replace(sub, data, precondition)
+        return http.profile_response(profile)
+
+    @app.route("/user/profile", methods=["PATCH"], content_types=http.PATCH_TYPES, **signed_in)
+    def patch_profile() -> Response:
+        sub = current_sub()
+        precondition = current_precondition()
+        patch = http.json_body(current_request())
+        profile = open_store().patch(sub, patch, precondition)
+        return http.profile_response(profile)
+
+    @app.route("/user/profile", methods=["DELETE"], content_types=[], **signed_in)
+    def delete_profile() -> Response:
+        sub = current_sub()
+        precondition = current_precondition()
+        open_store().delete(sub, precondition)
+        return http.no_content()
+
+    return app
 
 
+settings = Settings.from_environment(os.environ)
 check = profile_check(settings.profile_schema)
-precondition = functools.partial(web.precondition, required=settings.require_preconditions)
 
 
 @functools.cache
-def store() -> ProfileStore:
+def profile_store() -> ProfileStore:
+    """The one store of this process. Raises MissingSetting if the stage has no table."""
     return ProfileStore.connect(settings.table_name(), check)
 
 
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ and settings.table:
-    # While the function starts, and not when its first caller waits. A function that does not start tells nobody why:
-    # whatever goes wrong here will go wrong for a caller too, and be told then.
-    with contextlib.suppress(Exception):
-        store().warm_up()
+app = create_app(settings, profile_store)
 
-gc.freeze()  # what is there by now stays: no later look for garbage need walk through it
-gc.enable()
+if startup.IN_LAMBDA and settings.table:
+    startup.make_first_call(profile_store)
 
-PROFILE = "/user/profile"
-MINE = {"authorizer": authorizer, "cors": cors}
-
-
-@app.route(PROFILE, methods=["GET"], content_types=[], **MINE)
-@web.answers(app)
-def get_profile(request: Request) -> Response:
-    sub = identify(request.context, settings.client_ids)
-    return web.read_response(store().get(sub), web.precondition(request))
-
-
-@app.route(PROFILE, methods=["POST", "PUT"], content_types=[web.JSON_TYPE], **MINE)
-@web.answers(app)
-def replace_profile(request: Request) -> Response:
-    sub, condition = identify(request.context, settings.client_ids), precondition(request)
-    return web.profile_response(store().replace(sub, web.json_body(request), condition))
-
-
-@app.route(PROFILE, methods=["PATCH"], content_types=web.PATCH_TYPES, **MINE)
-@web.answers(app)
-def patch_profile(request: Request) -> Response:
-    sub, condition = identify(request.context, settings.client_ids), precondition(request)
-    return web.profile_response(store().patch(sub, web.json_body(request), condition))
-
-
-@app.route(PROFILE, methods=["DELETE"], content_types=[], **MINE)
-@web.answers(app)
-def delete_profile(request: Request) -> Response:
-    sub, condition = identify(request.context, settings.client_ids), precondition(request)
-    store().delete(sub, condition)
-    return web.no_content()
+startup.resume_garbage_collection()

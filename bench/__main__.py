@@ -1,52 +1,75 @@
-"""make bench: what this service costs beside what one would write instead, in AWS's own runtime.
+"""Compare this service with other ways to write it, in AWS's Lambda runtime: cold starts, CPU,
+memory and package size.
 
-Packages take turns in one run, so that a noisy machine is noisy for all. Writes bench/results.md and its chart.
+Writes bench/results.md and bench/results.svg, or neither if the results contradict themselves.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-from bench import measure, packages
-from bench.report import COLUMNS, chart, report
-from tests.support import lambda_runtime as runtime
+from bench import memory_sizes, packages
+from bench.charts import write_chart
+from bench.checks import ImplausibleResults, check
+from bench.measure import BenchmarkError, measure_imports, measure_rounds, measure_sizes
+from bench.report import write_report
+from bench.results import REPORTED_METRICS, Results
+from tests.support import lambda_runtime
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--rounds", type=int, default=9, help="default: %(default)s")
+    options = parser.parse_args()
+    try:
+        results = measure_all(options.rounds)
+        check(results)
+    except ImplausibleResults as error:
+        sys.exit(
+            "error: the results contradict themselves, so nothing was written. Run the benchmark "
+            f"again, on a machine that does nothing else.\n{error}"
+        )
+    except (BenchmarkError, lambda_runtime.EmulatorError) as error:
+        sys.exit(f"error: {error}")
+    write_chart(results, HERE / "results.svg")
+    write_report(results, HERE / "results.md")
+    print_ratios(results)
+
+
+def measure_all(rounds: int) -> Results:
+    """Build all packages in a temporary folder, and measure everything."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
-        runtime.install(folder)
-        measured = packages.build(folder)
-        mine, _, reference, *_ = measured
-        with measure.stubbed(1000) as endpoint:
-            for number in range(rounds):
-                print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-                for package in measured:
-                    for what, value in measure.measure(package, folder, endpoint, 1000).items():
-                        package.note(what, value)
-        tables = {
-            "sizes": measure.by_size(mine, folder),
-            "imports": measure.dearest_imports(mine, folder),
-        }
-        tables["limits"] = (
-            measure.by_memory(measured, folder) if os.access(measure.CGROUPS, os.W_OK) else []
+        lambda_runtime.install(folder)
+        built = packages.build(folder)
+        package_results = measure_rounds(built.all, folder, rounds)
+        by_memory = []
+        if memory_sizes.can_limit_cpu():
+            by_memory = memory_sizes.measure_memory_sizes(built.all, folder)
+        return Results(
+            rounds=rounds,
+            packages=package_results,
+            reference=package_results[built.all.index(built.reference)],
+            sizes=measure_sizes(built.service, folder),
+            imports=measure_imports(built.service, folder),
+            by_memory=by_memory,
         )
-        chart(measured, reference, HERE / "results.svg")
-    (HERE / "results.md").write_text(report(measured, reference, tables, rounds))
-    for column in (*COLUMNS, "zip"):
-        print(
-            f"{column:>14}: "
-            + ", ".join(f"{mine.ratio(peer, column):.2f}x {peer.name}" for peer in measured[1:])
-        )
+
+
+def print_ratios(results: Results) -> None:
+    """Print what this service costs in relation to each peer."""
+    for peer in results.packages[1:]:
+        ratios = [
+            f"{name} {results.service.summary(metric, peer).ratio:.2f}x"
+            for metric, name in REPORTED_METRICS.items()
+        ]
+        zip_ratio = results.service.zip_bytes / peer.zip_bytes
+        print(f"{peer.name}: {', '.join(ratios)}, zip {zip_ratio:.2f}x")
 
 
 if __name__ == "__main__":

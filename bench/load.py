@@ -1,5 +1,10 @@
-"""What `make load` runs: many users at once against `chalice local` and the deployed function, and a hundred thousand
-calls of the function in one process. Not among what `make test` collects: it takes ten minutes."""
+"""The load test: many users at once against `chalice local` and against the deployed function, then
+many calls of the function in one process.
+
+It starts all that it needs, and takes about ten minutes. Environment variables change its size:
+LOAD_SECONDS and LOAD_REQUESTS end each run with users, LOAD_CALLS is the number of calls in one
+process.
+"""
 
 from __future__ import annotations
 
@@ -9,102 +14,220 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from bench.measure import SHELL, stubbed
-from bench.packages import SETTINGS
+from bench import stub
+from bench.measure import USUAL_PROFILE_SIZE, function_variables
+from bench.repeat_calls import CALLS_BETWEEN_READINGS, Reading
+from deploy import backend, cognito
+from local import environment
 from local.api import serving
-from local.process import free_port
-from tests.conftest import ROOT, Cloud, User, users_of
-from tests.deployed.conftest import Deployment
+from local.emulator import confirmation_code, emulator
+from local.process import free_ports
+from tests.support.project import copy_project
 
-SECONDS, REQUESTS = os.environ.get("LOAD_SECONDS", "120"), os.environ.get("LOAD_REQUESTS", "20000")
+PROJECT = Path(__file__).parents[1]
+LOCUST = PROJECT / ".tools" / "bin" / "locust"
+LOCUST_FILE = Path(__file__).with_name("locustfile.py")
+SECONDS = int(os.environ.get("LOAD_SECONDS", "120"))
+REQUESTS = int(os.environ.get("LOAD_REQUESTS", "20000"))
 CALLS = int(os.environ.get("LOAD_CALLS", "100000"))
 USERS = 8
+FEWEST_REQUESTS = 100
+"""A run with fewer requests says nothing."""
+LARGEST_GROWTH_KB = 1024
+"""How much the function's memory may grow after the first reading."""
+PASSWORD = "Correct-Horse-42"  # noqa: S105 - of users of the emulated AWS
 
 
-def under_load(url: str, new_user: Callable[[], User], folder: Path) -> None:
-    """Have locust's users at `url`, and print what they met."""
-    tokens = json.dumps([new_user().id_token for _ in range(USERS)])
+class LoadError(Exception):
+    """The service failed under load, or the load test could not run."""
+
+
+def main() -> None:
+    try:
+        check_tools()
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary).resolve()
+            with emulated_aws(folder / "cloud") as aws_port:
+                load_chalice_local(aws_port, folder)
+                load_deployed_function(aws_port, folder)
+        call_in_one_process()
+    except LoadError as error:
+        sys.exit(f"error: {error}")
+
+
+def check_tools() -> None:
+    """Check before the long part what it needs. Raises LoadError."""
+    if not LOCUST.exists():
+        raise LoadError(f"{LOCUST.relative_to(PROJECT)} does not exist. Run: make tools")
+    if CALLS < 2 * CALLS_BETWEEN_READINGS:
+        fewest = 2 * CALLS_BETWEEN_READINGS
+        raise LoadError(f"LOAD_CALLS is {CALLS}. A leak is visible from {fewest} calls on.")
+
+
+@contextmanager
+def emulated_aws(folder: Path) -> Iterator[int]:
+    """Start an emulated AWS, and enter its environment variables; the value is its port."""
+    os.environ["LOCAL_STATE"] = str(folder)
+    (port,) = free_ports(1)
+    with emulator(port, folder):
+        environment.enter(environment.for_endpoint(port))
+        yield port
+
+
+def load_chalice_local(aws_port: int, folder: Path) -> None:
+    """Put load on `chalice local --stage local`. Raises LoadError."""
+    print("chalice local:", flush=True)
+    parameters = {"DomainSuffix": "load", "DeletionProtection": "false"}
+    outputs = backend.deploy(environment.STAGE, parameters, progress=_ignore)
+    settings = backend.chalice_environment(outputs)
+    environment.record(environment.for_endpoint(aws_port) | settings)
+    tokens = create_users(settings, aws_port)
+    (api_port,) = free_ports(1)
+    with serving(api_port, folder / "api.log"):
+        run_locust(f"http://127.0.0.1:{api_port}", tokens, folder)
+
+
+def load_deployed_function(aws_port: int, folder: Path) -> None:
+    """Deploy the stage dev of a copy of the project, and put load on its API. Raises LoadError."""
+    print("the deployed function:", flush=True)
+    project = folder / "project"
+    copy_project(PROJECT, project)
+    run_deploy(project, "backend")
+    output = run_deploy(project, "deploy")
+    url = re.findall(r"http\S+(?=/user/profile)", output)[0]
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    settings = config["stages"]["dev"]["environment_variables"]
+    run_locust(url, create_users(settings, aws_port), folder)
+
+
+def run_deploy(project: Path, command: str) -> str:
+    """Run `make COMMAND STAGE=dev` without make in `project`, and return its output."""
     done = subprocess.run(
-        [ROOT / ".tools/bin/locust", "-f", Path(__file__).with_name("locustfile.py"), "--headless", "--only-summary",
-         "-u", str(USERS), "-r", str(USERS), "-t", f"{SECONDS}s", "-H", url, "--csv", folder / "load"],
-        env={"PATH": os.environ["PATH"], "LOAD_TOKENS": tokens, "LOAD_REQUESTS": REQUESTS}, check=False,
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
-    with (folder / "load_stats.csv").open() as file:
-        (total,) = (row for row in csv.DictReader(file) if row["Name"] == "Aggregated")
-    sys.stdout.write(
-        f"\n{total['Request Count']} requests of {USERS} users at once, {total['Failure Count']} failures, "
-        f"{float(total['Requests/s']):.0f} a second, p50 {total['50%']} ms, p99 {total['99%']} ms\n"
+        [sys.executable, "-m", "deploy", command, "dev"],
+        cwd=project,
+        check=False,
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert int(total["Request Count"]) > 100
-    assert int(total["Failure Count"]) == 0
+    if done.returncode != 0:
+        raise LoadError(f"make {command} STAGE=dev failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
-def test_chalice_local_under_load(cloud: Cloud, tmp_path: Path) -> None:
-    port = free_port()
-    with serving(port, tmp_path / "api.log"):
-        under_load(f"http://127.0.0.1:{port}", users_of(cloud), tmp_path)
+def create_users(settings: dict[str, str], aws_port: int) -> list[str]:
+    """Sign up USERS users in the stage's user pool; return an id token of each."""
+    client_id = settings["USER_POOL_CLIENT_ID"]
+    id_tokens = []
+    for number in range(USERS):
+        email = f"load-{number}@example.com"
+        cognito.sign_up(client_id, email, PASSWORD)
+        cognito.confirm(client_id, email, confirmation_code(aws_port, email))
+        tokens = cognito.sign_in(settings["USER_POOL_ARN"], client_id, email, PASSWORD)
+        id_tokens.append(tokens["IdToken"])
+    return id_tokens
 
 
-def test_the_deployed_function_under_load(
-    deployed: Deployment, new_user: Callable[[], User], tmp_path: Path
-) -> None:
-    under_load(f"http://127.0.0.1:{deployed.api.port}{deployed.api.prefix}", new_user, tmp_path)
+def run_locust(url: str, id_tokens: list[str], folder: Path) -> None:
+    """Have one of locust's users for each token use the API at `url`, and print the statistics.
+
+    Raises LoadError for any answer that was not as expected.
+    """
+    statistics_file = folder / "load_stats.csv"
+    statistics_file.unlink(missing_ok=True)
+    done = subprocess.run(
+        _locust_command(url, len(id_tokens)),
+        env={
+            "PATH": os.environ["PATH"],
+            "LOAD_TOKENS": json.dumps(id_tokens),
+            "LOAD_REQUESTS": str(REQUESTS),
+        },
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    output = done.stdout + done.stderr
+    if not statistics_file.exists():
+        raise LoadError(f"locust did not run:\n{output}")
+    total = _read_total(statistics_file)
+    requests = int(total["Request Count"])
+    failures = int(total["Failure Count"])
+    print(
+        f"  {len(id_tokens)} users, {requests:,} requests, {failures} failures, "
+        f"{float(total['Requests/s']):.0f} requests a second, "
+        f"median {total['50%']} ms, 99th percentile {total['99%']} ms",
+        flush=True,
+    )
+    if failures or done.returncode != 0:
+        raise LoadError(f"locust reported failures:\n{output}")
+    if requests < FEWEST_REQUESTS:
+        raise LoadError(f"only {requests} requests were sent in {SECONDS} seconds")
 
 
-LEAK = """
-import gc, json, os, sys
-from tests.support.events import event
-import app
-
-def used():
-    gc.collect()
-    status = open("/proc/self/status").read()
-    return int(status.partition("VmRSS:")[2].split()[0]), len(os.listdir("/proc/self/fd"))
-
-put, patch = json.dumps({"a": [1, 2.5, "x"] * 20}), json.dumps({"b": {"c": 1}})
-calls = [("GET", None, 200), ("PUT", put, 200), ("PATCH", patch, 200), ("DELETE", None, 204), ("PUT", "{", 400),
-         ("PUT", '{"a": 1e999}', 422), ("GET", None, 200), ("GETS", None, 405)]
-for number in range(int(sys.argv[1])):
-    method, body, status = calls[number % len(calls)]
-    answer = app.app(event(method, f"user-{number % 100}", "bench", body), None)
-    assert answer["statusCode"] == status, answer
-    if number % 10000 == 9999:
-        print(number + 1, *used(), file=sys.stderr, flush=True)
-"""
+def _locust_command(url: str, users: int) -> list[str]:
+    return [
+        str(LOCUST),
+        "--headless",
+        "--only-summary",
+        f"--locustfile={LOCUST_FILE}",
+        f"--host={url}",
+        f"--users={users}",
+        f"--spawn-rate={users}",
+        f"--run-time={SECONDS}s",
+        "--csv=load",
+    ]
 
 
-def test_a_hundred_thousand_calls_leak_nothing() -> None:
-    with stubbed(1000) as endpoint:
-        shell = {
-            **SETTINGS,
-            **SHELL,
-            "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
-            "AWS_LAMBDA_FUNCTION_NAME": "function",
-        }
+def _read_total(statistics_file: Path) -> dict[str, str]:
+    """The row of locust's statistics that sums up all requests."""
+    with statistics_file.open() as file:
+        rows = {row["Name"]: row for row in csv.DictReader(file)}
+    return rows["Aggregated"]
+
+
+def call_in_one_process() -> None:
+    """Call the function many times, and check that its memory and open files do not grow.
+
+    Raises LoadError if they grow.
+    """
+    print("calls in one process:", flush=True)
+    with stub.database(USUAL_PROFILE_SIZE) as database_url:
+        variables = function_variables(database_url) | {"AWS_LAMBDA_FUNCTION_NAME": "function"}
         done = subprocess.run(
-            [sys.executable, "-c", LEAK, str(CALLS)],
-            cwd=ROOT,
-            env=shell,
+            [sys.executable, "-m", "bench.repeat_calls", str(CALLS)],
+            cwd=PROJECT,
+            env=variables,
             check=False,
             capture_output=True,
             text=True,
         )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = [
-        tuple(map(int, line))
-        for line in re.findall(r"^(\d+) (\d+) (\d+)$", done.stderr, re.MULTILINE)
-    ]
-    sys.stdout.write(
-        "\n"
-        + "\n".join(f"{n:,} calls: {kb:,} KB, {files} files open" for n, kb, files in found)
-        + "\n"
-    )
-    assert len(found) > 1, "LOAD_CALLS is too small to see a leak: 20,000 at least"
-    (_, first, open_first), *_, (_, last, open_last) = found
-    assert open_last == open_first
-    assert last - first < 1024, "KB, after the first ten thousand"
+    if done.returncode != 0:
+        raise LoadError(f"the function failed:\n{done.stderr[-3000:]}")
+    lines = [line for line in done.stdout.splitlines() if line.startswith(Reading.PREFIX)]
+    readings = [Reading.parse(line) for line in lines]
+    for reading in readings:
+        memory = f"{reading.memory_kb:,} KB"
+        print(f"  {reading.calls:,} calls: {memory}, {reading.open_files} open files", flush=True)
+    check_growth(readings[0], readings[-1])
+
+
+def check_growth(first: Reading, last: Reading) -> None:
+    """Raise LoadError if the process has more in use at the last reading than at the first."""
+    if last.open_files != first.open_files:
+        raise LoadError(f"{last.open_files} files are open; at first, {first.open_files} were open")
+    growth_kb = last.memory_kb - first.memory_kb
+    if growth_kb >= LARGEST_GROWTH_KB:
+        raise LoadError(f"the memory grew by {growth_kb:,} KB after the first reading")
+
+
+def _ignore(_: str) -> None:
+    """Ignore the progress of a deployment."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,8 @@
-"""What `make load` has locust do: each of its users changes and reads a profile of their own, and believes nothing.
+"""The users of the load test: each changes and reads its own profile, and checks every answer.
 
-LOAD_TOKENS has an id token for each, LOAD_REQUESTS the number of requests after which it ends. Locust runs in an
-environment of its own (.tools), so this imports nothing of the project.
+Two environment variables are required: LOAD_TOKENS, a JSON list with an id token for each user, and
+LOAD_REQUESTS, the number of requests after which the test ends. Locust runs in an environment of
+its own (.tools), so this file imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -13,78 +14,93 @@ from typing import Any
 
 from locust import HttpUser, constant, events, task
 
-TOKENS = json.loads(os.environ.get("LOAD_TOKENS", "[]"))
-REQUESTS = json.loads(os.environ.get("LOAD_REQUESTS", "0"))
+TOKENS: list[str] = json.loads(os.environ["LOAD_TOKENS"])
+REQUESTS = int(os.environ["LOAD_REQUESTS"])
+TIMEOUT_SECONDS = 60
 
 
-@events.request.add_listener
-def end_after_enough(**_: Any) -> None:
-    runner = Profile.environment_runner
-    if runner and runner.stats.total.num_requests >= REQUESTS:
-        runner.quit()
+@events.init.add_listener
+def end_after_enough_requests(environment: Any, **_: Any) -> None:
+    def count(**_: Any) -> None:
+        if environment.runner.stats.total.num_requests >= REQUESTS:
+            environment.runner.quit()
+
+    environment.events.request.add_listener(count)
 
 
-@events.test_start.add_listener
-def remember(environment: Any, **_: Any) -> None:
-    Profile.environment_runner = environment.runner
-
-
-class Profile(HttpUser):
-    """A signed-in user, whose profile nobody else writes: what comes back is what they know of."""
+class ProfileUser(HttpUser):
+    """A signed-in user, who knows what every GET returns: nobody else writes the profile."""
 
     wait_time = constant(0)
-    environment_runner: Any = None
 
     def on_start(self) -> None:
         self.client.headers["Authorization"] = f"Bearer {TOKENS.pop()}"
-        self.data: Any = None
+        self.stored: dict[str, Any] | None = None  # None: there is no profile
         self.etag = ""
 
-    def ask(self, method: str, expected: set[int], data: Any = None, **headers: str) -> Any:
+    def send(
+        self,
+        method: str,
+        expected_status: int,
+        data: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """Send a request and check the answer; return the answer."""
         with self.client.request(
-            method, "/user/profile", json=data, headers={k.replace("_", "-"): v for k, v in headers.items()},
-            catch_response=True, timeout=60,
-        ) as answer:  # fmt: skip
-            if answer.status_code not in expected:
-                answer.failure(f"{method} answered {answer.status_code}: {answer.text[:200]}")
-            elif answer.status_code == 200 and answer.json()["profile_data"] != self.data:
-                answer.failure(f"{method} answered another profile than was written")
+            method,
+            "/user/profile",
+            json=data,
+            headers=headers,
+            catch_response=True,
+            timeout=TIMEOUT_SECONDS,
+        ) as response:
+            if response.status_code != expected_status:
+                response.failure(
+                    f"{method} returned {response.status_code}, expected {expected_status}: "
+                    f"{response.text[:200]}"
+                )
+            elif expected_status == 200 and response.json()["profile_data"] != self.stored:
+                response.failure(f"{method} returned another profile than was written")
             else:
-                answer.success()
-            self.etag = answer.headers.get("ETag", "")
-            return answer
+                response.success()
+            return response
 
     @task(6)
     def read(self) -> None:
-        self.ask("GET", {404 if self.data is None else 200})
+        expected_status = 404 if self.stored is None else 200
+        response = self.send("GET", expected_status)
+        self.etag = response.headers.get("ETag", "")
 
     @task(2)
     def patch(self) -> None:
         name = f"field{random.randrange(5)}"
-        value = (
-            None
-            if random.random() < 0.2
-            else {"text": "x" * random.randrange(200), "n": random.random()}
-        )
-        self.data = {**(self.data or {}), name: value}
+        value = None
+        if random.random() < 0.8:
+            value = {"text": "x" * random.randrange(200), "n": random.random()}
+        self.stored = dict(self.stored or {})
         if value is None:
-            del self.data[name]
-        self.ask("PATCH", {200}, {name: value})
+            self.stored.pop(name, None)
+        else:
+            self.stored[name] = value
+        response = self.send("PATCH", 200, {name: value})
+        self.etag = response.headers.get("ETag", "")
 
     @task(2)
     def replace(self) -> None:
-        condition = {"If_Match": self.etag} if self.data is not None and self.etag else {}
-        self.data = {"whole": [random.random() for _ in range(20)]}
-        self.ask("PUT", {200}, self.data, **condition)
+        headers = {}
+        if self.stored is not None and self.etag:
+            headers["If-Match"] = self.etag
+        self.stored = {"whole": [random.random() for _ in range(20)]}
+        response = self.send("PUT", 200, self.stored, headers)
+        self.etag = response.headers.get("ETag", "")
 
     @task(1)
-    def refused(self) -> None:
-        seen, self.etag = self.etag, ""
-        self.ask("PUT", {412}, {"never": True}, If_Match='"another"')
-        self.etag = seen
+    def replace_with_wrong_etag(self) -> None:
+        self.send("PUT", 412, {"never": True}, {"If-Match": '"another"'})
 
     @task(1)
-    def remove(self) -> None:
+    def delete(self) -> None:
         if random.random() < 0.3:
-            self.data = None
-            self.ask("DELETE", {204})
+            self.stored = None
+            self.etag = ""
+            self.send("DELETE", 204)

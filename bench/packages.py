@@ -1,4 +1,4 @@
-"""What is measured: this service as it is packaged, and what one would write instead, from bench/peers."""
+"""The packages to compare: this service as `make package` builds it, and those of bench/peers."""
 
 from __future__ import annotations
 
@@ -6,128 +6,166 @@ import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.lambda_runtime import compile_all
 from tests.support.project import copy_project
 
-HERE = Path(__file__).parent
+PROJECT = Path(__file__).parents[1]
+PEERS = Path(__file__).parent / "peers"
+SERVICE_FILES = {"app.py", "chalicelib", "chalice"}
+"""What the service's package has beside the AWS SDK."""
+NOT_THE_SDK = SERVICE_FILES | {"__pycache__", ".built"}
 SETTINGS = {
     "DYNAMODB_TABLE": "user-profile-dev",
     "USER_POOL_ARN": "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_bench",
     "USER_POOL_CLIENT_ID": "bench",
 }
-"""Of a backend that is not there."""
+"""The environment variables of a stage whose backend does not exist."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Package:
-    """What is measured, and what was found: lists with a value for each round."""
+    """An unpacked Lambda package, and the size of its zip."""
 
     name: str
     task: Path
     handler: str
-    zip_bytes: int = 0
-    found: dict[str, list[float]] = field(default_factory=dict)
-
-    def note(self, what: str, value: float) -> None:
-        self.found.setdefault(what, []).append(value)
-
-    def median(self, what: str) -> float:
-        return statistics.median(self.found[what])
-
-    def ratio(self, reference: Package, what: str) -> float:
-        """How many times as much as `reference`: the median of the rounds' own ratios, since two that take turns within
-        a minute share the machine's mood."""
-        if what == "zip":
-            return self.zip_bytes / reference.zip_bytes
-        return statistics.median(
-            mine / its for mine, its in zip(self.found[what], reference.found[what], strict=True)
-        )
+    zip_bytes: int
 
 
-def ours(folder: Path) -> Package:
-    """This service, as `make package` builds it: in a copy, with a backend that is not there."""
+@dataclass(frozen=True)
+class Packages:
+    """All packages. Ratios are relative to `reference`, which is one of the peers."""
+
+    service: Package
+    peers: list[Package]
+    reference: Package
+
+    @property
+    def all(self) -> list[Package]:
+        return [self.service, *self.peers]
+
+
+def build(folder: Path) -> Packages:
+    """Build all packages in subfolders of `folder`."""
+    constraints = folder / "constraints.txt"
+    constraints.write_text("\n".join(_pins()))
+    service = _build_service(folder)
+    reference = _build_peer(folder, "bare boto3.resource, compiled", "bare_resource", ["boto3"])
+    peers = [
+        _build_peer_with_slim_sdk(folder, service),
+        reference,
+        _build_peer(
+            folder,
+            "bare boto3.resource, not compiled",
+            "bare_resource",
+            ["boto3"],
+            is_compiled=False,
+        ),
+        _build_peer(
+            folder, "Powertools, compiled", "powertools", ["boto3", "aws-lambda-powertools"]
+        ),
+        _build_peer(
+            folder, "FastAPI and Mangum, compiled", "fastapi_mangum", ["boto3", "fastapi", "mangum"]
+        ),
+    ]
+    return Packages(service, peers, reference)
+
+
+def _pins() -> list[str]:
+    """The versions of every package that a peer may need, as pip's constraints."""
+    locks = (PROJECT / "requirements-dev.txt", PEERS / "requirements.txt")
+    text = "\n".join(lock.read_text() for lock in locks)
+    pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==([\w.]+)", text, re.MULTILINE)
+    return [f"{name}=={version}" for name, version in pins]
+
+
+def _build_service(folder: Path) -> Package:
+    """Build this service's package in a copy of the project."""
     project = folder / "project"
-    copy_project(Path.cwd(), project)
-    config = json.loads((project / ".chalice/config.json").read_text())
+    copy_project(PROJECT, project)
+    config_file = project / ".chalice" / "config.json"
+    config = json.loads(config_file.read_text())
     config["stages"]["dev"]["environment_variables"] = SETTINGS
-    (project / ".chalice/config.json").write_text(json.dumps(config))
-    command = [sys.executable, "-m", "resources", "package", "dev"]
+    config_file.write_text(json.dumps(config))
     subprocess.run(
-        command,
+        [sys.executable, "-m", "deploy", "package", "dev"],
         cwd=project,
         env=os.environ | {"AWS_DEFAULT_REGION": "us-east-1"},
         check=True,
-        stdout=2,
+        stdout=sys.stderr,
     )
-    archive = project / "out/dev/deployment.zip"
-    task = folder / "ours"
-    zipfile.ZipFile(archive).extractall(task)
+    archive = project / "out" / "dev" / "deployment.zip"
+    task = folder / "this-service"
+    with zipfile.ZipFile(archive) as zipped:
+        zipped.extractall(task)
     return Package("this service", task, "app.app", archive.stat().st_size)
 
 
-def peer(
-    folder: Path, name: str, module: str, requirements: list[str], *, compiled: bool = True
+def _build_peer(
+    folder: Path, name: str, module: str, requirements: list[str], *, is_compiled: bool = True
 ) -> Package:
-    """A handler of bench/peers with what it needs, compiled, or as wheels have it: without bytecode."""
-    task = folder / name.replace(" ", "-")
-    task.mkdir()
-    shutil.copyfile(HERE / "peers" / f"{module}.py", task / f"{module}.py")
-    if requirements:
-        command = [
+    """Build the package of a module in bench/peers.
+
+    A package that is not compiled has no bytecode, like wheels from PyPI.
+    """
+    task = _new_task(folder, name, module)
+    subprocess.run(
+        [
             sys.executable,
             "-m",
             "pip",
             "install",
-            "-q",
+            "--quiet",
             "--no-warn-conflicts",
             "--no-compile",
             "--target",
             str(task),
+            "--constraint",
+            str(folder / "constraints.txt"),
             *requirements,
-        ]
-        subprocess.run([*command, "-c", str(folder / "constraints.txt")], check=True, stdout=2)
-    if compiled:
+        ],
+        check=True,
+        stdout=sys.stderr,
+    )
+    if is_compiled:
         compile_all(task)
-    return Package(name, task, f"{module}.handler", _zip_size(task, folder / "size.zip"))
+    return Package(name, task, f"{module}.handler", _zip_size(task))
 
 
-def _zip_size(task: Path, archive: Path) -> int:
+def _build_peer_with_slim_sdk(folder: Path, service: Package) -> Package:
+    """Build the smallest peer: botocore without a framework, and the service's own slim SDK."""
+    name = "bare botocore, slim SDK"
+    module = "bare_botocore"
+    task = _new_task(folder, name, module)
+    for part in service.task.iterdir():
+        if part.name in NOT_THE_SDK:
+            continue
+        if part.is_dir():
+            shutil.copytree(part, task / part.name)
+        else:
+            shutil.copyfile(part, task / part.name)
+    compile_all(task)
+    return Package(name, task, f"{module}.handler", _zip_size(task))
+
+
+def _new_task(folder: Path, name: str, module: str) -> Path:
+    task = folder / re.sub(r"\W+", "-", name)
+    task.mkdir()
+    shutil.copyfile(PEERS / f"{module}.py", task / f"{module}.py")
+    return task
+
+
+def _zip_size(task: Path) -> int:
+    """The size of the zip that `task` makes, in bytes."""
+    archive = task.with_suffix(".zip")
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
         for file in sorted(task.rglob("*")):
             if file.is_file():
                 zipped.write(file, file.relative_to(task))
     return archive.stat().st_size
-
-
-def build(folder: Path) -> list[Package]:
-    """All that take turns, this service first."""
-    pinned = "".join(
-        file.read_text()
-        for file in (Path("requirements-dev.txt"), HERE / "peers" / "requirements.txt")
-    )
-    pins = re.findall(r"^([\w.-]+)(?:\[.*\])?(==[\w.]+)", pinned, re.MULTILINE)
-    (folder / "constraints.txt").write_text("\n".join(map("".join, pins)))
-    mine = ours(folder)
-    floor = peer(folder, "bare botocore, slim SDK", "bare_botocore", [])
-    for part in Path(mine.task).iterdir():
-        if part.name not in ("app.py", "chalicelib", "chalice", "__pycache__", ".built"):
-            (shutil.copytree if part.is_dir() else shutil.copyfile)(part, floor.task / part.name)
-    compile_all(floor.task)
-    floor.zip_bytes = _zip_size(floor.task, folder / "size.zip")
-    return [
-        mine,
-        floor,
-        peer(folder, "bare boto3.resource, compiled", "bare_resource", ["boto3"]),
-        peer(folder, "bare boto3.resource, as usual", "bare_resource", ["boto3"], compiled=False),
-        peer(folder, "Powertools, compiled", "powertools", ["boto3", "aws-lambda-powertools"]),
-        peer(
-            folder, "FastAPI and Mangum, compiled", "fastapi_mangum", ["boto3", "fastapi", "mangum"]
-        ),
-    ]

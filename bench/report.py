@@ -1,151 +1,222 @@
-"""bench/results.md and its chart."""
+"""The text of bench/results.md."""
 
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
-import statistics
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.measure import COLD_SHARE, DATABASE_MS
-from bench.packages import Package
+from bench import memory_sizes
+from bench.measure import CALLS, PROFILE_SIZES
+from bench.memory_sizes import MEMORY_SIZES_MB
+from bench.results import REPORTED_METRICS, Results
 
-COLUMNS = ("init", "first request", "warm GET", "warm POST", "peak memory")
+CHALICE_CONFIG = Path(__file__).parents[1] / ".chalice" / "config.json"
+SLOWEST_IMPORTS = 10
 
 
-def table(measured: list[Package], reference: Package) -> list[str]:
-    """Medians with quartiles, and the ratio to `reference`: rows of a table."""
+def write_report(results: Results, file: Path) -> None:
+    """Write the report as Markdown."""
+    sections = [_comparison(results), _sizes(results), _imports(results)]
+    if results.by_memory:
+        sections.append(_memory_sizes(results))
+    file.write_text("\n".join(sections))
+
+
+COMPARISON = """\
+# What the service costs
+
+Measured on {date} with `make bench`, {rounds} rounds, on {machine}.
+Software: {software}.
+
+Each function runs in AWS's Lambda runtime client (awslambdaric), behind AWS's Lambda runtime
+interface emulator. The database is a stand-in for DynamoDB that answers at once
+([stub.py](stub.py)). In each round, every package is started once, then called {calls} times with
+GET and {calls} times with POST. The profile has 1 KB.
+
+![Ratios to the reference package](results.svg)
+
+Each cell has the ratio to the package "{reference}", the median, and the
+lower and upper quartile. The ratio is the median of the rounds' own ratios. Durations and CPU times
+are in milliseconds, memory is in megabytes. Ratios hold on other machines, durations do not.
+
+{table}
+
+- *init* is the duration of the init phase, as the emulator reports it: Python starts, the runtime
+  client imports the function's module, and the module runs its set-up code.
+- *first request* is the duration of the first call after the init phase.
+- *CPU* times are averages of {calls} calls. They include the CPU time of the runtime client, which
+  is the same for all packages.
+- The *peers* are in [peers/](peers). They give the same answers to valid requests, but do not have
+  this service's limits, exact numbers, ETags and error format.
+- *Compiled* packages contain Python's bytecode. The package that is *not compiled* contains source
+  code only, as `chalice package` leaves it: Python compiles every module at every cold start.
+- The packages contain the AWS SDK. Lambda's Python runtime contains it as well, so many functions
+  are packaged without it and have a smaller zip.
+- The function talks HTTP to the database here, and HTTPS on AWS. The time for TLS is not included.
+  This service connects during the init phase, the peers connect during the first request.
+"""
+
+
+def _comparison(results: Results) -> str:
+    header = ["package", *REPORTED_METRICS.values(), "zip"]
     rows = []
-    for package in measured:
-        cells = []
-        for column in COLUMNS:
-            found = package.found[column]
-            low, _, high = statistics.quantiles(found if len(found) > 1 else found * 2, n=4)
-            times = package.ratio(reference, column)
-            cells.append(f"**{times:.2f}x** {package.median(column):.4g} ({low:.4g} to {high:.4g})")
-        cells.append(f"**{package.ratio(reference, 'zip'):.2f}x** {package.zip_bytes / 1e6:.2f} MB")
-        rows.append(f"| {package.name} | {' | '.join(cells)} |")
-    return rows
-
-
-def chart(measured: list[Package], reference: Package, file: Path) -> None:
-    """Bars of the ratios to `reference`, as SVG."""
-    import matplotlib as mpl  # noqa: PLC0415 - installed for `make bench` alone
-
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 9})
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    panels = {
-        "init": "cold start: init",
-        "warm GET": "warm GET, CPU",
-        "warm POST": "warm POST, CPU",
-        "zip": "zip",
-    }
-    figure, axes = plt.subplots(1, len(panels), figsize=(11, 2.6), sharey=True)
-    names = [package.name for package in measured][::-1]
-    for axis, (column, title) in zip(axes, panels.items(), strict=True):
-        values = [package.ratio(reference, column) for package in measured][::-1]
-        colors = ["#1f6feb" if name == measured[0].name else "#b1bac4" for name in names]
-        axis.bar_label(
-            axis.barh(names, values, color=colors), [f"{value:.2f}x" for value in values], padding=3
-        )
-        axis.axvline(1, color="#57606a", linewidth=0.8, linestyle="--")
-        axis.set_title(title)
-        axis.set_xlim(0, max(values) * 1.35)
-        axis.set_xticks([])
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(file, metadata={"Date": None})
-
-
-def report(
-    measured: list[Package], reference: Package, tables: dict[str, list[str]], rounds: int
-) -> str:
-    """The text of bench/results.md."""
-    cpu = [
-        line
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    machine = (
-        f"{os.cpu_count()} cores of {cpu[0].partition(': ')[2] if cpu else platform.machine()}"
+    for package in results.packages:
+        cells = [package.name]
+        for metric in REPORTED_METRICS:
+            figure = package.summary(metric, results.reference)
+            quartiles = f"{figure.lower_quartile:.4g} to {figure.upper_quartile:.4g}"
+            cells.append(f"**{figure.ratio:.2f}x** {figure.median:.4g} ({quartiles})")
+        megabytes = package.zip_bytes / 1_000_000
+        cells.append(f"**{results.zip_ratio(package):.2f}x** {megabytes:.2f} MB")
+        rows.append(cells)
+    return COMPARISON.format(
+        date=datetime.date.today(),
+        rounds=results.rounds,
+        machine=_machine(),
+        software=_software(),
+        calls=CALLS,
+        reference=results.reference.name,
+        table=_table(header, rows),
     )
-    versions = ", ".join(
-        [
-            f"Python {platform.python_version()}",
-            *(f"{name} {version(name)}" for name in ("botocore", "chalice")),
-        ]
-    )
-    text = TEMPLATE.format(
-        date=datetime.date.today(), rounds=rounds, machine=machine, versions=versions, reference=reference.name,
-        rows="\n".join(table(measured, reference)), sizes="\n".join(tables["sizes"]),
-        imports="\n".join(tables["imports"]),
-    )  # fmt: skip
-    limits = LIMITS.format(
-        limits="\n".join(tables["limits"]),
-        cold=COLD_SHARE,
-        warm=1 - COLD_SHARE,
-        database=DATABASE_MS,
-    )
-    return text + (limits if tables["limits"] else "")
 
 
-TEMPLATE = """# What it costs
-
-Measured {date} by `make bench` ({rounds} rounds, packages taking turns) on {machine}; {versions}.
-In AWS's runtime client behind AWS's runtime interface emulator, against a DynamoDB that answers at once. Times are
-milliseconds, memory is megabytes: the ratio to "{reference}" (the median of the rounds' own
-ratios), the median, the quartiles. Ratios hold elsewhere, times do not.
-
-![chart](results.svg)
-
-| | init | first request | CPU a warm GET | CPU a warm POST | peak memory | zip |
-|---|---|---|---|---|---|---|
-{rows}
-
-*Init* is what the runtime reports: starting Python, importing the function, and what it does once. The peers are in
-[peers/](peers): the same answers to the same requests, without this service's limits, exact numbers, ETags and error
-shape. "Compiled" packages have their bytecode with them; "as usual" is what Chalice and others make of wheels, without:
-Lambda compiles it at every cold start. (Many a package has no SDK in it at all, and takes the one of Lambda's runtime.)
-CPU times include those of AWS's runtime client, the same for all. The database here speaks plain HTTP: on AWS a TLS
-connection comes on top (18 ms of CPU to load botocore's certificates alone), to this service while it starts, to the
-others with their first request.
-
+SIZES = """\
 ## By profile size
 
-CPU a call in ms, and megabytes at the peak.
+The CPU time of a warm call of this service in milliseconds, and its peak memory in megabytes. The
+largest profile ({largest} KB) is close to DynamoDB's limit for an item, 400 KB.
 
-| profile | GET | POST | peak memory |
-|---|---|---|---|
-{sizes}
-
-## What starting takes
-
-The ten modules whose own import takes longest (`-X importtime`), in ms, and their part of all imports.
-
-| module | ms | |
-|---|---|---|
-{imports}
+{table}
 """
-LIMITS = """
+
+
+def _sizes(results: Results) -> str:
+    rows = []
+    for result in results.sizes:
+        figures = (result.run.get_cpu_ms, result.run.post_cpu_ms, result.run.peak_memory_mb)
+        rows.append([f"{result.size // 1000} KB", *(f"{figure:.1f}" for figure in figures)])
+    return SIZES.format(
+        largest=PROFILE_SIZES[-1] // 1000,
+        table=_table(["profile", "CPU of a GET", "CPU of a POST", "peak memory"], rows),
+    )
+
+
+IMPORTS = """\
+## Where the time of a cold start goes
+
+One cold start of this service, measured with `PYTHONPROFILEIMPORTTIME`, which makes it slower. Its
+init phase takes {init_ms:.0f} ms; the median of the rounds above is {usual_ms:.0f} ms.
+The time of a module does not include the modules that it imports.
+
+{table}
+
+The times of `app` and the modules in `chalicelib` include their set-up code. While the function
+starts, it creates the DynamoDB client and sends a first request. "Everything but imports" is the
+start of the Python interpreter and the work of the runtime client.
+"""
+
+
+def _imports(results: Results) -> str:
+    imports = results.imports
+    slowest = imports.slowest(SLOWEST_IMPORTS)
+    others = len(imports.own_ms) - len(slowest)
+    others_ms = imports.total_ms - sum(own_ms for _, own_ms in slowest)
+    parts = {
+        **{f"`{module}`": own_ms for module, own_ms in slowest},
+        f"{others} other modules": others_ms,
+        "everything but imports": imports.init_ms - imports.total_ms,
+        "**init phase**": imports.init_ms,
+    }
+    rows = [[part, f"{ms:.1f}", f"{ms / imports.init_ms:.0%}"] for part, ms in parts.items()]
+    return IMPORTS.format(
+        init_ms=imports.init_ms,
+        usual_ms=results.service.median("init_ms"),
+        table=_table(["part", "milliseconds", "share"], rows),
+    )
+
+
+MEMORY = """\
 ## By memory size
 
-AWS gives CPU in proportion to memory, a whole core at 1,769 MB (published: "Configure Lambda function memory"); here a
-control group does, to all that a function does, its start too. Three numbers each: milliseconds until the first answer
-(init and first request), milliseconds of a warm GET that follows another at once, and what Lambda asks for a million
-requests.
+Lambda gives a function CPU in proportion to its memory, and one core with {one_core_mb:,} MB (AWS,
+"Configure Lambda function memory"). Here a Linux control group limits the function's process to
+that share of a core, from its start.
 
-{limits}
+Each cell has the time from the start of the function to its first answer (init and first request)
+in milliseconds, the duration of a warm GET in milliseconds, and the price of a million requests to
+Lambda. The durations are medians of {rounds} starts.
 
-A million requests are 1,000,000 x ($0.20 / 1,000,000 + GB x seconds x $0.0000166667), where seconds are
-{cold} x (cold + {database} ms) + {warm} x (warm + {database} ms), both rounded up to milliseconds. The prices are AWS's
-(aws.amazon.com/lambda/pricing, x86, us-east-1), and so is that the init phase is billed (since August 2025). Assumed:
-DynamoDB takes {database} ms (AWS: "single-digit milliseconds"), and {cold:.0%} of the requests start a function (AWS:
-"typically under 1%"). API Gateway ($3.50) and DynamoDB come on top, the same for all.
+{table}
 
-A part of a core is given in periods of 20 ms, as Linux does it: what needs less than its part of one is not slowed,
-which is why 512 MB answer nearly as fast as 1,769 MB, and 256 MB do not.
+This service is cheapest with {cheapest_mb:,} MB.
+The setting `lambda_memory_size` is {configured_mb:,}.
+
+The price of a million requests is computed as follows. Both times in parentheses are rounded up to
+whole milliseconds.
+
+    seconds = {cold_share} x (first answer + {database_ms} ms)
+              + {warm_share} x (warm GET + {database_ms} ms)
+    price   = 1,000,000 x ($0.20 / 1,000,000 + GB x seconds x ${dollars_per_gb_second:.10f})
+
+- Published by AWS: the prices (aws.amazon.com/lambda/pricing, x86, us-east-1). Since August 2025
+  Lambda also bills the init phase.
+- Assumed: a request to DynamoDB takes {database_ms} ms (AWS: "single-digit milliseconds").
+- Assumed: {cold_share:.0%} of the requests start a function (AWS: "typically under 1%").
+- Not included: API Gateway ($3.50 a million requests) and DynamoDB, which cost the same with every
+  package.
+
+The control group grants CPU time in periods of {period_ms} ms. A call that needs less CPU time
+than the function gets in one period is not slowed down.
 """
+
+
+def _memory_sizes(results: Results) -> str:
+    found = {(result.package, result.memory_mb): result for result in results.by_memory}
+    rows = []
+    for package in results.packages:
+        cells = [package.name]
+        for memory_mb in MEMORY_SIZES_MB:
+            result = found[package.name, memory_mb]
+            durations = f"{result.first_answer_ms:,.0f}, {result.warm_get_ms:.1f}"
+            cells.append(f"{durations}, ${result.dollars_per_million:.2f}")
+        rows.append(cells)
+    header = ["package", *(f"{memory_mb:,} MB" for memory_mb in MEMORY_SIZES_MB)]
+    own_prices = {
+        result.memory_mb: result.dollars_per_million
+        for result in results.by_memory
+        if result.package == results.service.name
+    }
+    return MEMORY.format(
+        one_core_mb=memory_sizes.MEMORY_OF_ONE_CORE_MB,
+        rounds=memory_sizes.ROUNDS,
+        table=_table(header, rows),
+        cheapest_mb=min(own_prices, key=own_prices.__getitem__),
+        configured_mb=json.loads(CHALICE_CONFIG.read_text())["lambda_memory_size"],
+        dollars_per_gb_second=memory_sizes.DOLLARS_PER_GB_SECOND,
+        cold_share=memory_sizes.COLD_SHARE,
+        warm_share=1 - memory_sizes.COLD_SHARE,
+        database_ms=memory_sizes.DATABASE_MS,
+        period_ms=memory_sizes.PERIOD_MICROSECONDS // 1000,
+    )
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _machine() -> str:
+    model = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(": ")[2]
+    return f"{os.cpu_count()} cores of {model}"
+
+
+def _software() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("botocore", "chalice"))
+    return f"Python {platform.python_version()}, {packages}"

@@ -1,77 +1,131 @@
-"""A DynamoDB that answers at once and remembers nothing: what is measured is the function's own cost.
+"""A stand-in for DynamoDB that answers at once and stores nothing, so that only the function's own
+cost is measured.
 
-    python -m bench.stub PORT BYTES
-
-GetItem finds a profile whose data takes about BYTES; UpdateItem returns what it was sent; all else is empty.
+GetItem returns one prepared profile, UpdateItem returns what it was sent, and every other operation
+returns {}.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from typing import cast
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 from chalicelib import items
 from chalicelib.profile import JSON
 
+SUB = "5f0c"
+"""The user whose profile is stored."""
+PROFILE_RECORD: dict[str, JSON] = {
+    "name": "Ada Lovelace",
+    "born": 1815,
+    "score": 99,
+    "active": True,
+    "nick": None,
+    "tags": ["first", "programmer", "mathematician"],
+    "address": {"street": "St James's Square 12", "city": "London", "zip": "SW1Y"},
+    "bio": "Wrote notes on the Analytical Engine.",
+}
+TIME = {"S": "2026-11-22T10:00:00.123456Z"}
+
 
 def profile(size: int) -> dict[str, JSON]:
-    """Profile data as front ends store it (names, numbers, lists, flags), of about `size` bytes as JSON."""
-    record: dict[str, JSON] = {
-        "name": "Ada Lovelace", "born": 1815, "score": 99, "active": True, "nick": None,
-        "tags": ["first", "programmer", "mathematician"],
-        "address": {"street": "St James's Square 12", "city": "London", "zip": "SW1Y"},
-        "bio": "Wrote notes on the Analytical Engine.",
-    }  # fmt: skip
-    length = len(json.dumps(record))
-    return {f"record{number}": record for number in range(max(1, size // (length + 12)))}
+    """Profile data of about `size` bytes as JSON: names, numbers, lists and flags, as front ends
+    store them."""
+    record_size = len('"record000":') + len(json.dumps(PROFILE_RECORD))
+    records = max(1, size // record_size)
+    return {f"record{number}": PROFILE_RECORD for number in range(records)}
 
 
-class Stub(asyncio.Protocol):
-    found = b""
+@contextmanager
+def database(profile_size: int) -> Iterator[str]:
+    """Serve a database whose profile has about `profile_size` bytes; the value is its URL."""
+    item = {
+        **items.key(SUB),
+        items.DATA: items.to_attribute_value(profile(profile_size)),
+        items.REVISION: {"S": "jgI2X_Nb26S8yBgzSnxKXA"},
+        items.CREATED_AT: TIME,
+        items.UPDATED_AT: TIME,
+    }
+    get_item_response = json.dumps({"Item": item}).encode()
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(
+        loop.create_server(lambda: _Connection(get_item_response), "127.0.0.1", 0)
+    )
+    port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        loop.close()
+
+
+class _Connection(asyncio.Protocol):
+    """One HTTP connection: request after request, as botocore sends them."""
+
+    def __init__(self, get_item_response: bytes) -> None:
+        self._get_item_response = get_item_response
+        self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport, self._received = cast(asyncio.Transport, transport), b""
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, separator, body = self._received.partition(b"\r\n\r\n")
         if not separator:
             return
-        headers = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
-        if headers.get(b"expect") == b"100-continue" and not body:
+        headers = _parse_headers(head)
+        if headers.get("expect") == "100-continue" and not body:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return
-        if len(body) < int(headers.get(b"content-length", 0)):
+        if len(body) < int(headers.get("content-length", 0)):
             return
         self._received = b""
-        target = headers.get(b"x-amz-target", b"").rpartition(b".")[2]
-        answer = b"{}"
-        if target == b"getitem":
-            answer = self.found
-        elif target == b"updateitem":
-            values = json.loads(body)["ExpressionAttributeValues"]
-            key = json.loads(body)["Key"]
-            item = {**key, items.DATA: values[":data"], items.REVISION: values[":revision"]}
-            item |= {items.CREATED_AT: values[":now"], items.UPDATED_AT: values[":now"]}
-            answer = json.dumps({"Attributes": item}).encode()
-        self._transport.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n%b"
-            % (len(answer), answer)
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        self._send(self._response(operation, body))
+
+    def _response(self, operation: str, body: bytes) -> bytes:
+        if operation == "GetItem":
+            return self._get_item_response
+        if operation == "UpdateItem":
+            return json.dumps({"Attributes": _updated_item(json.loads(body))}).encode()
+        return b"{}"
+
+    def _send(self, body: bytes) -> None:
+        head = (
+            "HTTP/1.1 200 OK\r\n"
+            "Content-Type: application/x-amz-json-1.0\r\n"
+            f"Content-Length: {len(body)}\r\n"
+            "\r\n"
         )
+        self._transport.write(head.encode() + body)
 
 
-async def serve(port: int, size: int) -> None:
-    now = {"S": "2026-11-22T10:00:00.123456Z"}
-    item = {
-        **items.key("5f0c"), items.DATA: items.to_attribute_value(profile(size)),
-        items.REVISION: {"S": "jgI2X_Nb26S8yBgzSnxKXA"}, items.CREATED_AT: now, items.UPDATED_AT: now,
-    }  # fmt: skip
-    Stub.found = json.dumps({"Item": item}).encode()
-    server = await asyncio.get_running_loop().create_server(Stub, "127.0.0.1", port)
-    await server.serve_forever()
+def _parse_headers(head: bytes) -> dict[str, str]:
+    """The headers of a request, with lower-case names."""
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers[name.lower()] = value
+    return headers
 
 
-if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
+def _updated_item(request: dict[str, Any]) -> dict[str, Any]:
+    """The item after the update that the service sends (chalicelib/store.py)."""
+    values = request["ExpressionAttributeValues"]
+    return {
+        **request["Key"],
+        items.DATA: values[":data"],
+        items.REVISION: values[":revision"],
+        items.CREATED_AT: values[":now"],
+        items.UPDATED_AT: values[":now"],
+    }

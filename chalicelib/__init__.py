@@ -1,1 +1,1 @@
-"""The user profile service: everything that runs in Lambda besides app.py."""
+"""Everything that runs in Lambda besides app.py. Flat: only one level of modules is compiled."""

@@ -1,4 +1,4 @@
-"""What can go wrong, in the service's own words: no HTTP and no AWS in here.
+"""The errors of this service, without HTTP and without AWS.
 
     ProfileError
     ├── NotSignedIn
@@ -11,54 +11,61 @@
     ├── ProfileNotFound
     └── StoreUnavailable
 
-web.py gives each its HTTP status; store.py is where botocore's errors become these. What is none of them is a bug or
-a deployment mistake: the caller gets a request id, the log the trace.
+problems.py maps each of them to a status code and a problem type. dynamodb.py translates
+botocore's exceptions into them. Any other exception is a bug or a deployment mistake: the caller
+gets a 500 with a request id, and the traceback is logged.
 """
 
 from dataclasses import dataclass
 
 
 class ProfileError(Exception):
-    """Everything that this service refuses or fails at knowingly. Its text is for the caller."""
+    """Base class. The message is sent to the caller."""
 
 
 class NotSignedIn(ProfileError):
-    """The request has no identity, or a token that is not an id token of this app."""
+    """The request has no verified identity, or its token is not an id token of this app."""
 
 
 class MalformedJSON(ProfileError):
-    """The body is not one JSON text: syntax, encoding, duplicate names, lone surrogates, NaN, nothing at all."""
+    """The body is not a JSON text that this service accepts; see json_text.read_json."""
 
 
 class MalformedPrecondition(ProfileError):
-    """If-Match or If-None-Match is not a list of entity tags."""
+    """If-Match or If-None-Match is not `*` or a list of entity tags."""
 
 
 class PreconditionFailed(ProfileError):
-    """The stored profile is not in the state that the caller made a condition."""
+    """The stored profile does not meet the request's If-Match or If-None-Match.
+
+    `revision` is the stored profile's revision, or None if no profile is stored.
+    """
 
     def __init__(self, revision: str | None) -> None:
-        state = "The profile has changed" if revision else "There is no profile"
+        state = "There is no profile" if revision is None else "The profile has changed"
         super().__init__(
             f"{state}, so the request was not carried out. GET the profile and decide again."
         )
-        self.revision = revision  # the current one; None where nothing is stored
+        self.revision = revision
 
 
 class PreconditionRequired(ProfileError):
-    """A change of an existing profile must say in If-Match which state it changes."""
+    """This stage only changes an existing profile if the request has a precondition."""
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One reason why data was refused: where, as a JSON Pointer (RFC 6901; "" is the whole), and what to change."""
+    """One reason why profile data was refused.
+
+    `pointer` is a JSON Pointer (RFC 6901) to the value; "" is the whole document.
+    """
 
     pointer: str
     detail: str
 
 
 class InvalidProfile(ProfileError):
-    """The data is JSON, but not storable or not allowed; `violations` says where and why."""
+    """The data is JSON, but cannot be stored or does not match the schema."""
 
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__(
@@ -72,8 +79,8 @@ class ProfileTooLarge(ProfileError):
 
 
 class ProfileNotFound(ProfileError):
-    """Nothing is stored for this user."""
+    """No profile is stored for this user."""
 
 
 class StoreUnavailable(ProfileError):
-    """The database throttles or does not answer. Nothing is half-written; the same request may succeed later."""
+    """DynamoDB is throttling or not responding. The same request may succeed later."""

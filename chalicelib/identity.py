@@ -1,9 +1,10 @@
-"""Who is calling: from the claims that API Gateway's Cognito authorizer verified to the user's `sub`.
+"""The caller's identity: from the claims that API Gateway verified to the user's `sub`.
 
-That is Cognito's own id of them, a UUID that never changes and is never given again.
+`sub` is the id that Cognito gives a user: a UUID that never changes and is never reused.
 
-API Gateway has checked signature, issuer and expiry before the function runs. What it leaves open is checked here: that
-the token is an id token (it takes access tokens too) and was issued to this app, where client ids are configured.
+API Gateway's Cognito authorizer has checked the token's signature, issuer and expiry before the
+function runs. It accepts access tokens and the tokens of every app client of the pool as well, so
+`token_use` and `aud` are checked here.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,18 @@ from chalicelib.errors import NotSignedIn
 
 
 def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) -> str:
-    """The `sub` of the signed-in user, from an API Gateway event's `requestContext`.
+    """The `sub` of the signed-in user.
 
-    Raises NotSignedIn for no claims, another kind of token, or another app's.
+    `request_context` is the `requestContext` of an API Gateway event. `client_ids` are the app
+    clients whose tokens are accepted; empty: every client of the pool.
+
+    Raises NotSignedIn if there are no claims, or they are not those of an id token for one of
+    these clients.
     """
-    claims, sub = _claims(request_context), subject(request_context)
+    sub = claimed_sub(request_context)
     if sub is None:
         raise NotSignedIn("Sign in and send your id token in the Authorization header.")
+    claims = _claims(request_context)
     if claims.get("token_use") != "id":
         raise NotSignedIn(
             "This is not an id token. Send the id token, not the access or refresh token."
@@ -29,13 +35,19 @@ def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) ->
     return sub
 
 
-def subject(request_context: Mapping[str, Any]) -> str | None:
-    """Whose token it was, of whatever kind, for the log."""
+def claimed_sub(request_context: Mapping[str, Any]) -> str | None:
+    """The `sub` of a verified token of any kind, for the log. None if there is none."""
     sub = _claims(request_context).get("sub")
-    return sub if isinstance(sub, str) and sub else None
+    if isinstance(sub, str) and sub:
+        return sub
+    return None
 
 
 def _claims(request_context: Mapping[str, Any]) -> Mapping[str, Any]:
     authorizer = request_context.get("authorizer")
-    claims = authorizer.get("claims") if isinstance(authorizer, Mapping) else None
-    return claims if isinstance(claims, Mapping) else {}
+    if not isinstance(authorizer, Mapping):
+        return {}
+    claims = authorizer.get("claims")
+    if not isinstance(claims, Mapping):
+        return {}
+    return claims

@@ -1,13 +1,16 @@
-"""The one place that knows the table's keys and attribute names: a Profile and its DynamoDB item. Pure.
+"""Profiles as DynamoDB items. The only place that knows the table's keys and attribute names.
 
-    pk            "USERS#ALL"               S  partition key: all users are one Query
-    sk            "USER#<sub>"              S  sort key
-    profile_data  the front end's object    M
-    revision      the ETag's opaque token   S
-    created_at    RFC 3339, UTC             S
-    updated_at    RFC 3339, UTC             S
+    pk            "USERS#ALL"                    S  partition key: one partition for all users
+    sk            "USER#<sub>"                   S  sort key
+    profile_data  the user's JSON object         M
+    revision      the opaque text of the ETag    S
+    created_at    RFC 3339, UTC                  S
+    updated_at    RFC 3339, UTC                  S
 
-Items written by the example this service descends from have the first three alone, and are read all the same.
+Items of the original example have only the first three attributes. They are read like all others.
+
+None of these names is a reserved word (AWS: "Reserved words in DynamoDB"), so expressions can use
+them as they are.
 """
 
 from __future__ import annotations
@@ -18,45 +21,63 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from chalicelib.profile import DIGITS, JSON, Profile
+from chalicelib.profile import JSON, Profile, normalized
 
 AttributeValue: TypeAlias = dict[str, Any]
-"""DynamoDB's own form of a value: {"S": "text"}, {"N": "1"}, {"M": {...}}."""
+"""A value in DynamoDB's own form: {"S": "text"}, {"N": "1"}, {"M": {...}}."""
+Item: TypeAlias = dict[str, Any]
+"""The attributes of an item, by name. Empty: no item is stored under the key."""
 
-DATA, REVISION, CREATED_AT, UPDATED_AT = "profile_data", "revision", "created_at", "updated_at"
+PARTITION_KEY = "pk"
+SORT_KEY = "sk"
+DATA = "profile_data"
+REVISION = "revision"
+CREATED_AT = "created_at"
+UPDATED_AT = "updated_at"
+
+NO_DATA: AttributeValue = {"M": {}}
 
 
 def key(sub: str) -> dict[str, AttributeValue]:
-    """The key of the item that holds the profile of user `sub`."""
-    return {"pk": {"S": "USERS#ALL"}, "sk": {"S": f"USER#{sub}"}}
+    """The key of the item with the profile of user `sub`."""
+    return {PARTITION_KEY: {"S": "USERS#ALL"}, SORT_KEY: {"S": f"USER#{sub}"}}
 
 
-def profile_from(item: Mapping[str, Any]) -> Profile:
-    """The profile in an item as DynamoDB returns it, whoever wrote it."""
+def profile_from(item: Item) -> Profile:
+    """The profile in an item as DynamoDB returns it. `item` is not empty."""
     return Profile(
-        pk=item["pk"]["S"],
-        sk=item["sk"]["S"],
-        data=from_attribute_value(item.get(DATA, {"M": {}})),
-        revision=revision_of(item),
+        pk=item[PARTITION_KEY]["S"],
+        sk=item[SORT_KEY]["S"],
+        data=from_attribute_value(item.get(DATA, NO_DATA)),
+        revision=_revision(item),
         created_at=item.get(CREATED_AT, {}).get("S"),
         updated_at=item.get(UPDATED_AT, {}).get("S"),
     )
 
 
-def revision_of(item: Mapping[str, Any]) -> str:
-    """An item's revision. Where an older writer left none: one that changes when the data does."""
-    revision: str | None = item.get(REVISION, {}).get("S")
-    if revision:
-        return revision
-    import hashlib  # noqa: PLC0415 - for items of older writers alone: a cold start need not pay for it
+def revision_of(item: Item) -> str | None:
+    """The revision of the profile in an item; None if there is no item."""
+    if not item:
+        return None
+    return _revision(item)
 
-    data = from_attribute_value(item.get(DATA, {"M": {}}))
+
+def _revision(item: Item) -> str:
+    stored: str | None = item.get(REVISION, {}).get("S")
+    return stored or _content_revision(item)
+
+
+def _content_revision(item: Item) -> str:
+    """A revision for an item that has none: a hash of its data, so it changes when they do."""
+    import hashlib  # noqa: PLC0415 - only old items need it; every cold start would pay for it
+
+    data = from_attribute_value(item.get(DATA, NO_DATA))
     text = json.dumps(data, sort_keys=True, default=repr)
     return "content-" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def to_attribute_value(value: JSON) -> AttributeValue:
-    """A JSON value as DynamoDB stores it. `value` has passed check_profile_data."""
+    """A JSON value in DynamoDB's form. The value has passed profile.check_profile_data."""
     if isinstance(value, str):
         return {"S": value}
     if value is None:
@@ -67,16 +88,16 @@ def to_attribute_value(value: JSON) -> AttributeValue:
         return {"M": {name: to_attribute_value(member) for name, member in value.items()}}
     if isinstance(value, list):
         return {"L": [to_attribute_value(element) for element in value]}
-    return {
-        "N": str(value) if isinstance(value, int) else f"{DIGITS.plus(value).normalize(DIGITS):f}"
-    }
+    if isinstance(value, int):
+        return {"N": str(value)}
+    return {"N": f"{normalized(value):f}"}
 
 
-def from_attribute_value(value: AttributeValue) -> JSON:
-    """A stored value as JSON, exactly.
+def from_attribute_value(value: Mapping[str, Any]) -> JSON:
+    """A stored value as JSON, with exact numbers.
 
-    Sets and binary values, which only another writer can have stored, have no JSON of their own: a set becomes an
-    array, a binary value a string in base64.
+    This service never stores sets or binary values, but other writers may. JSON has neither: a
+    set becomes an array, and a binary value a string in base64.
     """
     ((kind, content),) = value.items()
     if kind == "M":
@@ -84,14 +105,24 @@ def from_attribute_value(value: AttributeValue) -> JSON:
     if kind == "L":
         return [from_attribute_value(element) for element in content]
     if kind == "N":
-        return int(content) if content.lstrip("-").isdecimal() else Decimal(content)
+        return _number(content)
     if kind == "NULL":
         return None
-    if (
-        kind == "B"
-    ):  # text already where the model says that values go through as they are: resources/vendor.py
-        return content if isinstance(content, str) else base64.b64encode(content).decode()
+    if kind == "B":
+        return _base64_text(content)
     if kind in ("SS", "NS", "BS"):
         return [from_attribute_value({kind[0]: element}) for element in content]
-    plain: str | bool = content
-    return plain
+    text_or_boolean: str | bool = content
+    return text_or_boolean
+
+
+def _number(text: str) -> int | Decimal:
+    if text.lstrip("-").isdecimal():
+        return int(text)
+    return Decimal(text)
+
+
+def _base64_text(content: str | bytes) -> str:
+    if isinstance(content, str):
+        return content  # the packaged SDK does not decode attribute values: see deploy/vendor.py
+    return base64.b64encode(content).decode()

@@ -1,7 +1,7 @@
-"""A profile, and what may be stored as its data: pure, standard library only.
+"""A profile, the limits of its data, and merge patch. Standard library only.
 
-The limits are DynamoDB's. They are checked here, before the database is asked, because emulators and the database
-itself disagree about some of them and none says where in the data the trouble is.
+The limits are DynamoDB's. They are checked before the database is called: DynamoDB does not say
+where in the data a limit is exceeded, and emulators do not enforce all of them.
 """
 
 from __future__ import annotations
@@ -9,89 +9,70 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
-from chalicelib.errors import (
-    InvalidProfile,
-    PreconditionFailed,
-    PreconditionRequired,
-    ProfileTooLarge,
-    Violation,
-)
+from chalicelib.errors import InvalidProfile, ProfileTooLarge, Violation
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | Decimal | bool | None"
-"""A JSON value with exact numbers: integers are int, all others Decimal, none is a float."""
+"""A JSON value with exact numbers: int or Decimal, never float."""
+Path: TypeAlias = "tuple[str | int, ...]"
+"""Where a value is: the names and positions that lead to it."""
 
-# The limits, and where they come from. AWS: "DynamoDB quotas" and "Supported data types and naming rules".
-MAX_DEPTH = 31  # nested objects and arrays, the profile data itself being the first; DynamoDB's 32 count the item too
-MAX_NAME_BYTES = 65_535  # in UTF-8, at every depth; DynamoDB: "must be less than 65536 bytes"
-MAX_DIGITS = 38  # significant ones, of a number
-MAX_EXPONENT, MIN_EXPONENT = 125, -130  # of a number's first significant digit
+# DynamoDB's limits (AWS: "Quotas in Amazon DynamoDB", "Supported data types and naming rules").
+MAX_DEPTH = 31
+"""Nested objects and arrays, counting the profile data itself. DynamoDB allows 32, counting the
+item as well."""
+MAX_NAME_BYTES = 65_535
+"""Of a name in UTF-8, at every depth."""
+MAX_DIGITS = 38
+"""Significant digits of a number."""
+MAX_EXPONENT = 125
+MIN_EXPONENT = -130
+"""Exponents of a number's first significant digit."""
 MAX_BYTES = 400 * 1024 - 300
-"""The data's size by DynamoDB's rules. An item may have 400 KB; its other attributes and what UpdateItem charges for
-its expression (3, 19 an assignment, 39 an if_not_exists: measured against AWS, see docs/decisions.md) come to less than
-300 bytes of it."""
-MAX_VIOLATIONS, MAX_POINTER = (
-    50,
-    500,
-)  # told at once, and characters in each: an answer has its limits too
-DIGITS = Context(
-    prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN
-)  # drops zeros that say nothing, as DynamoDB does
+"""Size of the data, counted as DynamoDB counts it. An item may have 400 KB. The item's other
+attributes, and what UpdateItem charges for its expression, take less than 300 bytes of them
+(measured against AWS; see docs/decisions/storage.md)."""
+
+MAX_VIOLATIONS = 50
+"""Reported in one response."""
+MAX_POINTER_LENGTH = 500
+"""Characters of a JSON Pointer in a response."""
+
+_DYNAMODB_DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One user's profile as it is stored. Its `data` is an object, unless somebody wrote another value by hand."""
+    """One user's profile as it is stored."""
 
     pk: str
     sk: str
     data: JSON
-    revision: str  # opaque, new with every change, never used again: what the ETag says
-    created_at: str | None = None  # RFC 3339, UTC; older writers left none
+    """An object, unless somebody wrote another value by hand."""
+    revision: str
+    """Opaque. Every change gets a new one, which is never used again. It is the ETag's text."""
+    created_at: str | None = None
+    """RFC 3339, UTC. None for items of the original example."""
     updated_at: str | None = None
 
-
-@dataclass(frozen=True)
-class Precondition:
-    """What must hold of the stored revision (RFC 9110, section 13). None: not asked for; ANY: whatever is stored."""
-
-    ANY: ClassVar[frozenset[str]] = frozenset(
-        '"'
-    )  # which no tag can hold; "*" is a tag like others
-    match: frozenset[str] | None = None
-    none_match: frozenset[str] | None = None
-    required: bool = False  # whether an existing profile may be changed under a condition alone
-
-    def check(self, revision: str | None) -> None:
-        """Raise PreconditionFailed or PreconditionRequired if it does not hold of `revision` (None: nothing stored)."""
-        unmet = self.match is not None and not _among(revision, self.match)
-        if unmet or (self.none_match is not None and _among(revision, self.none_match)):
-            raise PreconditionFailed(revision)
-        if (
-            self.required
-            and revision is not None
-            and self.match is None
-            and self.none_match is None
-        ):
-            raise PreconditionRequired("Send the ETag of the profile that you change in If-Match.")
-
-
-def _among(revision: str | None, tags: frozenset[str]) -> bool:
-    return revision is not None and (tags == Precondition.ANY or revision in tags)
+    @property
+    def members(self) -> dict[str, JSON]:
+        """The data as a dictionary. Empty if somebody wrote another value by hand."""
+        if isinstance(self.data, dict):
+            return self.data
+        return {}
 
 
 def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
-    """`target` after the merge patch (RFC 7396): objects merge, null removes, everything else replaces.
+    """`target` after a merge patch (RFC 7396): objects merge, null removes, the rest replaces.
 
-    Raises InvalidProfile for a patch nested deeper than any profile.
+    Raises InvalidProfile if the patch is nested deeper than a profile can be.
     """
     if not isinstance(patch, dict):
         return patch
     if depth > MAX_DEPTH:
-        raise InvalidProfile(
-            [Violation("", f"Nested too deep: at most {MAX_DEPTH} levels can be stored.")]
-        )
+        raise InvalidProfile([_too_deep(())])
     merged = dict(target) if isinstance(target, dict) else {}
     for name, value in patch.items():
         if value is None:
@@ -102,9 +83,9 @@ def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
 
 
 def check_profile_data(data: JSON) -> dict[str, JSON]:
-    """`data` as it came, if it can be stored and read back exactly.
+    """Return `data` unchanged if it can be stored, and read back exactly.
 
-    Raises InvalidProfile with the violations found (the first MAX_VIOLATIONS), or ProfileTooLarge.
+    Raises InvalidProfile with the first MAX_VIOLATIONS violations, or ProfileTooLarge.
     """
     if not isinstance(data, dict):
         raise InvalidProfile(
@@ -116,16 +97,35 @@ def check_profile_data(data: JSON) -> dict[str, JSON]:
         raise InvalidProfile(violations)
     if size > MAX_BYTES:
         raise ProfileTooLarge(
-            f"The profile data takes {size:,} bytes in the database, and at most {MAX_BYTES:,} fit. Store less in it."
+            f"The profile data takes {size:,} bytes in the database, and at most {MAX_BYTES:,} "
+            "fit. Store less in it."
         )
     return data
 
 
-def _inspect(value: JSON, path: tuple[str | int, ...], violations: list[Violation]) -> int:
-    """The bytes that `value` takes in the database; what is wrong with it is added to `violations`.
+def violation_at(path: Iterable[str | int], detail: str) -> Violation:
+    """A violation at `path`, as a JSON Pointer (RFC 6901). A very long pointer is cut."""
+    pointer = "".join("/" + _escaped(str(step)) for step in path)
+    if len(pointer) > MAX_POINTER_LENGTH:
+        pointer = pointer[:MAX_POINTER_LENGTH] + "..."
+    return Violation(pointer, detail)
 
-    Sizes as AWS gives them ("DynamoDB item sizes and formats"): UTF-8 for names and strings, 1 for true, false and
-    null, 3 for an object or array and 1 for each of its elements.
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def normalized(number: Decimal | int) -> Decimal:
+    """`number` as DynamoDB stores it: 38 digits, no zeros at the end, no negative zero."""
+    rounded = _DYNAMODB_DIGITS.plus(Decimal(number))
+    return rounded.normalize(_DYNAMODB_DIGITS)
+
+
+def _inspect(value: JSON, path: Path, violations: list[Violation]) -> int:
+    """The size of `value` in bytes; everything that is wrong with it is added to `violations`.
+
+    Sizes are AWS's ("DynamoDB item sizes and formats"): names and strings in UTF-8; 1 for true,
+    false and null; 3 for an object or array, and 1 for each of its elements.
     """
     if isinstance(value, str):
         return len(value.encode())
@@ -134,51 +134,56 @@ def _inspect(value: JSON, path: tuple[str | int, ...], violations: list[Violatio
     if isinstance(value, int | Decimal):
         return _inspect_number(value, path, violations)
     if len(path) >= MAX_DEPTH:
-        # No further down: the rest of this branch could not be stored whatever it holds.
-        _add(violations, path, f"Nested too deep: at most {MAX_DEPTH} levels can be stored.")
+        # Not inspected further: whatever is inside, it cannot be stored.
+        _add(violations, _too_deep(path))
         return 0
     size = 3 + len(value)
-    for step, member in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(step, str):
-            name_size = len(step.encode())
-            size += name_size
-            if not 1 <= name_size <= MAX_NAME_BYTES:
-                _add(violations, (*path, step), f"A name must have 1 to {MAX_NAME_BYTES:,} bytes.")
-        size += _inspect(member, (*path, step), violations)
+    if isinstance(value, list):
+        for position, element in enumerate(value):
+            size += _inspect(element, (*path, position), violations)
+        return size
+    for name, member in value.items():
+        member_path = (*path, name)
+        size += _inspect_name(name, member_path, violations)
+        size += _inspect(member, member_path, violations)
     return size
 
 
-def _inspect_number(
-    value: int | Decimal, path: tuple[str | int, ...], violations: list[Violation]
-) -> int:
-    """A number takes a byte for each pair of significant digits, pairs aligned on the decimal point, and one more; a
-    negative one another (AWS says "approximately"; this is what was measured, see MAX_BYTES)."""
-    number = Decimal(value).normalize(DIGITS)
+def _inspect_name(name: str, path: Path, violations: list[Violation]) -> int:
+    size = len(name.encode())
+    if not 1 <= size <= MAX_NAME_BYTES:
+        detail = f"A name must have 1 to {MAX_NAME_BYTES:,} bytes."
+        _add(violations, violation_at(path, detail))
+    return size
+
+
+def _inspect_number(value: int | Decimal, path: Path, violations: list[Violation]) -> int:
+    """AWS gives the size of a number approximately. This formula was measured; see MAX_BYTES.
+
+    One byte for each pair of significant digits, with pairs aligned on the decimal point;
+    one byte more; and another for a negative number. Zero takes one byte.
+    """
+    number = normalized(value)
     if number != value:
-        _add(
-            violations,
-            path,
-            f"A number may have at most {MAX_DIGITS} significant digits. Use a string.",
-        )
+        detail = f"A number may have at most {MAX_DIGITS} significant digits. Use a string."
+        _add(violations, violation_at(path, detail))
     elif number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
-        _add(
-            violations,
-            path,
-            "A number must be 0, or between 1E-130 and 9.99...E+125 either way. Use a string.",
-        )
+        detail = "A number must be 0, or between 1E-130 and 9.99...E+125 either way. Use a string."
+        _add(violations, violation_at(path, detail))
+    if not number:
+        return 1
     sign, digits, exponent = number.as_tuple()
-    return 1 + bool(number) * ((len(digits) + int(exponent) % 2 + 1) // 2 + sign)
+    misaligned_digits = int(exponent) % 2
+    pairs = (len(digits) + misaligned_digits + 1) // 2
+    return 1 + pairs + sign
 
 
-def violation_at(path: Iterable[str | int], detail: str) -> Violation:
-    """A violation at `path`, told as a JSON Pointer (RFC 6901), a monstrous one cut short."""
-    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    return Violation(
-        pointer if len(pointer) <= MAX_POINTER else pointer[:MAX_POINTER] + "...", detail
-    )
+def _too_deep(path: Path) -> Violation:
+    return violation_at(path, f"Nested too deep: at most {MAX_DEPTH} levels can be stored.")
 
 
-def _add(violations: list[Violation], path: tuple[str | int, ...], detail: str) -> None:
-    violations.append(violation_at(path, detail))
+def _add(violations: list[Violation], violation: Violation) -> None:
+    """Add a violation. Raises InvalidProfile when there are enough to report."""
+    violations.append(violation)
     if len(violations) == MAX_VIOLATIONS:
         raise InvalidProfile(violations)

@@ -1,4 +1,4 @@
-"""An optional JSON Schema (draft 2020-12) that profile data must conform to, in a file beside this one."""
+"""An optional JSON Schema (draft 2020-12) for profile data, in a file in this folder."""
 
 from __future__ import annotations
 
@@ -7,46 +7,68 @@ import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data, violation_at
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+FOLDER = Path(__file__).parent
+MAX_DETAIL_LENGTH = 500
+"""Characters of one violation's text in a response."""
 
 
-def profile_check(file_name: str) -> Callable[[JSON], JSON]:
-    """What refuses data that may not be stored: DynamoDB's limits, and the schema in chalicelib/`file_name` unless "".
+def profile_check(file_name: str, folder: Path = FOLDER) -> Callable[[JSON], JSON]:
+    """A function that returns profile data unchanged, or raises InvalidProfile or ProfileTooLarge.
 
-    A schema that is itself wrong ends the process with a line that says so: `chalice package` and `make local` stop,
-    and a function does not start. Formats are asserted; no $ref leads out of the file, but to the drafts' own.
+    It checks DynamoDB's limits and, unless `file_name` is "", the schema in that file of `folder`.
+
+    A schema with an error ends the process with one line on standard error: `chalice package` and
+    `make local` stop, and a function does not start. `format` is asserted, and a `$ref` to
+    anything but the file itself is an error.
     """
     if not file_name:
         return check_profile_data
     try:
-        import jsonschema_rs  # noqa: PLC0415 - a third of a cold start, for who has a schema
-
-        schema = json.loads(Path(__file__).with_name(file_name).read_text("utf-8"))
-        if schema.get("$schema", DRAFT) != DRAFT:
-            raise ValueError(f'"$schema" must be "{DRAFT}"')
-        validator = jsonschema_rs.Draft202012Validator(
-            schema, validate_formats=True, retriever=_refuse, mask="This value"
-        )
-    except (ImportError, OSError, ValueError, RecursionError) as error:
-        hint = " Add jsonschema-rs to requirements.txt." if isinstance(error, ImportError) else ""
-        why = str(error).partition("\n")[0]
-        sys.stderr.write(f"error: PROFILE_SCHEMA, chalicelib/{file_name}: {why}.{hint}\n")
-        sys.exit(1)
+        validator = _load_validator(folder / file_name)
+    except ImportError as error:
+        _stop(file_name, f"{error}. Add jsonschema-rs to requirements.txt.")
+    except (OSError, ValueError, RecursionError) as error:
+        first_line = str(error).partition("\n")[0]
+        _stop(file_name, f"{first_line}.")
 
     def check(data: JSON) -> JSON:
         check_profile_data(data)
         errors = islice(validator.iter_errors(data), MAX_VIOLATIONS)
-        if found := [violation_at(error.instance_path, error.message[:500]) for error in errors]:
-            raise InvalidProfile(found)
+        violations = [
+            violation_at(error.instance_path, error.message[:MAX_DETAIL_LENGTH]) for error in errors
+        ]
+        if violations:
+            raise InvalidProfile(violations)
         return data
 
     return check
 
 
-def _refuse(uri: str) -> NoReturn:
+def _load_validator(file: Path) -> Any:
+    """Raises ImportError, OSError, ValueError or RecursionError."""
+    import jsonschema_rs  # noqa: PLC0415 - a third of a cold start, only where a schema is set
+
+    schema = json.loads(file.read_text("utf-8"))
+    if schema.get("$schema", DRAFT) != DRAFT:
+        raise ValueError(f'"$schema" must be "{DRAFT}"')
+    return jsonschema_rs.Draft202012Validator(
+        schema,
+        validate_formats=True,
+        retriever=_refuse_reference,
+        mask="This value",  # stands for the value in messages: they must not repeat profile data
+    )
+
+
+def _refuse_reference(uri: str) -> NoReturn:
     raise ValueError(f"{uri} is not in this file")
+
+
+def _stop(file_name: str, reason: str) -> NoReturn:
+    sys.stderr.write(f"error: PROFILE_SCHEMA, chalicelib/{file_name}: {reason}\n")
+    sys.exit(1)

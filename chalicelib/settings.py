@@ -1,4 +1,4 @@
-"""The service's settings, from the stage's environment_variables in .chalice/config.json."""
+"""The service's settings, read from the stage's `environment_variables` in .chalice/config.json."""
 
 from __future__ import annotations
 
@@ -7,43 +7,48 @@ from dataclasses import dataclass
 
 
 class MissingSetting(Exception):
-    """A setting without which the service cannot do what was asked. A deployment mistake, not the caller's."""
+    """A required setting is not set. This is a deployment mistake, not the caller's."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What was set; nothing is missed before it is needed, since every `chalice` command imports app.py."""
+    """All settings. Every one has a default, because each `chalice` command imports app.py."""
 
-    table: str = ""  # DYNAMODB_TABLE, its name
-    user_pool_arn: str = (
-        ""  # USER_POOL_ARN, the Cognito user pool whose tokens API Gateway verifies
-    )
-    client_ids: tuple[
-        str, ...
-    ] = ()  # USER_POOL_CLIENT_ID, app clients, comma-separated; empty: any of the pool's
-    cors_allow_origin: str = "*"  # CORS_ALLOW_ORIGIN, the origin whose scripts may call the API
-    require_preconditions: bool = (
-        False  # REQUIRE_PRECONDITIONS, "true": no change of an existing profile without one
-    )
-    profile_schema: str = ""  # PROFILE_SCHEMA, a JSON Schema's file in chalicelib
+    table: str = ""
+    """DYNAMODB_TABLE: the name of the table."""
+    user_pool_arn: str = ""
+    """USER_POOL_ARN: the Cognito user pool whose tokens API Gateway accepts."""
+    client_ids: tuple[str, ...] = ()
+    """USER_POOL_CLIENT_ID: app client ids, separated by commas. Empty: every client of the pool."""
+    cors_allow_origin: str = "*"
+    """CORS_ALLOW_ORIGIN: the origin whose scripts may call the API."""
+    require_preconditions: bool = False
+    """REQUIRE_PRECONDITIONS: "true" if changing an existing profile needs If-Match."""
+    profile_schema: str = ""
+    """PROFILE_SCHEMA: the name of a JSON Schema file in chalicelib/."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """The settings in `environ`, usually os.environ."""
         return cls(
             table=environ.get("DYNAMODB_TABLE", ""),
             user_pool_arn=environ.get("USER_POOL_ARN", ""),
-            client_ids=tuple(
-                filter(None, map(str.strip, environ.get("USER_POOL_CLIENT_ID", "").split(",")))
-            ),
-            cors_allow_origin=environ.get("CORS_ALLOW_ORIGIN") or "*",
+            client_ids=_comma_separated(environ.get("USER_POOL_CLIENT_ID", "")),
+            cors_allow_origin=environ.get("CORS_ALLOW_ORIGIN") or cls.cors_allow_origin,
             require_preconditions=environ.get("REQUIRE_PRECONDITIONS", "").lower() == "true",
             profile_schema=environ.get("PROFILE_SCHEMA", ""),
         )
 
     def table_name(self) -> str:
-        """The table's name. Raises MissingSetting."""
+        """The table's name. Raises MissingSetting if there is none."""
         if not self.table:
             raise MissingSetting(
-                "DYNAMODB_TABLE is not set: this stage has no backend yet. See README.md, Deploy."
+                "DYNAMODB_TABLE is not set: this stage has no backend yet. "
+                "Run: make backend STAGE=<stage>"
             )
         return self.table
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(part for part in parts if part)

@@ -1,7 +1,7 @@
-"""The DynamoDB access layer: one user's profile in, out, in one call each.
+"""The DynamoDB access layer: read and write one user's profile.
 
-botocore's errors become ProfileErrors here, once. What is left as it came (no such table, no permission, no
-credentials) is a deployment mistake: nothing the caller does can mend it, so it ends as a 500 with its trace logged.
+Every write carries its condition in the same call. If the condition fails, DynamoDB returns the
+stored item with the refusal, and the next attempt starts from that: no change is ever lost.
 """
 
 from __future__ import annotations
@@ -9,61 +9,34 @@ from __future__ import annotations
 import random
 import secrets
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
-import botocore.session
-from botocore import exceptions
-from botocore.config import Config
-
-from chalicelib import items
-from chalicelib.errors import ProfileNotFound, ProfileTooLarge, StoreUnavailable
-from chalicelib.profile import JSON, Precondition, Profile, check_profile_data, merge_patch
+from chalicelib import conditions, items
+from chalicelib.conditions import Condition
+from chalicelib.dynamodb import ConditionFailed, create_client, translated_errors
+from chalicelib.errors import ProfileNotFound, StoreUnavailable
+from chalicelib.items import Item
+from chalicelib.preconditions import UNCONDITIONAL, Precondition
+from chalicelib.profile import JSON, Profile, check_profile_data, merge_patch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-T = TypeVar("T")
-Item: TypeAlias = dict[str, Any]  # as DynamoDB returns it; {} where nothing is stored
-Guard: TypeAlias = tuple[
-    str, dict[str, items.AttributeValue]
-]  # a condition expression, "" for none, and its values
+Result = TypeVar("Result")
+Write: TypeAlias = Callable[[Item, Condition], Result]
+"""Writes under a condition, given the item that was last seen. Raises ConditionFailed."""
 
-TRY_AGAIN = (
-    "ProvisionedThroughputExceededException", "RequestLimitExceeded",
-    "ThrottlingException", "TransactionConflictException",
-)  # fmt: skip
-"""Error codes, beside all of status 5xx, of requests that may succeed when sent again (AWS: Error handling)."""
+MAX_WRITE_ATTEMPTS = 10
+MAX_CONFLICT_SECONDS = 5.0
+"""How often, and for how long, a write is tried again after other writers got there first."""
 
-CLIENT_CONFIG = Config(
-    # A call takes 7 s at worst: 2 tries of 1 s to connect and 2 s to answer, and up to 1 s between them. A patch is two
-    # calls, 14 s: inside the function's timeout (lambda_timeout, 20 s), and that inside API Gateway's 29 s. Looking up
-    # a name has no timeout but the function's, and neither has an answer that dribbles.
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    tcp_keepalive=True,
-    # What reaches the client is built in items.py and has been checked there and in profile.py.
-    parameter_validation=False,
+UPDATE_EXPRESSION = (
+    f"SET {items.DATA} = :data, {items.REVISION} = :revision, {items.UPDATED_AT} = :now, "
+    f"{items.CREATED_AT} = if_not_exists({items.CREATED_AT}, :now)"
 )
-TRIES, PATIENCE = (
-    10,
-    5.0,
-)  # of a change that others keep overtaking: how many, and for how many seconds
-UNCONDITIONALLY = Precondition()
-UPDATE = "SET #data = :data, #revision = :revision, #updated = :now, #created = if_not_exists(#created, :now)"
-NAMES = {  # all are aliased: many a name is a reserved word
-    "#sk": "sk",
-    "#data": items.DATA,
-    "#revision": items.REVISION,
-    "#updated": items.UPDATED_AT,
-    "#created": items.CREATED_AT,
-}
 
 
 def utc_now() -> str:
@@ -72,60 +45,22 @@ def utc_now() -> str:
 
 
 def new_revision() -> str:
-    """128 random bits: no two changes share a revision, a re-created profile's first one included."""
+    """128 random bits: a revision is never used twice, not even after delete and re-create."""
     return secrets.token_urlsafe(16)
 
 
 def pause(attempt: int) -> None:
-    """Let the others go first: up to 0.1 s before the second attempt, twice that before each further, 1 s at most."""
-    time.sleep(random.uniform(0, min(1, 0.05 * 2**attempt)))  # noqa: S311 - no secret
-
-
-class _Changed(Exception):
-    """The guard of a write did not hold of `item`, which is stored."""
-
-    def __init__(self, item: Item) -> None:
-        super().__init__()  # without the item: what an exception holds may be logged
-        self.item = item
-
-
-database_calls: ContextVar[int] = ContextVar("database_calls", default=0)
-"""How many requests to the database this context (a request to the API) has made, with those that were sent again."""
-_unsure: ContextVar[bool] = ContextVar("unsure", default=False)
-"""Whether one of botocore's tries of this call may have been carried out without our being told."""
-
-
-def _note_try(parsed_response: Any, exception: Exception | None, **_: object) -> None:
-    database_calls.set(database_calls.get() + 1)
-    never_sent = isinstance(
-        exception, exceptions.ConnectTimeoutError | exceptions.EndpointConnectionError
-    )
-    if not never_sent and (
-        exception or parsed_response["ResponseMetadata"]["HTTPStatusCode"] >= 500
-    ):
-        _unsure.set(True)
-
-
-def _fail_damaged(response_dict: Any, **_: object) -> None:
-    """botocore takes an answer that is not JSON for an empty one: nothing is stored, a front end would understand. Here
-    it is an error, of a kind that botocore tries again, and raises (`_raise_damaged`) if that does not help."""
-    body, checksum = response_dict["body"], response_dict["headers"].get("x-amz-crc32")
-    sound = str(zlib.crc32(body)) == checksum if checksum else body[:1] + body[-1:] == b"{}"
-    if response_dict["status_code"] == 200 and not sound:
-        response_dict.update(
-            status_code=500, body=b'{"__type": "RequestTimeout", "message": "damaged answer"}'
-        )
-
-
-def _raise_damaged(http_response: Any, parsed: Any, **_: object) -> None:
-    http_response.status_code = parsed["ResponseMetadata"]["HTTPStatusCode"]
+    """Wait before the next attempt: a random time up to 0.1 s, doubled each time, at most 1 s."""
+    longest_seconds = min(1.0, 0.05 * 2**attempt)
+    time.sleep(random.uniform(0, longest_seconds))  # noqa: S311 - not a secret
 
 
 @dataclass(frozen=True)
 class ProfileStore:
     """The profiles in one DynamoDB table. Safe to share between threads.
 
-    `check` refuses data that may not be stored; the others are the world's part, to be replaced in tests.
+    `check` raises InvalidProfile or ProfileTooLarge for data that may not be stored. `clock`,
+    `revisions` and `pause` are there for tests to replace.
     """
 
     client: DynamoDBClient
@@ -139,190 +74,158 @@ class ProfileStore:
     def connect(
         cls, table: str, check: Callable[[JSON], JSON] = check_profile_data
     ) -> ProfileStore:
-        """The store in `table`, with the region, credentials and endpoint of the environment. Sends nothing yet."""
-        # botocore's own session: boto3's, on top of it, is a quarter more to import, for nothing that is used here.
-        client: Any = botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
-        client.meta.events.register("response-received.dynamodb", _note_try)
-        client.meta.events.register("before-parse.dynamodb", _fail_damaged)
-        client.meta.events.register("after-call.dynamodb", _raise_damaged)
-        return cls(client, table, check)
+        """The store in `table`, in the environment's region and account. Sends nothing yet."""
+        return cls(create_client(), table, check)
 
     def warm_up(self) -> None:
-        """Read what is not there, so that no user waits for what a first call takes: endpoint rules, credentials,
-        imports, the TLS connection."""
+        """Make a first call, a read of nothing, before a user has to wait for what it needs:
+        endpoint rules, credentials, late imports, and the TLS connection."""
         self._read("nobody")
 
     def get(self, sub: str) -> Profile:
-        """The profile of user `sub`, with every write that was acknowledged before. Raises ProfileNotFound,
-        StoreUnavailable."""
+        """The profile of user `sub`, with every write that was acknowledged before.
+
+        Raises ProfileNotFound or StoreUnavailable.
+        """
         item = self._read(sub)
         if not item:
             raise ProfileNotFound("No profile is stored for you yet. POST one to create it.")
         return items.profile_from(item)
 
-    def replace(self, sub: str, data: JSON, condition: Precondition = UNCONDITIONALLY) -> Profile:
-        """Make `data` the profile of user `sub`, whether or not there is one. Attributes of other writers stay.
+    def replace(self, sub: str, data: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
+        """Store `data` as the profile of user `sub`, whether or not there is one already.
 
-        Raises InvalidProfile, ProfileTooLarge, PreconditionFailed, PreconditionRequired, StoreUnavailable.
+        Attributes that other writers added to the item stay.
+        Raises InvalidProfile, ProfileTooLarge, PreconditionFailed, PreconditionRequired or
+        StoreUnavailable.
         """
         checked = self.check(data)
-        return self._settle(condition, lambda _, guard: self._set(sub, checked, guard))
 
-    def patch(self, sub: str, patch: JSON, condition: Precondition = UNCONDITIONALLY) -> Profile:
-        """Apply a merge patch to the profile of user `sub`, or to an empty one, without losing anybody's change.
+        def write(_: Item, condition: Condition) -> Profile:
+            return self._update(sub, checked, condition)
 
-        A patch that changes nothing writes nothing. Raises what `replace` does.
+        return self._write(write, precondition, {}, conditions.from_precondition(precondition))
+
+    def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
+        """Apply a merge patch (RFC 7396) to the profile of user `sub`, or to an empty one.
+
+        A patch that changes nothing writes nothing. Raises the same errors as `replace`.
+        """
+        # What is wrong with any stored profile comes before what depends on the stored one.
+        check_profile_data(merge_patch({}, patch))
+
+        def write(item: Item, condition: Condition) -> Profile:
+            current = items.profile_from(item).data if item else {}
+            merged = merge_patch(current, patch)
+            if item and _are_equal(merged, current):
+                return items.profile_from(item)
+            return self._update(sub, self.check(merged), condition)
+
+        item = self._read(sub)
+        precondition.check(items.revision_of(item))
+        return self._write(write, precondition, item, conditions.unchanged(item))
+
+    def delete(self, sub: str, precondition: Precondition = UNCONDITIONAL) -> None:
+        """Remove the profile of user `sub`, if there is one.
+
+        Raises PreconditionFailed, PreconditionRequired or StoreUnavailable.
         """
 
-        def apply(item: Item, guard: Guard) -> Profile:
-            current = items.profile_from(item) if item else None
-            merged = merge_patch(current.data if current else {}, patch)
-            if current and items.to_attribute_value(merged) == items.to_attribute_value(
-                current.data
-            ):
-                return current
-            return self._set(sub, self.check(merged), guard)
+        def write(_: Item, condition: Condition) -> None:
+            self._delete(sub, condition)
 
-        check_profile_data(
-            merge_patch({}, patch)
-        )  # what is wrong whatever is stored is told before what depends on it
-        return self._settle(condition, apply, lambda: self._read(sub))
+        self._write(write, precondition, {}, conditions.from_precondition(precondition))
 
-    def delete(self, sub: str, condition: Precondition = UNCONDITIONALLY) -> None:
-        """Remove the profile of user `sub`, if there is one. Raises what `replace` does, of the last three."""
-        self._settle(condition, lambda _, guard: self._remove(sub, guard))
-
-    def _settle(
-        self,
-        condition: Precondition,
-        write: Callable[[Item, Guard], T],
-        read: Callable[[], Item] | None = None,
-    ) -> T:
-        """Write if `condition` holds: at once, or over what `read` shows; over the newer if somebody was quicker."""
-        deadline = time.monotonic() + PATIENCE
-        item, guard = (read(), None) if read else ({}, _guard(condition))
-        for attempt in range(TRIES):
-            if guard is None:
-                condition.check(items.revision_of(item) if item else None)
-            if attempt and time.monotonic() > deadline:
-                break
-            if attempt:
-                self.pause(attempt)
+    def _write(
+        self, write: Write[Result], precondition: Precondition, item: Item, condition: Condition
+    ) -> Result:
+        """Write under `condition`. If that fails because of another writer, try again over what
+        is stored now, as long as `precondition` holds of it."""
+        deadline = time.monotonic() + MAX_CONFLICT_SECONDS
+        for attempt in range(1, MAX_WRITE_ATTEMPTS + 1):
             try:
-                return write(item, guard or _while_unchanged(item))
-            except _Changed as changed:
-                item, guard = changed.item, None
+                return write(item, condition)
+            except ConditionFailed as conflict:
+                item = conflict.item
+            precondition.check(items.revision_of(item))
+            if attempt == MAX_WRITE_ATTEMPTS or time.monotonic() > deadline:
+                break
+            condition = conditions.unchanged(item)
+            self.pause(attempt)
         raise StoreUnavailable(
             "Too many changes of this profile at once. Yours was not made; try again shortly."
         )
 
     def _read(self, sub: str) -> Item:
-        with _errors_translated():
-            return self.client.get_item(
-                TableName=self.table, Key=items.key(sub), ConsistentRead=True
-            ).get("Item", {})
+        with translated_errors():
+            response = self.client.get_item(
+                TableName=self.table,
+                Key=items.key(sub),
+                ConsistentRead=True,  # a user must see what they have just saved
+            )
+        return response.get("Item", {})
 
-    def _set(self, sub: str, data: JSON, guard: Guard) -> Profile:
+    def _update(self, sub: str, data: JSON, condition: Condition) -> Profile:
         revision = {"S": self.revisions()}
-        change = {
+        values = {
             ":data": items.to_attribute_value(data),
             ":revision": revision,
             ":now": {"S": self.clock()},
+            **condition.values,
         }
         try:
-            with _errors_translated():
-                answer = self.client.update_item(
+            with translated_errors():
+                response = self.client.update_item(
                     TableName=self.table,
                     Key=items.key(sub),
-                    UpdateExpression=UPDATE,
+                    UpdateExpression=UPDATE_EXPRESSION,
+                    ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
-                    **_conditional(guard, UPDATE, change),
+                    **_condition_arguments(condition),
                 )
-            return items.profile_from(answer["Attributes"])
-        except _Changed as changed:
-            if changed.item.get(items.REVISION) == revision:
-                # Our own: it was written, the answer was lost, and botocore sent it again.
-                return items.profile_from(changed.item)
-            raise _told(changed) from changed.__cause__
+        except ConditionFailed as conflict:
+            if conflict.item.get(items.REVISION) == revision:
+                # An earlier attempt of this very write succeeded; only its response was lost.
+                return items.profile_from(conflict.item)
+            if conflict.outcome_unknown:
+                _raise_outcome_unknown(conflict)
+            raise
+        return items.profile_from(response["Attributes"])
 
-    def _remove(self, sub: str, guard: Guard) -> None:
+    def _delete(self, sub: str, condition: Condition) -> None:
+        arguments = _condition_arguments(condition)
+        if condition.values:
+            arguments["ExpressionAttributeValues"] = condition.values
         try:
-            with _errors_translated():
-                self.client.delete_item(
-                    TableName=self.table, Key=items.key(sub), **_conditional(guard)
-                )
-        except _Changed as changed:
-            if changed.item or not _unsure.get():  # else it was our own first try that removed it
-                raise _told(changed) from changed.__cause__
+            with translated_errors():
+                self.client.delete_item(TableName=self.table, Key=items.key(sub), **arguments)
+        except ConditionFailed as conflict:
+            if not conflict.outcome_unknown:
+                raise
+            if conflict.item:
+                _raise_outcome_unknown(conflict)
+            # Nothing is stored any more: an earlier attempt of this very delete succeeded.
 
 
-def _told(changed: _Changed) -> Exception:
-    """What a refused write comes to. Where an earlier try of it may have been carried out, but what is stored is the
-    work of another, nobody knows: one more try might undo that, and a 412 might be untrue."""
-    lost = "The database's answer was lost, and the profile is another by now. GET it and decide again."
-    return StoreUnavailable(lost) if _unsure.get() else changed
+def _are_equal(one: JSON, other: JSON) -> bool:
+    """Whether two values are stored alike. In Python, 1 == True and 1 == Decimal("1.0")."""
+    return items.to_attribute_value(one) == items.to_attribute_value(other)
 
 
-def _guard(condition: Precondition) -> Guard:
-    """The precondition as DynamoDB can check it in the write itself. Where it cannot (both headers at once, tags of an
-    item without a revision) the write is refused first, and done over the item that the refusal shows."""
-    if condition.match is None:
-        absent = condition.none_match is not None or condition.required
-        return ("attribute_not_exists(#sk)" if absent else ""), {}
-    if condition == Precondition(match=Precondition.ANY, required=condition.required):
-        return "attribute_exists(#sk)", {}
-    tags = condition.match - {""} if condition.none_match is None else ()
-    values = {f":tag{number}": {"S": tag} for number, tag in enumerate(sorted(tags))}
-    never = "attribute_exists(#sk) AND attribute_not_exists(#sk)"
-    return (f"#revision IN ({', '.join(values)})" if values else never), values
-
-
-def _while_unchanged(item: Item) -> Guard:
-    """The condition that what is stored is still just this."""
-    if not item:
-        return "attribute_not_exists(#sk)", {}
-    if items.REVISION in item:
-        return "#revision = :seen", {":seen": item[items.REVISION]}
-    data = {":seen": item[items.DATA]} if items.DATA in item else {}
-    same = "#data = :seen" if data else "attribute_not_exists(#data)"
-    return f"attribute_exists(#sk) AND attribute_not_exists(#revision) AND {same}", data
-
-
-def _conditional(
-    guard: Guard, update: str = "", change: dict[str, items.AttributeValue] | None = None
-) -> Any:
-    """The request's part that says under which condition, and what the names and values in its expressions are."""
-    expression, values = guard[0], {**guard[1], **(change or {})}
-    names = {alias: name for alias, name in NAMES.items() if alias in expression + update}
-    arguments: dict[str, Any] = {
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": values,
+def _condition_arguments(condition: Condition) -> dict[str, Any]:
+    """The arguments of a write that depend on whether it has a condition."""
+    if not condition.expression:
+        return {}
+    return {
+        "ConditionExpression": condition.expression,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
-    if expression:
-        arguments |= {
-            "ConditionExpression": expression,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-    return {name: value for name, value in arguments.items() if value}
 
 
-@contextmanager
-def _errors_translated() -> Iterator[None]:
-    _unsure.set(False)
-    try:
-        yield
-    except exceptions.ClientError as error:
-        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        if code == "ConditionalCheckFailedException":
-            response: Any = error.response
-            raise _Changed(response.get("Item", {})) from error
-        if code in TRY_AGAIN or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-            raise StoreUnavailable("The database is busy. Try again shortly.") from error
-        if code == "ValidationException" and "size" in message and "exceeded" in message:
-            # Our own limit counts what this service writes; another writer's attributes in the item count too.
-            raise ProfileTooLarge(
-                "The profile does not fit into the database. Store less in it."
-            ) from error
-        raise
-    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
-        raise StoreUnavailable("The database did not answer. Try again shortly.") from error
+def _raise_outcome_unknown(conflict: ConditionFailed) -> NoReturn:
+    """An earlier attempt may have been carried out, and another writer has changed the profile
+    since. A 412 might be untrue, and one more attempt might undo the other writer's change."""
+    raise StoreUnavailable(
+        "The database's response was lost, and the profile has changed since. "
+        "GET the profile and decide again."
+    ) from conflict.__cause__

@@ -1,1 +1,1 @@
-"""The AWS resources beside the API, and the code that deploys them."""
+"""The commands that deploy a stage to AWS, check it and take it down"""

@@ -1,211 +1,288 @@
-"""The commands behind `make backend`, `make deploy` and their like: python -m deploy COMMAND STAGE."""
-
-# ruff: noqa: E402
+"""The commands behind `make backend`, `make deploy` and others: python -m deploy COMMAND STAGE."""
 
 from __future__ import annotations
 
 import signal
 
-signal.signal(
-    signal.SIGINT, signal.SIG_DFL
-)  # while the imports below take their time, Ctrl-C simply ends us
+if __name__ == "__main__":
+    # Ctrl-C during the slow imports below ends the process without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Sequence
 
 import boto3
 
-from deploy import api, backend, chalice_config, page_config, stacks
-from deploy.stacks import DeploymentError
+from deploy import (
+    api,
+    aws,
+    backend,
+    chalice_cli,
+    chalice_config,
+    checks,
+    gateway_responses,
+    packaging,
+    page_config,
+    stacks,
+)
+from deploy.arn import UserPoolArn
+from deploy.errors import DeploymentError, NoBackend
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, does in COMMANDS.items():
-        command = commands.add_parser(name, help=(does.__doc__ or "").partition(".")[0])
-        command.add_argument("stage")
-        for option in OPTIONS.get(name, ()):
-            command.add_argument(f"--{option}", default="")
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; `arguments` are those of the command line. Raises SystemExit for errors."""
+    options = _parser().parse_args(arguments)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # boto3 reads the one name alone, the AWS command line and Lambda know both.
-    if "AWS_REGION" in os.environ and not os.environ.get("AWS_DEFAULT_REGION"):
-        os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
+    _let_boto3_read_aws_region()
     try:
-        if not options.stage:
-            raise DeploymentError(f"say which stage: make {options.command} STAGE=dev")
-        if options.stage == "local":
-            raise DeploymentError(
-                "the stage local lives on this machine: make local. Choose dev or prod."
-            )
-        chalice_config.environment(options.stage)
+        _check_stage_name(options)
         if options.command != "package":
-            api.use_account_of(options.stage)
-        COMMANDS[options.command](options)
+            checks.use_account_of(options.stage)
+        options.run(options)
     except DeploymentError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(
-            "Interrupted. What AWS was told already goes on; run the same command again to see it through."
+            "Interrupted. AWS finishes what it has begun; to complete it, run this command again."
         )
 
 
-def make_backend(options: argparse.Namespace) -> None:
-    """Create or update the table, the user pool and its sign-in page, and record them for Chalice."""
-    given = {
-        "DomainSuffix": options.domain_suffix,
-        "CallbackUrls": options.callback_urls,
-        "LogoutUrls": options.logout_urls,
-    }
-    parameters = {name: value for name, value in given.items() if value}
-    name = backend.stack_name(options.stage)
-    chalice_config.change_environment(options.stage, {})  # whether it could be
-    if "DomainSuffix" not in parameters and stacks.outputs(name) is None:
-        parameters["DomainSuffix"] = stacks.account()
-    print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
-    outputs = backend.deploy(options.stage, parameters, _progress)
-    before, found = chalice_config.environment(options.stage), backend.chalice_environment(outputs)
-    if before.get("USER_POOL_ARN") == found["USER_POOL_ARN"]:
-        found |= {
-            name: value for name, value in before.items() if name in found
-        }  # a restored table, more client ids
-    recorded = chalice_config.change_environment(options.stage, found)
-    for output, value in sorted(outputs.items()):
-        print(f"  {output:<17}{value}")
-    print(
-        f"Recorded in {chalice_config.FILE}; commit it."
-        if recorded
-        else "Nothing to record: Chalice knows it."
+def _parser() -> argparse.ArgumentParser:
+    stage = argparse.ArgumentParser(add_help=False)
+    stage.add_argument("stage", help="a stage of .chalice/config.json other than local")
+
+    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser(
+        "backend", parents=[stage], help="create or update a stage's table and user pool"
     )
-    print(f"Next: make deploy STAGE={options.stage}")
+    command.add_argument("--domain-suffix", default="", help="ends the sign-in page's domain")
+    command.add_argument("--callback-urls", default="", help="where users return after sign-in")
+    command.add_argument("--logout-urls", default="", help="where users return after sign-out")
+    command.set_defaults(run=make_backend)
+
+    command = commands.add_parser("package", parents=[stage], help="build a stage's package")
+    command.set_defaults(run=make_package)
+
+    command = commands.add_parser("deploy", parents=[stage], help="deploy a stage's API")
+    command.add_argument("--alarm-topic", default="", help="ARN of the SNS topic for alarms")
+    command.set_defaults(run=make_deploy)
+
+    command = commands.add_parser(
+        "gateway",
+        parents=[stage],
+        help="give an API of `chalice deploy` the project's gateway responses",
+    )
+    command.set_defaults(run=make_gateway)
+
+    command = commands.add_parser(
+        "web-config", parents=[stage], help="write web/config.json for a deployed stage"
+    )
+    command.set_defaults(run=make_web_config)
+
+    command = commands.add_parser(
+        "destroy", parents=[stage], help="delete a stage's API; keep users and data"
+    )
+    command.set_defaults(run=make_destroy)
+
+    command = commands.add_parser(
+        "destroy-backend", parents=[stage], help="delete a stage's users and data"
+    )
+    command.add_argument("--confirm", default="", help="the stage's name, to delete without asking")
+    command.set_defaults(run=make_destroy_backend)
+    return parser
+
+
+def _let_boto3_read_aws_region() -> None:
+    """Copy AWS_REGION, which the AWS CLI and Lambda read, to the variable that boto3 reads."""
+    region = os.environ.get("AWS_REGION")
+    if region is not None and not os.environ.get("AWS_DEFAULT_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = region
+
+
+def _check_stage_name(options: argparse.Namespace) -> None:
+    if not options.stage:
+        raise DeploymentError(f"STAGE is required: make {options.command} STAGE=dev")
+    if options.stage == "local":
+        raise DeploymentError(
+            "the stage local runs on this machine: make local. Choose another stage, such as dev."
+        )
+    chalice_config.environment(options.stage)  # raises if there is no such stage
+
+
+# --- the backend ----------------------------------------------------------------------------------
+
+
+def make_backend(options: argparse.Namespace) -> None:
+    """Create or update the table, the user pool and its sign-in page; record them for Chalice."""
+    stage = options.stage
+    stack = backend.stack_name(stage)
+    print(f"Deploying resources/backend.yaml as {stack} ...", flush=True)
+    outputs = backend.deploy(stage, _backend_parameters(options), _print_progress)
+    for name, value in sorted(outputs.items()):
+        print(f"  {name:<17}{value}")
+    if _record_backend(stage, outputs):
+        print(f"Recorded in {chalice_config.FILE}; commit it.")
+    else:
+        print(f"Nothing to record: {chalice_config.FILE} is current.")
+    print(f"Next: make deploy STAGE={stage}")
+
+
+def _backend_parameters(options: argparse.Namespace) -> dict[str, str]:
+    """Return the parameters that were given, and those that a new stack needs."""
+    parameters = {}
+    if options.domain_suffix:
+        parameters["DomainSuffix"] = options.domain_suffix
+    elif stacks.outputs(backend.stack_name(options.stage)) is None:
+        parameters["DomainSuffix"] = aws.account_id()
+    if options.callback_urls:
+        parameters["CallbackUrls"] = options.callback_urls
+    if options.logout_urls:
+        parameters["LogoutUrls"] = options.logout_urls
+    return parameters
+
+
+def _record_backend(stage: str, outputs: dict[str, str]) -> bool:
+    """Record the backend with these outputs. Return False if .chalice/config.json is current.
+
+    Of a user pool that is recorded already, nothing is overwritten: an operator may have recorded
+    a restored table or more app clients.
+    """
+    recorded = chalice_config.environment(stage)
+    variables = backend.chalice_environment(outputs)
+    if recorded.get("USER_POOL_ARN") == variables["USER_POOL_ARN"]:
+        variables = {name: recorded.get(name, value) for name, value in variables.items()}
+    return chalice_config.change_environment(stage, variables)
+
+
+def make_destroy_backend(options: argparse.Namespace) -> None:
+    """Delete a stage's users and data, if the stage's name is typed or given by --confirm."""
+    stage = options.stage
+    if api.is_deployed(stage):
+        raise DeploymentError(
+            f"the API still uses the backend. Delete the API first: make destroy STAGE={stage}"
+        )
+    outputs = stacks.outputs(backend.stack_name(stage))
+    if outputs:
+        table = outputs["TableName"]
+        pool_id = outputs["UserPoolId"]
+        print(f"This deletes {backend.contents(table, pool_id)}. Users cannot be restored.")
+    else:
+        table, pool_id = _recorded_names(stage)
+        print(f"This deletes what is left: the table {table} and the user pool {pool_id}.")
+    if _confirmation(options) != stage:
+        raise DeploymentError(
+            f"nothing was deleted. Give CONFIRM={stage}, or type {stage} when asked."
+        )
+    backend.destroy(stage, table, pool_id, _print_progress)
+    chalice_config.change_environment(stage, dict.fromkeys(backend.OUTPUT_OF_VARIABLE))
+    print(f"The backend of {stage} is deleted.")
+
+
+def _recorded_names(stage: str) -> tuple[str, str]:
+    """Return the recorded table's name and user pool's id. Raises DeploymentError without them."""
+    try:
+        recorded = chalice_config.recorded_backend(stage)
+    except NoBackend as error:
+        raise DeploymentError(
+            f"there is nothing to delete: the stack {backend.stack_name(stage)} has no table and "
+            "user pool in this account and region, and none are recorded."
+        ) from error
+    return recorded.table, UserPoolArn.parse(recorded.user_pool_arn).pool_id
+
+
+def _confirmation(options: argparse.Namespace) -> str:
+    confirmation: str = options.confirm
+    if confirmation or not sys.stdin.isatty():
+        return confirmation
+    try:
+        return input(f"Type the stage's name, {options.stage}, to delete them: ")
+    except EOFError:
+        return ""
+
+
+# --- the API --------------------------------------------------------------------------------------
 
 
 def make_package(options: argparse.Namespace) -> None:
-    """Build the stage's package and template."""
-    api.check_stage(options.stage)
-    folder = api.package(options.stage)
+    """Build a stage's package and template."""
+    stage = options.stage
+    checks.check_stage(stage)
+    folder = packaging.build(stage)
     print(
-        f"{folder}/sam.json and {folder}/deployment.zip are what `make deploy STAGE={options.stage}` deploys."
+        f"Built {folder}/deployment.zip and {folder}/sam.json, as `make deploy STAGE={stage}` "
+        "deploys them."
     )
 
 
 def make_deploy(options: argparse.Namespace) -> None:
-    """Package the API, upload it and deploy it."""
-    api.check_stage(options.stage)
-    print(f"Deploying the API as {api.stack_name(options.stage)} ...", flush=True)
-    topic = {"AlarmTopic": options.alarm_topic} if options.alarm_topic else {}
-    outputs = api.deploy(options.stage, topic, _progress)
+    """Package the API, upload the package and deploy it."""
+    stage = options.stage
+    checks.check_stage(stage)
+    print(f"Deploying the API as {api.stack_name(stage)} ...", flush=True)
+    parameters = {}
+    if options.alarm_topic:
+        parameters["AlarmTopic"] = options.alarm_topic
+    outputs = api.deploy(stage, parameters, _print_progress)
     print(f"The API is at {api.url(outputs)}/user/profile")
-    print(f"Try it: make smoke STAGE={options.stage} EMAIL=... PASSWORD=...")
+    print(f"Try it: make smoke STAGE={stage} EMAIL=... PASSWORD=...")
 
 
 def make_gateway(options: argparse.Namespace) -> None:
-    """Give an API of `chalice deploy` its gateway responses."""
-    api_id = api.deployed_by_chalice(options.stage)
-    if api_id is None:
+    """Give an API of `chalice deploy` the gateway responses of resources/api.json."""
+    stage = options.stage
+    deployed = chalice_cli.deployed_api(stage)
+    if deployed is None:
         raise DeploymentError(
-            f"`chalice deploy --stage {options.stage}` has not been run here. (An API of `make deploy` has no need.)"
+            f"`chalice deploy --stage {stage}` has not been run in this folder. An API of `make "
+            "deploy` has the gateway responses already."
         )
-    api.put_gateway_responses(api_id)
+    gateway_responses.put_gateway_responses(deployed.api_id)
     print(
-        "API Gateway's own errors have the API's shape now. The next `chalice deploy` takes it away again."
+        "API Gateway's own errors have the form of the API's errors now. Run this command again "
+        "after the next `chalice deploy`, which removes them."
     )
 
 
-def web_config(options: argparse.Namespace) -> None:
-    """Write the reference front end's settings."""
-    recorded = chalice_config.environment(options.stage)
-    found = stacks.outputs(backend.stack_name(options.stage))
-    if found is None or "USER_POOL_ARN" not in recorded:
-        raise DeploymentError(
-            f"the stage {options.stage} has no backend yet. Run: make backend STAGE={options.stage}"
-        )
-    profile = f"{api.deployed_url(options.stage)}/user/profile"
-    sign_in = f"https://{found['UserPoolDomain']}"
-    page_config.write_config(
-        page_config.settings(
-            profile, recorded["USER_POOL_ARN"], recorded["USER_POOL_CLIENT_ID"], sign_in
-        )
-    )
-    print(f"web/config.json is for the stage {options.stage} now: {profile}")
-    print(
-        f"Look at the page with `make web`, or serve web/ with this header:\n{page_config.content_security_policy()}"
-    )
-
-
-def destroy(options: argparse.Namespace) -> None:
-    """Take the API down."""
-    found = api.destroy(options.stage, _progress)
-    left = f"Users and data are where they were, in {backend.stack_name(options.stage)}."
-    here = f"this account, region ({boto3.session.Session().region_name}) and folder"
-    print(
-        f"The API of {options.stage} is gone. {left}"
-        if found
-        else f"{options.stage} has no API in {here}."
-    )
-
-
-def destroy_backend(options: argparse.Namespace) -> None:
-    """Delete users and data, when the stage's name is typed."""
-    name = backend.stack_name(options.stage)
-    if stacks.outputs(api.stack_name(options.stage)) is not None or api.deployed_by_chalice(
-        options.stage
-    ):
-        raise DeploymentError(
-            f"the API still uses it. Take that down first: make destroy STAGE={options.stage}"
-        )
-    recorded = chalice_config.environment(options.stage)
-    outputs = stacks.outputs(name) or {}
-    table = outputs.get("TableName") or recorded.get("DYNAMODB_TABLE")
-    pool_id = outputs.get("UserPoolId") or recorded.get("USER_POOL_ARN", "").rpartition("/")[2]
-    if not table or not pool_id:
-        raise DeploymentError(
-            f"there is no stack {name} in this account and region, and no backend is recorded."
-        )
-    if outputs:
+def make_destroy(options: argparse.Namespace) -> None:
+    """Delete a stage's API; keep its users and data."""
+    stage = options.stage
+    if api.destroy(stage, _print_progress):
         print(
-            f"This deletes {backend.holdings(table, pool_id)}. Users cannot be restored.",
-            flush=True,
+            f"The API of {stage} is deleted. Users and data are kept in "
+            f"{backend.stack_name(stage)}."
         )
     else:
-        print(
-            f"This deletes what is left of {name}: the table {table} and the user pool {pool_id}.",
-            flush=True,
-        )
-    confirm = options.confirm
-    if not confirm and sys.stdin.isatty():
-        with suppress(EOFError):
-            confirm = input(f"Type the stage's name, {options.stage}, to delete them: ")
-    if confirm != options.stage:
-        raise DeploymentError(
-            f"nothing was deleted. Say CONFIRM={options.stage}, or type it when asked."
-        )
-    backend.destroy(options.stage, table, pool_id, _progress)
-    chalice_config.change_environment(options.stage, dict.fromkeys(backend.RECORDED))
-    print(f"The backend of {options.stage} is gone.")
+        region = boto3.session.Session().region_name
+        print(f"{stage} has no API in this account, region ({region}) and folder.")
 
 
-def _progress(line: str) -> None:
-    print(f"  {line}", flush=True)
+# --- the page -------------------------------------------------------------------------------------
 
 
-COMMANDS = {
-    "backend": make_backend,
-    "package": make_package,
-    "deploy": make_deploy,
-    "gateway": make_gateway,
-    "web-config": web_config,
-    "destroy": destroy,
-    "destroy-backend": destroy_backend,
-}
-OPTIONS = {
-    "backend": ("domain-suffix", "callback-urls", "logout-urls"),
-    "deploy": ("alarm-topic",),
-    "destroy-backend": ("confirm",),
-}
+def make_web_config(options: argparse.Namespace) -> None:
+    """Write web/config.json for a deployed stage."""
+    stage = options.stage
+    recorded = chalice_config.recorded_backend(stage)
+    outputs = stacks.outputs(backend.stack_name(stage))
+    if outputs is None:
+        raise NoBackend(stage)
+    profile = f"{api.deployed_url(stage)}/user/profile"
+    sign_in = f"https://{outputs['UserPoolDomain']}"
+    page_config.write_config(
+        page_config.settings(profile, recorded.user_pool_arn, recorded.client_ids, sign_in)
+    )
+    print(f"web/config.json now names the stage {stage}: {profile}")
+    print("Look at the page with `make web`, or serve web/ with this header:")
+    print(page_config.content_security_policy())
+
+
+def _print_progress(step: str) -> None:
+    print(f"  {step}", flush=True)
+
 
 if __name__ == "__main__":
     main()

@@ -1,76 +1,95 @@
-"""The backend of a stage, what must outlive every deployment of the API: resources/backend.yaml, as the stack
-`user-profile-<stage>-backend`."""
+"""The backend of a stage: its table and its user pool, which outlive every deployment of the API.
+
+resources/backend.yaml declares them, as the stack `user-profile-<stage>-backend`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 
 import boto3
 
 from deploy import stacks
-from deploy.stacks import aws_errors
+from deploy.arn import UserPoolArn
+from deploy.aws import report_aws_errors
+from deploy.stacks import Progress
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "backend.yaml"
-RECORDED = {
+OUTPUT_OF_VARIABLE = {
     "DYNAMODB_TABLE": "TableName",
     "USER_POOL_ARN": "UserPoolArn",
     "USER_POOL_CLIENT_ID": "UserPoolClientId",
 }
-"""The API's environment variables that tell of its backend, and the stack's outputs that they are."""
+"""The API's environment variables that name its backend, each with the stack's output it holds."""
 
 
 def stack_name(stage: str) -> str:
+    """Return the name of the stage's backend stack."""
     return f"user-profile-{stage}-backend"
 
 
-def deploy(
-    stage: str, parameters: Mapping[str, str], progress: Callable[[str], None]
-) -> dict[str, str]:
-    """Create or update the stage's backend; `parameters` are the template's, without Stage. See stacks.deploy."""
-    return stacks.deploy(
-        stack_name(stage), TEMPLATE.read_text(), {"Stage": stage, **parameters}, progress
-    )
+def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dict[str, str]:
+    """Create or update the stage's backend; return the stack's outputs. See stacks.deploy.
+
+    `parameters` are those of resources/backend.yaml, without Stage.
+    """
+    every_parameter = {"Stage": stage, **parameters}
+    return stacks.deploy(stack_name(stage), TEMPLATE.read_text(), every_parameter, progress)
 
 
 def chalice_environment(outputs: Mapping[str, str]) -> dict[str, str]:
-    """What the API needs to know of its backend, as its environment variables."""
-    return {variable: outputs[output] for variable, output in RECORDED.items()}
+    """Return the environment variables that name the backend with these outputs."""
+    return {variable: outputs[output] for variable, output in OUTPUT_OF_VARIABLE.items()}
 
 
 def issuer(user_pool_arn: str) -> str:
-    """The issuer of a pool's tokens: arn:aws:cognito-idp:<region>:<account>:userpool/<id> -> https://.../<id>"""
-    _, partition, _, region, _, pool = user_pool_arn.split(":", 5)
-    domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-    return f"https://cognito-idp.{region}.{domain}/{pool.removeprefix('userpool/')}"
+    """Return the issuer of the user pool's tokens, a URL. Raises ValueError."""
+    return UserPoolArn.parse(user_pool_arn).issuer
 
 
-def holdings(table: str, pool_id: str) -> str:
-    """What would be lost with the backend, in words. Raises DeploymentError."""
-    with aws_errors("a look at the backend"):
-        items = boto3.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"]
+def contents(table: str, pool_id: str) -> str:
+    """Describe what the backend holds: its names and approximate counts. Raises DeploymentError."""
+    with report_aws_errors("describing the table and the user pool"):
+        profiles = boto3.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"]
         pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)["UserPool"]
     users = pool["EstimatedNumberOfUsers"]
-    return f"the table {table} with about {items:,} profiles, and the user pool {pool_id} with about {users:,} users"
+    return (
+        f"the table {table} with about {profiles:,} profiles, "
+        f"and the user pool {pool_id} with about {users:,} users"
+    )
 
 
-def destroy(stage: str, table: str, pool_id: str, progress: Callable[[str], None]) -> None:
-    """Delete the stage's stack, if it is still there, then the table and the user pool, which a stack leaves.
+def destroy(stage: str, table: str, pool_id: str, progress: Progress) -> None:
+    """Delete the stage's stack, its table and its user pool, even if they are protected.
 
-    What is protected is released: who calls this has asked. May be run again where it was stopped. Raises
-    DeploymentError.
+    The stack retains table and user pool when it is deleted. What is gone already is skipped, so
+    an interrupted call can be repeated. Raises DeploymentError.
     """
     stacks.delete(stack_name(stage), progress)
-    with aws_errors("to delete the table and the user pool"):
-        dynamodb, cognito = boto3.client("dynamodb"), boto3.client("cognito-idp")
-        with suppress(dynamodb.exceptions.ResourceNotFoundException):
-            if dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
-                dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
-                dynamodb.get_waiter("table_exists").wait(TableName=table)
-            dynamodb.delete_table(TableName=table)
-            progress("Table deleted; AWS keeps a backup of it for 35 days")
-        with suppress(cognito.exceptions.ResourceNotFoundException):
-            cognito.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
-            cognito.delete_user_pool(UserPoolId=pool_id)
-            progress("UserPool deleted")
+    with report_aws_errors("deleting the table and the user pool"):
+        _delete_table(table, progress)
+        _delete_user_pool(pool_id, progress)
+
+
+def _delete_table(name: str, progress: Progress) -> None:
+    client = boto3.client("dynamodb")
+    try:
+        table = client.describe_table(TableName=name)["Table"]
+        if table.get("DeletionProtectionEnabled"):
+            client.update_table(TableName=name, DeletionProtectionEnabled=False)
+            client.get_waiter("table_exists").wait(TableName=name)
+        client.delete_table(TableName=name)
+    except client.exceptions.ResourceNotFoundException:
+        return
+    progress("Table deleted; AWS keeps a backup of it for 35 days")
+
+
+def _delete_user_pool(pool_id: str, progress: Progress) -> None:
+    client = boto3.client("cognito-idp")
+    try:
+        client.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
+        client.delete_user_pool(UserPoolId=pool_id)
+    except client.exceptions.ResourceNotFoundException:
+        return
+    progress("UserPool deleted")

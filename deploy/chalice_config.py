@@ -1,122 +1,158 @@
-"""What .chalice/config.json says of a stage, and what the backend writes into it: its `environment_variables`, and
-nothing else, byte for byte."""
+""".chalice/config.json: each stage's environment variables, and the backend recorded in them."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.stacks import DeploymentError
+from deploy.errors import DeploymentError, NoBackend
 
 FILE = Path(".chalice/config.json")
-SPACE = re.compile(r"\s*")
+
+
+@dataclass(frozen=True)
+class RecordedBackend:
+    """A stage's table and user pool, as recorded in its environment variables."""
+
+    table: str
+    user_pool_arn: str
+    client_ids: str
+    """App clients whose tokens the API accepts, separated by commas. Empty: any client's."""
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str], stage: str) -> RecordedBackend:
+        """Read the variables of `stage`. Raises NoBackend if they do not name a backend."""
+        table = variables.get("DYNAMODB_TABLE")
+        user_pool_arn = variables.get("USER_POOL_ARN")
+        if not table or not user_pool_arn:
+            raise NoBackend(stage)
+        return cls(table, user_pool_arn, variables.get("USER_POOL_CLIENT_ID", ""))
+
+    @property
+    def first_client_id(self) -> str:
+        """The app client that our own tools sign in with. Raises DeploymentError."""
+        return first_client_id(self.client_ids)
+
+
+def first_client_id(client_ids: str) -> str:
+    """Return the first of several ids that are separated by commas. Raises DeploymentError."""
+    first = client_ids.partition(",")[0].strip()
+    if not first:
+        raise DeploymentError(
+            f"no app client is recorded. Set USER_POOL_CLIENT_ID in {FILE} to sign in."
+        )
+    return first
+
+
+def recorded_backend(stage: str) -> RecordedBackend:
+    """Return the backend recorded for `stage`. Raises DeploymentError, NoBackend."""
+    return RecordedBackend.from_environment(environment(stage), stage)
 
 
 def environment(stage: str) -> dict[str, str]:
-    """The stage's environment variables, those of all stages included. Raises DeploymentError for an unknown stage."""
-    config = _read()
-    if stage not in config["stages"]:
-        known = ", ".join(sorted(config["stages"]))
-        raise DeploymentError(
-            f"there is no stage {stage!r} in {FILE}, which has {known}. To make one, copy dev's and policy-dev.json."
-        )
-    return {
-        **config.get("environment_variables", {}),
-        **config["stages"][stage].get("environment_variables", {}),
-    }
+    """Return the stage's environment variables, including those set for all stages.
+
+    Raises DeploymentError for an unknown stage or an unreadable file.
+    """
+    return _environment(_read(), stage)
 
 
 def policy(stage: str) -> str:
-    """The text of the stage's policy file. Raises DeploymentError where there is none."""
-    file = FILE.with_name(_read()["stages"][stage].get("iam_policy_file", f"policy-{stage}.json"))
+    """Return the text of the stage's IAM policy file. Raises DeploymentError if there is none."""
+    name = _stage(_read(), stage).get("iam_policy_file", f"policy-{stage}.json")
+    file = FILE.with_name(name)
     try:
-        return file.read_text()
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise DeploymentError(
-            f"the stage {stage} has no {file}. Copy policy-dev.json, with {stage} in it."
+            f"the stage {stage} has no {file}. Copy policy-dev.json and replace dev with {stage}."
         ) from error
 
 
-def change_environment(stage: str, change: Mapping[str, str | None]) -> bool:
-    """Set the variables in `change` for `stage`, None removing one; False if they were so already.
+def stages_with_table_of(stage: str) -> list[str]:
+    """Return the other stages that record the same table as `stage`, which may be by mistake."""
+    config = _read()
+    table = _environment(config, stage).get("DYNAMODB_TABLE")
+    others = (name for name in config["stages"] if name != stage)
+    return [name for name in others if _environment(config, name).get("DYNAMODB_TABLE") == table]
 
-    Raises DeploymentError where there is no such stage, or it has no environment_variables.
+
+def change_environment(stage: str, changes: Mapping[str, str | None]) -> bool:
+    """Set environment variables of `stage`; None removes one. Return whether the file changed.
+
+    Raises DeploymentError for an unknown stage or an unreadable file.
     """
-    environment(stage)
-    text = FILE.read_bytes().decode()
-    begin, end = 0, len(text)
-    for name in ("stages", stage, "environment_variables"):
-        begin, end = _member(text, begin, name)
-    before: dict[str, str] = json.loads(text[begin:end])
-    after = {name: value for name, value in {**before, **change}.items() if value is not None}
-    if after == before:
+    config = _read()
+    variables = _stage(config, stage).setdefault("environment_variables", {})
+    before = dict(variables)
+    for name, value in changes.items():
+        if value is None:
+            variables.pop(name, None)
+        else:
+            variables[name] = value
+    if variables == before:
         return False
-    indent = text[text.rfind("\n", 0, begin) + 1 : begin]
-    indent = indent[: len(indent) - len(indent.lstrip(" \t"))]
-    newline = "\r\n" if "\r\n" in text else "\n"
-    written = json.dumps(after, indent="\t" if "\t" in indent else 2, ensure_ascii=text.isascii())
-    changed = FILE.with_suffix(".tmp")
-    changed.write_bytes(
-        (text[:begin] + written.replace("\n", newline + indent) + text[end:]).encode()
-    )
-    changed.replace(FILE)
+    _write(config)
     return True
 
 
-def sharing(stage: str) -> list[str]:
-    """The other stages that record the same table as `stage`."""
-    table = environment(stage).get("DYNAMODB_TABLE")
-    return [
-        name
-        for name in _read()["stages"]
-        if name != stage and environment(name).get("DYNAMODB_TABLE") == table
-    ]
+def _environment(config: dict[str, Any], stage: str) -> dict[str, str]:
+    shared = config.get("environment_variables", {})
+    own = _stage(config, stage).get("environment_variables", {})
+    return {**shared, **own}
+
+
+def _stage(config: dict[str, Any], stage: str) -> dict[str, Any]:
+    stages: dict[str, dict[str, Any]] = config["stages"]
+    if stage not in stages:
+        known = ", ".join(sorted(stages))
+        raise DeploymentError(
+            f"there is no stage {stage!r} in {FILE}, only {known}. To add one, copy the stage dev "
+            "and .chalice/policy-dev.json."
+        )
+    return stages[stage]
 
 
 def _read() -> dict[str, Any]:
-    config: dict[str, Any]
     try:
-        config = json.loads(FILE.read_bytes().decode(), object_pairs_hook=_without_duplicates)
+        text = FILE.read_text(encoding="utf-8")
+        config = json.loads(text, object_pairs_hook=_refuse_duplicates)
     except (OSError, ValueError) as error:
         raise DeploymentError(f"cannot read {FILE}: {error}") from error
-    stages = config.get("stages") if isinstance(config, dict) else None
-    if not isinstance(stages, dict) or not all(
-        isinstance(part, dict) and isinstance(part.get("environment_variables", {}), dict)
-        for part in (config, *stages.values())
-    ):
+    if not _has_expected_shape(config):
         raise DeploymentError(
-            f'{FILE} is not what Chalice reads: "stages", and what is in it, must be objects.'
+            f'{FILE} is not what Chalice reads: "stages", each stage and each '
+            '"environment_variables" must be a JSON object.'
         )
-    return config
+    shaped: dict[str, Any] = config
+    return shaped
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError(f"a name stands twice in one object, among {', '.join(members)}")
-    return members
+def _has_expected_shape(config: object) -> bool:
+    if not isinstance(config, dict) or not isinstance(config.get("stages"), dict):
+        return False
+    for part in (config, *config["stages"].values()):
+        if not isinstance(part, dict):
+            return False
+        if not isinstance(part.get("environment_variables", {}), dict):
+            return False
+    return True
 
 
-def _member(text: str, position: int, name: str) -> tuple[int, int]:
-    """Where the value of the member `name` begins and ends, of the object that stands at `position` of a JSON text."""
-    decoder = json.JSONDecoder()
-    position = _after_space(text, _after_space(text, position) + 1)
-    while text[position] != "}":
-        key, position = decoder.raw_decode(text, position)
-        begin = _after_space(text, _after_space(text, position) + 1)  # the colon is between
-        _, end = decoder.raw_decode(text, begin)
-        if key == name:
-            return begin, end
-        position = _after_space(text, end)
-        position = _after_space(text, position + 1) if text[position] == "," else position
-    raise DeploymentError(
-        f'there is no "{name}" where {FILE} should have one. Add "{name}": {{}} there.'
-    )
+def _refuse_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in members]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f'an object has the name "{name}" twice')
+    return dict(members)
 
 
-def _after_space(text: str, position: int) -> int:
-    match = SPACE.match(text, position)
-    return match.end() if match else position
+def _write(config: dict[str, Any]) -> None:
+    """Replace the file in one step: an interruption leaves either the old or the new one."""
+    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    temporary = FILE.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(FILE)

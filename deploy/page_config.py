@@ -1,4 +1,4 @@
-"""What the reference front end in web/ has to know: its settings, and the policy that it is served under."""
+"""What the reference front end in web/ is configured with: config.json, and its security policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy import backend
+from deploy import backend, chalice_config
 
 FOLDER = Path(__file__).parents[1] / "web"
 CONFIG = FOLDER / "config.json"
@@ -18,43 +18,47 @@ IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
 def settings(api: str, user_pool_arn: str, client_ids: str, sign_in: str) -> dict[str, str]:
-    """What config.json holds: URLs of the API's profile and of the sign-in domain, and whose tokens they want."""
-    client_id = client_ids.partition(",")[0]
+    """Return the content of config.json.
+
+    `api` is the profile's URL, `sign_in` that of the sign-in domain. Of several `client_ids`,
+    separated by commas, the page uses the first.
+    """
     return {
         "api": api,
         "issuer": backend.issuer(user_pool_arn),
-        "client_id": client_id,
+        "client_id": chalice_config.first_client_id(client_ids),
         "sign_in": sign_in,
     }
 
 
 def write_config(config: Mapping[str, str]) -> None:
     """Write web/config.json."""
-    CONFIG.write_text(json.dumps(config, indent=2) + "\n")
+    CONFIG.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def import_map() -> str:
-    """The text of index.html's import map: where the browser finds what the modules import by name."""
-    (found,) = IMPORT_MAP.findall((FOLDER / "index.html").read_text())
-    return str(found)
+    """Return the text of index.html's import map, which says where modules are found by name."""
+    match = IMPORT_MAP.search((FOLDER / "index.html").read_text(encoding="utf-8"))
+    if match is None:
+        raise ValueError("web/index.html has no import map")
+    return match.group(1)
 
 
 def content_security_policy(config_file: Path = CONFIG) -> str:
-    """The Content-Security-Policy of the page: its own files, its import map, and the servers in its config.json.
+    """Return the page's Content-Security-Policy.
 
-    A browser takes an import map from the page itself alone, as an inline script, which its hash allows (CSP level 2).
+    It allows the page's own files, its import map, and calls of the servers in `config_file`.
     """
+    # Browsers read an import map only from an inline script, which its hash allows.
     digest = base64.b64encode(hashlib.sha256(import_map().encode()).digest()).decode()
-    config = json.loads(config_file.read_text()) if config_file.exists() else {}
-    urls = [urlsplit(config[name]) for name in ("api", "sign_in") if name in config]
-    origins = sorted({"'self'"} | {f"{url.scheme}://{url.netloc}" for url in urls})
+    servers = " ".join(["'self'", *_configured_origins(config_file)])
     return "; ".join(
         [
             "default-src 'none'",
             f"script-src 'self' 'sha256-{digest}'",
             "style-src 'self'",
             "img-src 'self'",
-            f"connect-src {' '.join(origins)}",
+            f"connect-src {servers}",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
@@ -62,3 +66,12 @@ def content_security_policy(config_file: Path = CONFIG) -> str:
             "trusted-types 'none'",
         ]
     )
+
+
+def _configured_origins(config_file: Path) -> list[str]:
+    """Return the origins of the API and of the sign-in domain; none if there is no file."""
+    if not config_file.exists():
+        return []
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    urls = [urlsplit(config[name]) for name in ("api", "sign_in") if name in config]
+    return sorted({f"{url.scheme}://{url.netloc}" for url in urls})

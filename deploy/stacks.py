@@ -1,18 +1,16 @@
-"""CloudFormation stacks: deploy one and wait for it, look at one, take one down.
-
-They are deployed wherever the environment points (region, credentials, AWS_ENDPOINT_URL): to AWS, or an emulator.
-"""
+"""CloudFormation stacks: deploy one and wait for it, read its outputs, delete it."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import boto3
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError
+
+from deploy import polling
+from deploy.aws import report_aws_errors
+from deploy.errors import DeploymentError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -23,105 +21,145 @@ if TYPE_CHECKING:
         StackTypeDef,
     )
 
-FIRST_POLL, LONGEST_POLL = 0.2, 5.0
-"""Seconds between two looks at a stack that is being changed, longer from look to look."""
+Progress: TypeAlias = Callable[[str], None]
+"""A function that is called with each step that is done, for example "Table create complete"."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two calls that ask how far a stack is."""
+SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 CAN_BE_UPDATED = (
-    "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE",
-)  # fmt: skip
-
-
-class DeploymentError(Exception):
-    """What was asked for could not be done. Its text says why and what to do, in a line or two."""
-
-
-@contextmanager
-def aws_errors(what: str) -> Iterator[None]:
-    """Tell what AWS refuses, or why it cannot be asked, as a DeploymentError; `what` it was about."""
-    try:
-        yield
-    except NoRegionError as error:
-        raise DeploymentError(
-            "no AWS region is set. Say which one: export AWS_DEFAULT_REGION=eu-central-1"
-        ) from error
-    except NoCredentialsError as error:
-        raise DeploymentError(
-            "there are no AWS credentials. Sign in (`aws configure`, `aws sso login`), or export AWS_PROFILE=..."
-        ) from error
-    except ClientError as error:
-        message = error.response["Error"]["Message"]
-        raise DeploymentError(f"AWS refused {error.operation_name} ({what}): {message}") from error
-    except (
-        BotoCoreError,
-        Boto3Error,
-        ValueError,
-    ) as error:  # ValueError: an endpoint that is no URL
-        raise DeploymentError(f"AWS cannot be asked ({what}): {error}") from error
-
-
-def account() -> str:
-    """The number of the account that the shell is signed in to. Raises DeploymentError."""
-    with aws_errors("to tell which account this is"):
-        return boto3.client("sts").get_caller_identity()["Account"]
+    *SUCCEEDED,
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
 
 
 def deploy(
     name: str,
     template: str,
     parameters: Mapping[str, str],
-    progress: Callable[[str], None],
+    progress: Progress,
     capabilities: Sequence[CapabilityType] = (),
 ) -> dict[str, str]:
-    """Create or update the stack `name` and wait for it. Deploying what is deployed already changes nothing.
+    """Create or update the stack `name`, wait for it and return its outputs.
 
-    Parameters that are left out keep the value they have, or take their default. `progress` is called with a line for
-    each resource that is done.
-
-    Returns the stack's outputs. Raises DeploymentError.
+    Parameters that are not given keep their value, or take their default in a new stack. If
+    nothing differs from what is deployed, nothing happens. Raises DeploymentError.
     """
-    with aws_errors(f"the stack {name}"):
+    with report_aws_errors(f"the stack {name}"):
         client = boto3.client("cloudformation")
-        stack = _find(client, name)
-        past = {event["EventId"] for event in _events(client, name)} if stack else set()
-        if (
-            stack
-            and stack["StackStatus"].endswith("_IN_PROGRESS")
-            and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
-        ):
-            progress("it is being changed already: waiting for that to end")
-            stack = _wait(client, name, progress, past)
-            past = {event["EventId"] for event in _events(client, name)} if stack else set()
-        request = {"StackName": name, "TemplateBody": template, "Capabilities": capabilities}
-        if _start(client, stack, request, parameters):
-            stack = _wait(client, name, progress, past)
-            if stack is None or stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-                raise DeploymentError(_told(f"The stack {name}", stack, client, past))
+        stack = _wait_for_change_in_progress(client, name, progress)
+        if stack is None:
+            change = _Change(client, name, progress)
+            client.create_stack(
+                StackName=name,
+                TemplateBody=template,
+                Capabilities=capabilities,
+                Parameters=_given(parameters),
+            )
         else:
-            stack = _find(client, name)
-        return _outputs(stack)
+            _check_can_be_updated(stack)
+            change = _Change(client, name, progress, earlier=_event_ids(client, name))
+            if not _start_update(client, stack, template, parameters, capabilities):
+                return _outputs(stack)
+        changed = change.wait()
+        if changed is None or changed["StackStatus"] not in SUCCEEDED:
+            raise DeploymentError(change.failure())
+        return _outputs(changed)
 
 
 def outputs(name: str) -> dict[str, str] | None:
-    """The outputs of the stack `name`; None where there is no such stack. Raises DeploymentError."""
-    with aws_errors(f"the stack {name}"):
+    """Return the outputs of the stack `name`, None if it does not exist. Raises DeploymentError."""
+    with report_aws_errors(f"the stack {name}"):
         stack = _find(boto3.client("cloudformation"), name)
-        return _outputs(stack) if stack else None
+    if stack is None:
+        return None
+    return _outputs(stack)
 
 
-def delete(name: str, progress: Callable[[str], None]) -> bool:
-    """Delete the stack `name` and wait for it; False where there is none. Raises DeploymentError."""
-    with aws_errors(f"the stack {name}"):
+def delete(name: str, progress: Progress) -> bool:
+    """Delete the stack `name` and wait for it. Return False if it does not exist.
+
+    Raises DeploymentError.
+    """
+    with report_aws_errors(f"the stack {name}"):
         client = boto3.client("cloudformation")
         stack = _find(client, name)
         if stack is None:
             return False
-        past = {event["EventId"] for event in _events(client, name)}
-        client.delete_stack(
-            StackName=stack["StackId"]
-        )  # by its id it can be asked about when it is gone
-        stack = _wait(client, stack["StackId"], progress, past)
-        if stack and stack["StackStatus"] != "DELETE_COMPLETE":
-            raise DeploymentError(_told(f"The stack {name}", stack, client, past))
+        # A deleted stack can be described by its id only.
+        stack_id = stack["StackId"]
+        change = _Change(client, stack_id, progress, earlier=_event_ids(client, stack_id))
+        client.delete_stack(StackName=stack_id)
+        left = change.wait()
+        if left is not None and left["StackStatus"] != "DELETE_COMPLETE":
+            raise DeploymentError(change.failure())
         return True
+
+
+class _Change:
+    """One change of a stack, followed by what CloudFormation reports about it.
+
+    `name` is the stack's name or id; `earlier` are the ids of the events before this change.
+    """
+
+    def __init__(
+        self,
+        client: CloudFormationClient,
+        name: str,
+        progress: Progress,
+        earlier: frozenset[str] = frozenset(),
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._progress = progress
+        self._earlier = earlier
+        self._reported: set[str] = set()
+        self._stack: StackTypeDef | None = None
+
+    def wait(self) -> StackTypeDef | None:
+        """Report each resource that is done until the stack is at rest; return the stack.
+
+        Returns None if the stack does not exist any more.
+        """
+        polling.wait_until(self._is_at_rest, longest_pause=LONGEST_PAUSE)
+        return self._stack
+
+    def failure(self) -> str:
+        """Describe how the change failed: which resources failed, and why."""
+        if self._stack is None:
+            return f"The stack {self._name} disappeared while it was being deployed."
+        reasons = [
+            f"{event['LogicalResourceId']}: {_reason(event)}"
+            for event in self._events()
+            if _is_failure(event)
+        ]
+        if not reasons:
+            reasons = [self._stack.get("StackStatusReason", "no reason given")]
+        name = self._stack["StackName"]
+        return f"The stack {name} ended as {self._stack['StackStatus']}: {'; '.join(reasons)}"
+
+    def _is_at_rest(self) -> bool:
+        self._stack = _find(self._client, self._name)
+        if self._stack is None:
+            return True
+        self._report_finished_resources(self._stack["StackName"])
+        return not _is_in_progress(self._stack)
+
+    def _report_finished_resources(self, stack_name: str) -> None:
+        for event in self._events():
+            status = event.get("ResourceStatus", "")
+            is_of_a_resource = event["LogicalResourceId"] != stack_name
+            is_new = event["EventId"] not in self._reported
+            if is_of_a_resource and is_new and status.endswith("_COMPLETE"):
+                self._reported.add(event["EventId"])
+                self._progress(f"{event['LogicalResourceId']} {status.lower().replace('_', ' ')}")
+
+    def _events(self) -> list[StackEventTypeDef]:
+        """The events of this change, oldest first."""
+        latest_first = self._client.describe_stack_events(StackName=self._name)["StackEvents"]
+        return [event for event in reversed(latest_first) if event["EventId"] not in self._earlier]
 
 
 def _find(client: CloudFormationClient, name: str) -> StackTypeDef | None:
@@ -133,28 +171,64 @@ def _find(client: CloudFormationClient, name: str) -> StackTypeDef | None:
         raise
 
 
-def _start(
+def _wait_for_change_in_progress(
+    client: CloudFormationClient, name: str, progress: Progress
+) -> StackTypeDef | None:
+    """Return the stack when nothing is changing it; None if it does not exist."""
+    stack = _find(client, name)
+    if stack is None or not _is_in_progress(stack):
+        return stack
+    progress("the stack is being changed already: waiting for that to end")
+    return _Change(client, name, progress, earlier=_event_ids(client, name)).wait()
+
+
+def _is_in_progress(stack: StackTypeDef) -> bool:
+    status = stack["StackStatus"]
+    # REVIEW_IN_PROGRESS waits for somebody to execute a change set: it does not end by itself.
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+
+
+def _check_can_be_updated(stack: StackTypeDef) -> None:
+    name = stack["StackName"]
+    status = stack["StackStatus"]
+    if status in CAN_BE_UPDATED:
+        return
+    if status == "UPDATE_ROLLBACK_FAILED":
+        advice = (
+            "its last update failed, and so did the rollback. Correct what its events name, then "
+            "choose 'Continue update rollback' in the CloudFormation console, or run: "
+            f"aws cloudformation continue-update-rollback --stack-name {name}"
+        )
+    else:
+        advice = (
+            "it was never created completely, or could not be deleted. Look at its events, delete "
+            "it in the CloudFormation console (or run: aws cloudformation delete-stack "
+            f"--stack-name {name}), and run this command again."
+        )
+    raise DeploymentError(f"the stack {name} is in the state {status}: {advice}")
+
+
+def _start_update(
     client: CloudFormationClient,
-    stack: StackTypeDef | None,
-    request: Any,
-    wanted: Mapping[str, str],
+    stack: StackTypeDef,
+    template: str,
+    parameters: Mapping[str, str],
+    capabilities: Sequence[CapabilityType],
 ) -> bool:
-    """Begin to create or update the stack as `request` says; False when there is nothing to do."""
-    name = request["StackName"]
-    parameters: list[ParameterTypeDef] = [
-        {"ParameterKey": k, "ParameterValue": v} for k, v in wanted.items()
-    ]
-    if stack is None:
-        client.create_stack(**request, Parameters=parameters)
-        return True
-    if (status := stack["StackStatus"]) not in CAN_BE_UPDATED:
-        raise DeploymentError(f"the stack {name} is in the state {status}: {_advice(name, status)}")
-    known = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
-    taken = client.get_template_summary(TemplateBody=request["TemplateBody"])["Parameters"]
-    kept = known & {parameter["ParameterKey"] for parameter in taken} - set(wanted)
-    parameters += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept)]
+    """Begin to update the stack. Return False if there is nothing to update."""
+    summary = client.get_template_summary(TemplateBody=template)
+    declared = {parameter["ParameterKey"] for parameter in summary["Parameters"]}
+    deployed = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
+    request = _given(parameters)
+    for name in sorted((declared & deployed) - set(parameters)):
+        request.append({"ParameterKey": name, "UsePreviousValue": True})
     try:
-        client.update_stack(**request, Parameters=parameters)
+        client.update_stack(
+            StackName=stack["StackName"],
+            TemplateBody=template,
+            Capabilities=capabilities,
+            Parameters=request,
+        )
     except ClientError as error:
         if "No updates are to be performed" in error.response["Error"]["Message"]:
             return False
@@ -162,61 +236,25 @@ def _start(
     return True
 
 
-def _advice(name: str, status: str) -> str:
-    """What to do with a stack in a state that it cannot be updated in."""
-    if status == "UPDATE_ROLLBACK_FAILED":
-        return (
-            "going back to what was there failed. Mend what its events name, then choose 'Continue update rollback' in "
-            f"the CloudFormation console, or: aws cloudformation continue-update-rollback --stack-name {name}"
-        )
-    return (
-        "it never came to be, or could not be deleted. Look at its events, delete it in the CloudFormation console (or "
-        f"by aws cloudformation delete-stack --stack-name {name}), and run this again."
-    )
+def _given(parameters: Mapping[str, str]) -> list[ParameterTypeDef]:
+    return [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
 
 
-def _events(client: CloudFormationClient, name: str) -> list[StackEventTypeDef]:
-    """The stack's latest events, oldest first."""
-    return client.describe_stack_events(StackName=name)["StackEvents"][::-1]
+def _event_ids(client: CloudFormationClient, name: str) -> frozenset[str]:
+    events = client.describe_stack_events(StackName=name)["StackEvents"]
+    return frozenset(event["EventId"] for event in events)
 
 
-def _wait(
-    client: CloudFormationClient, name: str, progress: Callable[[str], None], past: set[str]
-) -> StackTypeDef | None:
-    """Tell of each event not in `past` until the stack is at rest; return it, None if it is gone."""
-    told, pause = set(past), FIRST_POLL
-    while stack := _find(client, name):
-        for event in _events(client, name):
-            status = event.get("ResourceStatus", "")
-            if event["EventId"] not in told and event["LogicalResourceId"] != stack["StackName"]:
-                told.add(event["EventId"])
-                if status.endswith("_COMPLETE"):
-                    progress(f"{event['LogicalResourceId']} {status.lower().replace('_', ' ')}")
-        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
-            return stack
-        time.sleep(pause)
-        pause = min(pause * 1.3, LONGEST_POLL)
-    return None
+def _is_failure(event: StackEventTypeDef) -> bool:
+    if not event.get("ResourceStatus", "").endswith("_FAILED"):
+        return False
+    # CloudFormation cancels the other resources when one fails.
+    return "cancelled" not in event.get("ResourceStatusReason", "")
 
 
-def _told(
-    what: str, stack: StackTypeDef | None, client: CloudFormationClient, past: set[str]
-) -> str:
-    """How a deployment failed, in plain words: the resources that did, and why."""
-    if stack is None:
-        return f"{what} disappeared while it was being deployed."
-    failures = [
-        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', event['ResourceStatus'])}"
-        for event in _events(client, stack["StackId"])
-        if event["EventId"] not in past
-        and event.get("ResourceStatus", "").endswith("_FAILED")
-        and "cancelled"
-        not in event.get("ResourceStatusReason", "")  # by the failure of another one
-    ]
-    reason = "; ".join(failures) or stack.get("StackStatusReason", "no reason given")
-    return f"{what} ended as {stack['StackStatus']}: {reason}"
+def _reason(event: StackEventTypeDef) -> str:
+    return event.get("ResourceStatusReason", event["ResourceStatus"])
 
 
-def _outputs(stack: StackTypeDef | None) -> dict[str, str]:
-    found = stack.get("Outputs", []) if stack else []
-    return {output["OutputKey"]: output["OutputValue"] for output in found}
+def _outputs(stack: StackTypeDef) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

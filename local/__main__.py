@@ -23,8 +23,8 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from deploy import backend, chalice_config, cognito, page_config
-from deploy.api import use_region_of
-from deploy.stacks import DeploymentError
+from deploy.checks import use_region_of
+from deploy.errors import DeploymentError
 from local import environment, page
 from local.api import ApiError, serving
 from local.emulator import EmulatorError, confirmation_code, emulator, port_is_free

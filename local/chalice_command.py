@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from deploy import api, vendor
-from deploy.stacks import DeploymentError
+from deploy import bytecode, checks, vendor
+from deploy.errors import DeploymentError
 from local import gateway
 
 
@@ -17,9 +17,9 @@ def prepare() -> None:
     context = click.get_current_context(silent=True)
     if context is not None and context.info_name in ("deploy", "package"):
         try:
-            api.check_stage(context.params["stage"], context.params.get("profile"))
+            checks.check_stage(context.params["stage"], context.params.get("profile"))
         except DeploymentError as error:
             sys.exit(f"error: {error}")
         vendor.build()
-        vendor.compile_own_code()
+        bytecode.compile_own_code(vendor.FOLDER)
     gateway.stand_in_for_api_gateway()

@@ -28,12 +28,13 @@ from typing import Any, TypeAlias
 
 import chalice.local
 from chalice import Chalice
-from chalice.app import CORSConfig, Response, RouteEntry
+from chalice.app import CORSConfig, RouteEntry
 from chalice.config import Config
 from chalice.local import LambdaContext, LambdaEventConverter, LocalDevServer, RouteMatcher
 
-from chalicelib import web
+from chalicelib.http import problem_response
 from chalicelib.errors import NotSignedIn
+from chalicelib.problems import Problem, generic_problem, problem_for
 from chalicelib.settings import Settings
 from local import environment
 from local.documentation import documentation
@@ -122,7 +123,7 @@ class ApiGateway:
             entries: dict[str, RouteEntry] = self._app.routes[self._routes.match_route(path).route]
         except ValueError:
             return self.refusal(
-                Response({"Message": f"There is nothing at {path.partition('?')[0]}."}, None, 404)
+                generic_problem(404, f"There is nothing at {path.partition('?')[0]}.")
             )
         if method == "OPTIONS":
             methods = ",".join([*entries, "OPTIONS"])
@@ -143,7 +144,7 @@ class ApiGateway:
             try:
                 claims = self._claims(event["multiValueHeaders"].get("authorization", []))
             except NotSignedIn as error:
-                return self.refusal(web.error_response(error))
+                return self.refusal(problem_for(error))
             except KeysUnavailable as error:
                 return self.refusal(_unavailable(f"{error} Without them nobody can be let in."))
             event["requestContext"]["authorizer"] = {"claims": claims}
@@ -154,10 +155,10 @@ class ApiGateway:
             response["body"].encode(),
         )
 
-    def refusal(self, response: Response) -> Answer:
+    def refusal(self, problem: Problem) -> Answer:
         """The answer to a request that never reaches the function, in the shape of the function's own errors."""
-        completed = web.complete(response, str(uuid.uuid4()), self._cors)
-        return completed.status_code, completed.headers, completed.body.encode()
+        response = problem_response(problem, str(uuid.uuid4()), self._cors)
+        return response.status_code, response.headers, response.body.encode()
 
     def _claims(self, authorization: list[str]) -> dict[str, str]:
         """The claims of the token in the Authorization header lines, as API Gateway hands them on: strings all."""
@@ -180,9 +181,8 @@ class ApiGateway:
         return {name: _claim_as_text(value) for name, value in claims.items()}
 
 
-def _unavailable(detail: str) -> Response:
-    body = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail}
-    return Response(body, {"Retry-After": "1"}, HTTPStatus.SERVICE_UNAVAILABLE)
+def _unavailable(detail: str) -> Problem:
+    return generic_problem(503, detail, {"Retry-After": "1"})
 
 
 def _claim_as_text(value: object) -> str:
@@ -289,8 +289,8 @@ class RequestHandler(BaseHTTPRequestHandler):
             if code == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
             else HTTPStatus(code)
         )
-        told = Response({"Message": message or status.phrase}, {"Connection": "close"}, status)
-        self._send(*self.api_gateway.refusal(told))
+        problem = generic_problem(status, message or status.phrase, {"Connection": "close"})
+        self._send(*self.api_gateway.refusal(problem))
 
     def _send(self, status: int, headers: Mapping[str, Any], body: bytes) -> None:
         self.request_version = (

@@ -1,6 +1,7 @@
-"""What the service answers when the database does not do what it is asked, on the wire; and that it recovers by itself.
+"""Responses to callers when DynamoDB or the network fails, and recovery without a restart.
 
-The function is called as Lambda calls it, with a proxy between its store and DynamoDB (tests/support/faulty_wire.py).
+The function is called as Lambda calls it, with tests/support/faulty_wire.py between its store and
+DynamoDB.
 """
 
 from __future__ import annotations
@@ -8,86 +9,104 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import time
 import uuid
-import zlib
-from collections.abc import Callable, Iterator
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import pytest
 from botocore.config import Config
 
-from chalicelib import store as database
+from app import create_app
+from chalicelib import dynamodb
+from chalicelib.dynamodb import CLIENT_CONFIG
 from chalicelib.errors import ProfileNotFound
 from chalicelib.profile import JSON
-from chalicelib.store import CLIENT_CONFIG, PATIENCE, ProfileStore
+from chalicelib.settings import Settings
+from chalicelib.store import MAX_CONFLICT_SECONDS, ProfileStore
 from tests.conftest import PLANTED, ROOT, Cloud
 from tests.support import faulty_wire as wires
-from tests.support.events import event
+from tests.support.events import api_gateway_event, id_token_claims
 from tests.support.faulty_wire import Fault, Wire
 
-QUICK = CLIENT_CONFIG.merge(Config(connect_timeout=0.3, read_timeout=0.4))
-"""The same, for who has many faults to wait for."""
+QUICK_CONFIG = CLIENT_CONFIG.merge(Config(read_timeout=0.8))
+"""The deployed configuration with a shorter timeout, for faults that are waited out."""
+CLIENT_ID = "client"
 
 
-def worst_call(config: Any) -> float:
-    """Seconds: every try just fails to time out, with botocore's longest pauses (standard mode: 1 s, then 2 s...)."""
-    tries: int = config.retries["total_max_attempts"]
-    seconds: float = tries * (config.connect_timeout + config.read_timeout) + sum(
-        2**n for n in range(tries - 1)
-    )
-    return seconds
+class Call(Protocol):
+    """Sends a request to the function. Headers are written with _ for -."""
+
+    def __call__(self, method: str, body: str | None = None, **headers: str) -> dict[str, Any]: ...
 
 
-def worst_request(config: Any) -> float:
-    """Seconds: a patch, which is a read and a write, or writes that are overtaken until patience ends, and one more."""
-    return max(2 * worst_call(config), PATIENCE + 1 + worst_call(config))
+@dataclass(frozen=True)
+class RequestKind:
+    """A kind of request, and what is stored after it was carried out."""
+
+    method: str
+    stored_after: JSON
+    body: str | None = None
+    is_conditional: bool = False
+
+    def send(self, call: Call, etag: str) -> dict[str, Any]:
+        headers = {"If_Match": etag} if self.is_conditional else {}
+        return call(self.method, self.body, **headers)
+
+    def __str__(self) -> str:
+        return f"{self.method} if" if self.is_conditional else self.method
 
 
-def quick(request_name: str) -> float:
-    """Seconds that a request takes at worst with QUICK's timeouts, its pauses left out; one more for a busy machine."""
-    return 1 + (worst_call(QUICK) - 1) * (2 if request_name.startswith("PATCH") else 1)
+BEFORE: JSON = {"kept": PLANTED}
+AFTER_PUT: JSON = {"new": PLANTED}
+AFTER_PATCH: JSON = {"kept": PLANTED, "new": PLANTED}
+BODY = json.dumps({"new": PLANTED})
+
+GET = RequestKind("GET", BEFORE)
+PUT = RequestKind("PUT", AFTER_PUT, BODY)
+PUT_IF = RequestKind("PUT", AFTER_PUT, BODY, is_conditional=True)
+PATCH = RequestKind("PATCH", AFTER_PATCH, BODY)
+PATCH_IF = RequestKind("PATCH", AFTER_PATCH, BODY, is_conditional=True)
+DELETE = RequestKind("DELETE", None)
+DELETE_IF = RequestKind("DELETE", None, is_conditional=True)
+REQUESTS = [GET, PUT, PUT_IF, PATCH, PATCH_IF, DELETE, DELETE_IF]
+
+each_request = pytest.mark.parametrize("request_kind", REQUESTS, ids=str)
+one_of_each_method = pytest.mark.parametrize("request_kind", [GET, PUT_IF, PATCH, DELETE], ids=str)
 
 
 @pytest.fixture(scope="module")
-def wire(cloud: Cloud) -> Iterator[Wire]:
+def module_wire(cloud: Cloud) -> Iterator[Wire]:
     with wires.wire_to(cloud.port) as wire:
         yield wire
 
 
 @pytest.fixture
-def config() -> Config:
-    return QUICK
+def wire(module_wire: Wire) -> Wire:
+    """A wire without faults."""
+    module_wire.clear()
+    return module_wire
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """botocore's pauses before it tries again are left out: a second in each of a hundred tests."""
+@pytest.fixture(autouse=True)
+def _no_retry_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore waits up to a second before it tries again."""
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
 
 
 @pytest.fixture(scope="module")
-def connected() -> dict[str, ProfileStore]:
-    """The store of each test, one for all its cases: what one fault leaves is the next one's start."""
-    return {}
+def store_on_wire(module_wire: Wire, table: str) -> ProfileStore:
+    """One store for all tests, so that each fault is the start of the next test."""
+    return connect(module_wire.url, table)
 
 
-@pytest.fixture
-def through(
-    wire: Wire, config: Config, table: str, connected: dict[str, ProfileStore],
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
-) -> ProfileStore:  # fmt: skip
-    """A store that reaches the database through the wire."""
-    wire.next.clear()
-    wire.seen.clear()
-    wire.always = wires.passed_on
-    name: str = request.node.originalname
-    if name not in connected:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", wire.url)
-        monkeypatch.setattr(database, "CLIENT_CONFIG", config)
-        connected[name] = ProfileStore.connect(table)
-    return connected[name]
+def connect(url: str, table: str) -> ProfileStore:
+    """A store whose DynamoDB is at `url`, with the deployed configuration but for timeouts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        patch.setattr(dynamodb, "CLIENT_CONFIG", QUICK_CONFIG)
+        return ProfileStore.connect(table)
 
 
 @pytest.fixture
@@ -95,372 +114,321 @@ def sub() -> str:
     return str(uuid.uuid4())
 
 
-@pytest.fixture
-def call(
-    pauses: None,
-    function: ModuleType,
-    through: ProfileStore,
-    cloud: Cloud,
-    sub: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., dict[str, Any]]:
-    """Ask the function: method, body, headers with _ for -."""
-    monkeypatch.setattr(function, "store", lambda: through)
-    client_id = cloud.outputs["UserPoolClientId"]
+def function_with(store: ProfileStore, sub: str) -> Call:
+    """The function with this store, called by user `sub`."""
+    app = create_app(Settings(client_ids=(CLIENT_ID,)), lambda: store)
 
-    def ask(method: str, body: str | None = None, **headers: str) -> dict[str, Any]:
-        asked = event(method, sub, client_id, body)
-        asked["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
-        asked["multiValueHeaders"] = {name: [value] for name, value in asked["headers"].items()}
-        answer: dict[str, Any] = function.app(asked, None)
-        return answer
+    def call(method: str, body: str | None = None, **headers: str) -> dict[str, Any]:
+        request = api_gateway_event(
+            method,
+            claims=id_token_claims(sub, CLIENT_ID),
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            body=body,
+        )
+        return app(request, None)
 
-    return ask
+    return call
 
 
 @pytest.fixture
-def before(store: ProfileStore, sub: str) -> str:
-    """The user has a profile; its ETag."""
-    return f'"{store.replace(sub, KEPT).revision}"'
+def call(wire: Wire, store_on_wire: ProfileStore, sub: str) -> Call:
+    return function_with(store_on_wire, sub)
 
 
 @pytest.fixture
-def logged(function: ModuleType) -> Iterator[list[logging.LogRecord]]:
+def etag(store: ProfileStore, sub: str) -> str:
+    """The user has the profile BEFORE; this is its ETag."""
+    return f'"{store.replace(sub, BEFORE).revision}"'
+
+
+@pytest.fixture
+def log() -> Iterator[list[logging.LogRecord]]:
     """What the function logs."""
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = records.append  # type: ignore[method-assign, assignment]
-    function.app.log.addHandler(handler)
+    logger = logging.getLogger("user-profile")
+    logger.addHandler(handler)
     yield records
-    function.app.log.removeHandler(handler)
+    logger.removeHandler(handler)
 
 
-def data_of(store: ProfileStore, sub: str) -> JSON:
-    """What is stored, None for nothing."""
-    try:
-        return store.get(sub).data
-    except ProfileNotFound:
-        return None
+@dataclass(frozen=True)
+class Scenario:
+    """A user with the profile BEFORE, who calls the function while faults happen on the wire."""
+
+    wire: Wire
+    call: Call
+    store: ProfileStore
+    sub: str
+    etag: str
+    """Of the profile BEFORE."""
+
+    def send(self, request_kind: RequestKind) -> dict[str, Any]:
+        return request_kind.send(self.call, self.etag)
+
+    def stored(self) -> JSON:
+        """The data that are stored now; None if there is no profile."""
+        try:
+            return self.store.get(self.sub).data
+        except ProfileNotFound:
+            return None
 
 
-NEW = json.dumps({"new": PLANTED})
-REQUESTS: dict[str, tuple[str, str | None, bool]] = {
-    "GET": ("GET", None, False),
-    "PUT": ("PUT", NEW, False),
-    "PUT if": ("PUT", NEW, True),
-    "PATCH": ("PATCH", NEW, False),
-    "PATCH if": ("PATCH", NEW, True),
-    "DELETE": ("DELETE", None, False),
-    "DELETE if": ("DELETE", None, True),
-}
-"""Method, body, and whether it is made a condition that the profile is as it was."""
-KEPT: JSON = {"kept": PLANTED}
-AFTER: dict[str, JSON] = {
-    "GET": KEPT, "PUT": {"new": PLANTED}, "PATCH": {"kept": PLANTED, "new": PLANTED}, "DELETE": None,
-}  # fmt: skip
+@pytest.fixture
+def scenario(wire: Wire, call: Call, store: ProfileStore, sub: str, etag: str) -> Scenario:
+    return Scenario(wire, call, store, sub, etag)
 
 
-def send(call: Callable[..., dict[str, Any]], request: str, etag: str) -> dict[str, Any]:
-    method, body, conditional = REQUESTS[request]
-    return call(method, body, **({"If_Match": etag} if conditional else {}))
+def assert_success(response: dict[str, Any]) -> None:
+    assert response["statusCode"] in (200, 204), response
 
 
-NOT_CARRIED_OUT: dict[str, Fault] = {
-    "a partition's throughput is used up": wires.refused("ProvisionedThroughputExceededException"),
-    "the table's or the account's is": wires.refused("ThrottlingException"),
-    "too many requests": wires.refused("RequestLimitExceeded"),
-    "an error of its own": wires.refused("InternalServerError", 500),
-    "not there at the moment": wires.refused("ServiceUnavailable", 503),
-    "an error page": lambda exchange: exchange.send(502, b"<html>Bad gateway</html>"),
-    "cut before": wires.cut_before,
-    "silent": wires.silent,
-}
-CARRIED_OUT: dict[str, Fault] = {
-    "cut after": wires.cut_after,
-    "cut midway": wires.cut_midway,
-    "late": wires.late,
-    "an error after the fact": lambda exchange: (
-        exchange.forward(),
-        wires.refused("InternalServerError", 500)(exchange),
-    )[1],
-}
-DAMAGED: dict[str, Fault] = {
-    "a page": wires.answered(b"<html>Sign in to this network</html>"),
-    "half": wires.answered(b'{"Item": {"pk": '),
-    "nothing": wires.answered(b""),
-    "changed": wires.answered(b'{"Item":{}}', checksum=str(zlib.crc32(b'{"Item":{"pk":1}}'))),
-    "with a checksum that is none": wires.answered(b'{"Item":{}}', checksum="x"),
-}
-PASSING = NOT_CARRIED_OUT | CARRIED_OUT | DAMAGED
-
-
-def assert_unavailable(answer: dict[str, Any]) -> None:
-    assert answer["statusCode"] == 503, answer
-    problem = json.loads(answer["body"])
+def assert_unavailable(response: dict[str, Any]) -> None:
+    assert response["statusCode"] == 503, response
+    problem = json.loads(response["body"])
     assert problem["type"] == "urn:problem-type:user-profile:store-unavailable"
     assert problem["request_id"] == "request-1"
-    assert answer["headers"]["Retry-After"] == "1"
-    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
+    assert response["headers"]["Retry-After"] == "1"
+    assert response["headers"]["Access-Control-Allow-Origin"] == "*"
 
 
-@pytest.mark.parametrize("request_name", REQUESTS)
+# --- Faults that pass -----------------------------------------------------------------------------
+
+NOT_CARRIED_OUT: dict[str, Fault] = {
+    "partition throttled": wires.refuse("ProvisionedThroughputExceededException"),
+    "table throttled": wires.refuse("ThrottlingException"),
+    "too many requests": wires.refuse("RequestLimitExceeded"),
+    "internal error": wires.refuse("InternalServerError", 500),
+    "unavailable": wires.refuse("ServiceUnavailable", 503),
+    "error page": wires.error_page,
+    "reset before": wires.reset_before,
+}
+CARRIED_OUT: dict[str, Fault] = {
+    "reset after": wires.reset_after,
+    "reset midway": wires.reset_midway,
+    "error after": wires.error_after,
+}
+FAULTS = NOT_CARRIED_OUT | CARRIED_OUT
+TIMEOUTS: dict[str, Fault] = {"silence": wires.silence, "late response": wires.late_response}
+"""Faults that end only with a timeout."""
+
+
+@each_request
 @pytest.mark.parametrize("fault", NOT_CARRIED_OUT)
-def test_what_the_database_does_not_do_is_a_503_that_changes_nothing(
-    wire: Wire, call: Callable[..., dict[str, Any]], store: ProfileStore, sub: str, before: str,
-    fault: str, request_name: str,
-) -> None:  # fmt: skip
-    wire.always = NOT_CARRIED_OUT[fault]
-    started = time.monotonic()
-    assert_unavailable(send(call, request_name, before))
-    assert time.monotonic() - started <= quick(request_name)
-    assert len(wire.seen) == 2, "tried once more, no oftener"
-    assert data_of(store, sub) == KEPT
-    wire.always = wires.passed_on
-    assert send(call, request_name, before)["statusCode"] in (200, 204), "without a new start"
-    assert data_of(store, sub) == AFTER[request_name.partition(" ")[0]]
-
-
-@pytest.mark.parametrize("request_name", REQUESTS)
-@pytest.mark.parametrize("fault", PASSING)
-def test_a_fault_that_passes_is_not_noticed(
-    wire: Wire, call: Callable[..., dict[str, Any]], store: ProfileStore, sub: str, before: str,
-    fault: str, request_name: str,
-) -> None:  # fmt: skip
-    """Not even where the write was carried out and the answer lost: sent again, it meets its own work, which is no
-    reason for a 412."""
-    method = request_name.partition(" ")[0]
-    if method == "PATCH":
-        wire.next.append(wires.passed_on)  # its read
-    wire.next.append(PASSING[fault])
-    answer = send(call, request_name, before)
-    assert answer["statusCode"] in (200, 204), answer
-    assert data_of(store, sub) == AFTER[method]
-    if method in ("PUT", "PATCH"):
-        assert answer["headers"]["ETag"] == f'"{store.get(sub).revision}"'
-    assert len(wire.seen) == (3 if method == "PATCH" else 2)
-
-
-def test_a_profile_that_was_created_without_our_being_told_is_created_once(
-    wire: Wire, call: Callable[..., dict[str, Any]], store: ProfileStore, sub: str
+def test_a_lasting_fault_is_a_503_and_changes_nothing(
+    scenario: Scenario, fault: str, request_kind: RequestKind
 ) -> None:
-    wire.next.append(wires.cut_after)
+    assert_lasting_fault(scenario, NOT_CARRIED_OUT[fault], request_kind)
+
+
+@one_of_each_method
+def test_lasting_silence_is_a_503_and_changes_nothing(
+    scenario: Scenario, request_kind: RequestKind
+) -> None:
+    assert_lasting_fault(scenario, wires.silence, request_kind)
+
+
+def assert_lasting_fault(scenario: Scenario, fault: Fault, request_kind: RequestKind) -> None:
+    scenario.wire.fault = fault
+    assert_unavailable(scenario.send(request_kind))
+    assert len(scenario.wire.operations) == 2, "one attempt and one retry"
+    assert scenario.stored() == BEFORE
+    scenario.wire.fault = wires.pass_on
+    assert_success(scenario.send(request_kind))
+    assert scenario.stored() == request_kind.stored_after
+
+
+@each_request
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_single_fault_is_not_noticed(
+    scenario: Scenario, fault: str, request_kind: RequestKind
+) -> None:
+    """If the write was carried out and its response lost, the retry meets its own work."""
+    assert_unnoticed_fault(scenario, FAULTS[fault], request_kind)
+
+
+@one_of_each_method
+@pytest.mark.parametrize("fault", TIMEOUTS)
+def test_a_single_timeout_is_not_noticed(
+    scenario: Scenario, fault: str, request_kind: RequestKind
+) -> None:
+    assert_unnoticed_fault(scenario, TIMEOUTS[fault], request_kind)
+
+
+def assert_unnoticed_fault(scenario: Scenario, fault: Fault, request_kind: RequestKind) -> None:
+    is_patch = request_kind.method == "PATCH"
+    if is_patch:
+        scenario.wire.next_faults.append(wires.pass_on)  # a patch reads first
+    scenario.wire.next_faults.append(fault)
+    response = scenario.send(request_kind)
+    assert_success(response)
+    assert scenario.stored() == request_kind.stored_after
+    if request_kind.body:
+        assert response["headers"]["ETag"] == f'"{scenario.store.get(scenario.sub).revision}"'
+    assert len(scenario.wire.operations) == (3 if is_patch else 2)
+
+
+def test_a_profile_is_created_once_if_the_response_is_lost(
+    wire: Wire, call: Call, store: ProfileStore, sub: str
+) -> None:
+    wire.next_faults.append(wires.reset_after)
     created = call("PUT", '{"new": 1}', If_None_Match="*")
     assert created["statusCode"] == 200, created
     assert created["headers"]["ETag"] == f'"{store.get(sub).revision}"'
 
 
-@pytest.mark.parametrize("request_name", ["PUT if", "PATCH", "PATCH if", "DELETE if"])
-def test_a_write_whose_answer_was_lost_is_not_made_twice_over_what_another_wrote_since(
-    wire: Wire,
-    call: Callable[..., dict[str, Any]],
-    store: ProfileStore,
-    sub: str,
-    before: str,
-    request_name: str,
+@pytest.mark.parametrize("request_kind", [PUT_IF, PATCH, PATCH_IF, DELETE_IF], ids=str)
+def test_an_unknown_outcome_and_another_write_are_a_503(
+    scenario: Scenario, request_kind: RequestKind
 ) -> None:
-    """Whether the first try was carried out cannot be known then: neither a success nor a 412 would be honest."""
-    if request_name.startswith("PATCH"):
-        wire.next.append(wires.passed_on)
-    wire.next.append(
-        wires.cut_after_and_then(lambda: store.replace(sub, {"new": f"{PLANTED} of another"}))
+    """Success and 412 might both be untrue, and a retry might undo the other write."""
+    theirs: JSON = {"new": f"{PLANTED} of another"}
+    if request_kind.method == "PATCH":
+        scenario.wire.next_faults.append(wires.pass_on)
+    scenario.wire.next_faults.append(
+        wires.reset_after_and_then(lambda: scenario.store.replace(scenario.sub, theirs))
     )
-    assert_unavailable(send(call, request_name, before))
-    assert data_of(store, sub) == {"new": f"{PLANTED} of another"}
+    assert_unavailable(scenario.send(request_kind))
+    assert scenario.stored() == theirs
 
 
-def test_a_write_that_was_throttled_at_first_is_told_truly_that_another_was_quicker(
-    wire: Wire, call: Callable[..., dict[str, Any]], store: ProfileStore, sub: str, before: str
-) -> None:
-    wire.next.append(wires.refused("ThrottlingException"))
-    theirs = store.replace(sub, {"new": f"{PLANTED} of another"}).revision
-    answer = send(call, "PUT if", before)
-    assert (answer["statusCode"], answer["headers"]["ETag"]) == (412, f'"{theirs}"')
+def test_another_write_after_throttling_is_a_412(scenario: Scenario) -> None:
+    """A throttled attempt was certainly not carried out."""
+    scenario.wire.next_faults.append(wires.refuse("ThrottlingException"))
+    theirs = scenario.store.replace(scenario.sub, {"new": f"{PLANTED} of another"}).revision
+    response = scenario.send(PUT_IF)
+    assert response["statusCode"] == 412
+    assert response["headers"]["ETag"] == f'"{theirs}"'
 
 
-@pytest.mark.parametrize("request_name", REQUESTS)
-@pytest.mark.parametrize("fault", DAMAGED)
-def test_an_answer_that_was_damaged_is_not_taken_for_one(
-    wire: Wire, call: Callable[..., dict[str, Any]], before: str, fault: str, request_name: str
-) -> None:
-    """Above all not for "nothing is stored": a front end would show an empty form, and its user save it."""
-    wire.always = DAMAGED[fault]
-    assert_unavailable(send(call, request_name, before))
-    assert len(wire.seen) == 2
-    wire.always = wires.passed_on
-    changed = not request_name.startswith(("GET", "PATCH"))  # a patch has not got beyond its read
-    if changed and request_name != "PUT":
-        assert send(call, request_name, before)["statusCode"] == (
-            204 if request_name == "DELETE" else 412
-        )
-
-
-def test_a_checksum_that_is_right_is_no_trouble(
-    wire: Wire, call: Callable[..., dict[str, Any]], before: str
-) -> None:
-    def with_checksum(exchange: wires.Exchange) -> None:
-        status, body = exchange.forward()
-        exchange.send(status, body, checksum=str(zlib.crc32(body)))
-
-    wire.always = with_checksum
-    assert call("GET")["statusCode"] == 200
-
-
-@pytest.mark.parametrize("request_name", REQUESTS)
-def test_connections_that_are_refused_are_a_503_until_they_are_not(
-    wire: Wire,
-    call: Callable[..., dict[str, Any]],
-    store: ProfileStore,
-    sub: str,
-    before: str,
-    request_name: str,
+@each_request
+def test_refused_connections_are_a_503_while_they_last(
+    wire: Wire, call: Call, etag: str, request_kind: RequestKind
 ) -> None:
     assert call("GET")["statusCode"] == 200
     wire.close()
     try:
-        started = time.monotonic()
-        assert_unavailable(send(call, request_name, before))
-        assert time.monotonic() - started <= quick(request_name)
+        assert_unavailable(request_kind.send(call, etag))
     finally:
         wire.open()
-    assert send(call, request_name, before)["statusCode"] in (200, 204)
+    assert_success(request_kind.send(call, etag))
 
 
-def test_a_name_that_is_not_found_is_a_503_until_it_is(
-    wire: Wire, function: ModuleType, call: Callable[..., dict[str, Any]], table: str, before: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://dynamodb.test:{wire.port}")
-    by_name = ProfileStore.connect(table)
-    monkeypatch.setattr(function, "store", lambda: by_name)
-    found, known = socket.getaddrinfo, [False]
+def test_an_unknown_host_name_is_a_503_while_it_lasts(
+    wire: Wire, table: str, sub: str, etag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = function_with(connect(f"http://dynamodb.test:{wire.port}", table), sub)
+    getaddrinfo = socket.getaddrinfo
+    names = {"dynamodb.test": ""}
 
-    def resolver(host: str, *rest: Any, **more: Any) -> Any:
-        if host == "dynamodb.test" and not known[0]:
+    def resolve(host: str, *arguments: Any, **options: Any) -> Any:
+        address = names.get(host, host)
+        if not address:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return found("127.0.0.1" if host == "dynamodb.test" else host, *rest, **more)
+        return getaddrinfo(address, *arguments, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     assert_unavailable(call("GET"))
-    known[0] = True
+    names["dynamodb.test"] = "127.0.0.1"
     assert call("GET")["statusCode"] == 200
 
 
-@pytest.mark.parametrize(("config", "pauses"), [(CLIENT_CONFIG, None)])
-def test_a_database_that_is_silent_is_given_up_in_time(
-    wire: Wire, pauses: None, call: Callable[..., dict[str, Any]], config: Config, before: str
-) -> None:
-    """With the timeouts and pauses that are deployed."""
-    wire.always = wires.silent
-    started = time.monotonic()
-    assert_unavailable(call("GET"))
-    assert time.monotonic() - started <= worst_call(config)
+# --- Timeouts -------------------------------------------------------------------------------------
 
 
-def test_the_worst_case_ends_inside_the_functions_timeout_and_that_inside_api_gateways() -> None:
+def longest_call_seconds(config: Any) -> float:
+    """Every attempt times out, with botocore's longest pauses in between: 1 s, 2 s, 4 s..."""
+    attempts: int = config.retries["total_max_attempts"]
+    timeouts: float = attempts * (config.connect_timeout + config.read_timeout)
+    pauses: float = sum(2.0**number for number in range(attempts - 1))
+    return timeouts + pauses
+
+
+def test_the_longest_request_fits_into_the_functions_timeout() -> None:
     timeout = json.loads((ROOT / ".chalice/config.json").read_text())["lambda_timeout"]
-    assert worst_request(CLIENT_CONFIG) <= 14 < timeout < 29
-    assert worst_call(CLIENT_CONFIG) < 10, (
-        "which Lambda gives a function to start, and it makes a call then"
-    )
+    longest_call = longest_call_seconds(CLIENT_CONFIG)
+    read_and_write = 2 * longest_call
+    conflicts_and_write = MAX_CONFLICT_SECONDS + 1 + longest_call
+    assert max(read_and_write, conflicts_and_write) < timeout
+    assert timeout < 29, "API Gateway's timeout"
+    assert longest_call < 10, "Lambda's limit for starting a function, which makes one call"
 
+
+# --- Faults that do not pass ----------------------------------------------------------------------
 
 MISTAKES: dict[str, Fault] = {
-    "the table is not there": wires.refused(
-        "ResourceNotFoundException", message="Requested resource not found"
-    ),
-    "the table is being made": wires.refused(
-        "ResourceNotFoundException", message="Table is not ACTIVE"
-    ),
-    "no permission": wires.refused(
-        "AccessDeniedException", message="User: arn:aws:sts::1:secret is not authorized"
-    ),
-    "credentials that have expired": wires.refused("ExpiredTokenException"),
-    "credentials that are none": wires.refused("UnrecognizedClientException"),
-    "a clock that is wrong": wires.refused(
-        "InvalidSignatureException", message="Signature expired: secret"
-    ),
-    "a request that is wrong": wires.refused("ValidationException", message="secret"),
+    "no table": wires.refuse("ResourceNotFoundException", message="Requested resource not found"),
+    "table being created": wires.refuse("ResourceNotFoundException", message="Not ACTIVE"),
+    "no permission": wires.refuse("AccessDeniedException", message="arn:aws:sts::1:secret"),
+    "expired credentials": wires.refuse("ExpiredTokenException"),
+    "invalid credentials": wires.refuse("UnrecognizedClientException"),
+    "wrong clock": wires.refuse("InvalidSignatureException", message="Signature expired: secret"),
+    "wrong request": wires.refuse("ValidationException", message="secret"),
 }
-"""What nobody mends by trying again: whoever deployed this must look, and the log tells them at what."""
+"""Deployment mistakes: retrying does not help, and the operator must see the reason in the log."""
 
 
-@pytest.mark.parametrize("request_name", REQUESTS)
+@each_request
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_of_deployment_is_a_500_that_is_logged_and_not_told(
-    wire: Wire, call: Callable[..., dict[str, Any]], store: ProfileStore, sub: str, before: str,
-    mistake: str, request_name: str, logged: list[logging.LogRecord],
-) -> None:  # fmt: skip
-    wire.always = MISTAKES[mistake]
-    answer = send(call, request_name, before)
-    assert answer["statusCode"] == 500
-    problem = json.loads(answer["body"])
-    assert (problem["type"], problem["request_id"]) == ("about:blank", "request-1")
-    assert "secret" not in answer["body"]
-    (record,) = logged
-    assert record.exc_info
-    assert "Exception" in str(record.exc_info[1]), "AWS's own code"
-    assert record.__dict__["request_id"] == "request-1"
-    assert data_of(store, sub) == KEPT
-    wire.always = wires.passed_on
-    assert send(call, request_name, before)["statusCode"] in (200, 204)
-
-
-def test_a_table_that_is_not_there_is_a_500(
-    function: ModuleType,
-    call: Callable[..., dict[str, Any]],
-    wire: Wire,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_deployment_mistake_is_a_500_with_its_reason_logged(
+    scenario: Scenario,
+    log: list[logging.LogRecord],
+    mistake: str,
+    request_kind: RequestKind,
 ) -> None:
-    """By the database's own word."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", wire.url)
-    nowhere = ProfileStore.connect("user-profile-nowhere")
-    monkeypatch.setattr(function, "store", lambda: nowhere)
-    assert [call(method, body)["statusCode"] for method, body, _ in REQUESTS.values()] == [
-        500
-    ] * len(REQUESTS)
+    scenario.wire.fault = MISTAKES[mistake]
+    response = scenario.send(request_kind)
+    assert response["statusCode"] == 500
+    problem = json.loads(response["body"])
+    assert problem["type"] == "about:blank"
+    assert problem["request_id"] == "request-1"
+    assert "secret" not in response["body"]
+    (record,) = log
+    assert record.exc_info
+    assert "Exception" in str(record.exc_info[1]), "AWS's error code"
+    assert record.__dict__["request_id"] == "request-1"
+    assert scenario.stored() == BEFORE
+    scenario.wire.fault = wires.pass_on
+    assert_success(scenario.send(request_kind))
 
 
-def test_without_credentials_it_is_a_500(
-    function: ModuleType,
-    call: Callable[..., dict[str, Any]],
-    table: str,
-    monkeypatch: pytest.MonkeyPatch,
+@each_request
+def test_a_missing_table_is_a_500(wire: Wire, sub: str, request_kind: RequestKind) -> None:
+    call = function_with(connect(wire.url, "user-profile-nowhere"), sub)
+    assert request_kind.send(call, '"r1"')["statusCode"] == 500
+
+
+def test_missing_credentials_are_a_500(
+    wire: Wire, table: str, sub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    without = ProfileStore.connect(table)
-    monkeypatch.setattr(function, "store", lambda: without)
+    call = function_with(connect(wire.url, table), sub)
     assert call("GET")["statusCode"] == 500
 
 
-def test_each_request_is_logged_in_a_line_with_the_calls_it_made(
-    wire: Wire,
-    call: Callable[..., dict[str, Any]],
-    sub: str,
-    before: str,
-    logged: list[logging.LogRecord],
+# --- The log --------------------------------------------------------------------------------------
+
+
+def test_each_request_is_logged_with_the_calls_it_made(
+    wire: Wire, call: Call, sub: str, etag: str, log: list[logging.LogRecord]
 ) -> None:
     call("GET")
-    wire.next.append(wires.cut_before)
+    wire.next_faults.append(wires.reset_before)
     call("PATCH", '{"a": 1}')
-    wire.always = wires.refused("ThrottlingException")
+    wire.fault = wires.refuse("ThrottlingException")
     call("PUT", "{}")
     call("PUT", "{")
-    facts = [record.__dict__ for record in logged]
-    assert [
-        (line["method"], line["status"], line["database_calls"], line["error"]) for line in facts
-    ] == [
-        ("GET", 200, 1, None),
-        ("PATCH", 200, 3, None),
-        ("PUT", 503, 2, "StoreUnavailable"),
-        ("PUT", 400, 0, "MalformedJSON"),
+    facts = [
+        (line.__dict__["method"], line.__dict__["status"], line.__dict__["database_calls"])
+        for line in log
     ]
-    assert {(line["route"], line["sub"], line["request_id"]) for line in facts} == {
-        ("/user/profile", sub, "request-1")
-    }
-    assert [line["levelname"] for line in facts] == ["INFO", "INFO", "ERROR", "INFO"]
-    assert "ThrottlingException" in str(facts[2]["exc_info"][1])
-    assert all(line["duration_ms"] > 0 for line in facts)
+    assert facts == [("GET", 200, 1), ("PATCH", 200, 3), ("PUT", 503, 2), ("PUT", 400, 0)]
+    assert [line.levelname for line in log] == ["INFO", "INFO", "ERROR", "INFO"]
+    assert {line.__dict__["sub"] for line in log} == {sub}
+    assert log[2].exc_info
+    assert "ThrottlingException" in str(log[2].exc_info[1])

@@ -7,14 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 from openapi_spec_validator import validate
 
-from chalicelib import web
+from app import app
+from chalicelib.problems import PROBLEM_TYPES
 from tests.support.clone import ROOT
 from tests.support.http_api import PROFILE, Api
 from tests.support.users import User
@@ -65,10 +65,8 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     validate(document)
 
 
-def test_every_route_is_described(document: dict[str, Any], function: ModuleType) -> None:
-    routes = {
-        f"{method} {path}" for path, methods in function.app.routes.items() for method in methods
-    }
+def test_every_route_is_described(document: dict[str, Any]) -> None:
+    routes = {f"{method} {path}" for path, methods in app.routes.items() for method in methods}
     described = {
         f"{method.upper()} {path}"
         for path, operations in document["paths"].items()
@@ -81,12 +79,12 @@ def test_every_route_is_described(document: dict[str, Any], function: ModuleType
     assert not extra, f"app.py has no route for {extra}: remove it from docs/openapi.yaml"
 
 
-def test_every_content_type_is_described(document: dict[str, Any], function: ModuleType) -> None:
+def test_every_content_type_is_described(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method == "parameters":
                 continue
-            route = function.app.routes[path][method.upper()]
+            route = app.routes[path][method.upper()]
             body = resolve(document, operation.get("requestBody", {}))
             described = list(body.get("content", {}))
             assert described == route.content_types, (
@@ -109,7 +107,7 @@ def test_every_problem_is_described(document: dict[str, Any]) -> None:
             name = problem["type"].rpartition(":")[2]
             if problem["type"] != "about:blank":
                 described[name] = (problem["status"], problem["title"])
-    expected = {problem.name: (problem.status, problem.title) for problem in web.PROBLEMS.values()}
+    expected = {problem.name: (problem.status, problem.title) for problem in PROBLEM_TYPES.values()}
     assert described == expected, (
         "docs/openapi.yaml: the examples under components.responses must be the problems "
         "that the service has"

@@ -8,13 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 
-from chalicelib import items, web
+from chalicelib import items
 from chalicelib.profile import JSON
 from tests.support.http_api import Api, assert_problem
 from tests.support.users import User
-from tests.unit.test_items import exactly, values
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -85,15 +83,6 @@ def test_a_post_replaces_the_whole_profile(api: Api, user: User) -> None:
 def test_numbers_are_read_back_exactly(api: Api, user: User, number: str) -> None:
     assert api.post(user, f'{{"n": {number}}}').status == 200
     assert Decimal(str(api.get(user).json()["profile_data"]["n"])) == Decimal(number)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(value=values)
-def test_any_json_within_the_limits_is_read_back_equal(api: Api, ada: User, value: JSON) -> None:
-    data: JSON = {"value": value}
-    stored = api.post(ada, web.dump_json(data))
-    assert stored.status == 200, stored.body
-    assert exactly(api.get(ada).json()["profile_data"]) == exactly(data)
 
 
 def test_users_see_only_their_own_profile(api: Api, user: User, other_user: User) -> None:

@@ -1,9 +1,10 @@
-"""The service deployed for real, by the commands of README, to the emulated AWS."""
+"""The service deployed to the emulated AWS, by the commands that the README names."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -13,53 +14,51 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 
+from deploy import __main__ as deploy_command
 from deploy import api as api_stack
-from deploy import backend, stacks
-from tests.conftest import Api, Cloud, User, copy_of_the_project, users_of
+from deploy import backend, gateway_responses, smoke, stacks
+from tests.conftest import ROOT, Api, Cloud, User, copy_of_the_project, users_of
 from tests.support import lambda_runtime as runtimes
-from tests.support.chalice_adapter import chalice_can_import
+from tests.support.chalice_adapter import chalice_endpoint
 from tests.support.lambda_runtime import Runtime
+
+CHALICE = str(Path(sys.executable).with_name("chalice"))
+COMMAND_SECONDS = 180
+NOT_INHERITED = ("MAKE", "MFLAGS", "LOCAL_STATE")
+"""Variables of a surrounding `make`, and of the emulator's own stage, begin with these."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A clone of the project and a shell that is signed in to the emulated AWS."""
+    """A clone of the project, and a shell in it that is signed in to the emulated AWS."""
 
     folder: Path
-    shell: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str]
 
-    def run(self, *command: str, **shell: str) -> subprocess.CompletedProcess[str]:
-        """Run `command` in the clone; `shell` adds to its environment, "" takes away."""
-        variables = {name: value for name, value in {**self.shell, **shell}.items() if value}
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the clone, with more environment variables."""
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=variables,
+            env={**self.variables, **variables},
             check=False,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=COMMAND_SECONDS,
         )
 
-    def make(self, *arguments: str, **shell: str) -> str:
-        """What `make` says, which must succeed."""
-        done = self.run("make", *arguments, **shell)
+    def make(self, *arguments: str, **variables: str) -> str:
+        """Run `make`, which must succeed; return its output."""
+        done = self.run("make", "-s", *arguments, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def refusal(self, *arguments: str, **shell: str) -> str:
-        """The one line with which `make` refuses."""
-        done = self.run("make", *arguments, **shell)
-        assert done.returncode != 0, done.stdout
-        assert "Traceback" not in done.stderr
-        (line,) = (line for line in done.stderr.splitlines() if line.startswith("error: "))
-        return line
-
     @contextmanager
     def changed(self, name: str) -> Iterator[Path]:
-        """A file of the clone that is as it was at the end."""
+        """A file of the clone to be changed; restored at the end."""
         file = self.folder / name
         before = file.read_bytes()
         try:
@@ -67,27 +66,133 @@ class Account:
         finally:
             file.write_bytes(before)
 
+    @contextmanager
+    def stages_changed(self) -> Iterator[Stages]:
+        """The stages of .chalice/config.json to be changed; restored at the end."""
+        with self.changed(".chalice/config.json") as file:
+            yield Stages(file)
+
     def environment(self, stage: str) -> dict[str, str]:
-        """What is recorded for the stage."""
-        config = json.loads((self.folder / ".chalice" / "config.json").read_text())
-        recorded: dict[str, str] = config["stages"][stage]["environment_variables"]
-        return recorded
+        """Return the environment variables recorded for the stage."""
+        return Stages(self.folder / ".chalice" / "config.json").environment(stage)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of a .chalice/config.json."""
+
+    file: Path
+
+    def environment(self, stage: str) -> dict[str, str]:
+        """Return the stage's environment variables."""
+        config = json.loads(self.file.read_text())
+        variables: dict[str, str] = config["stages"][stage]["environment_variables"]
+        return variables
+
+    def set(self, stage: str, variables: Mapping[str, str]) -> None:
+        """Replace the environment variables of a stage, which is added if there is none."""
+        config = json.loads(self.file.read_text())
+        config["stages"].setdefault(stage, {})["environment_variables"] = dict(variables)
+        self.file.write_text(json.dumps(config, indent=2))
+
+    def update(self, stage: str, **variables: str) -> None:
+        """Set some environment variables of a stage."""
+        self.set(stage, {**self.environment(stage), **variables})
 
 
 @pytest.fixture(scope="session")
 def account(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Account:
-    left_out = ("MAKE", "MFLAGS", "LOCAL_STATE")
-    shell = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return Account(copy_of_the_project(tmp_path_factory.mktemp("account") / "user-profile"), shell)
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)
+    }
+    folder = copy_of_the_project(tmp_path_factory.mktemp("account") / "user-profile")
+    account = Account(folder, inherited)
+    stages = Stages(folder / ".chalice" / "config.json")
+    for stage in ("dev", "prod"):
+        stages.set(stage, {})  # as in a new clone, whatever this one has recorded
+    return account
+
+
+class Shell:
+    """Runs commands of deploy/ in the account's folder, but in this process: `make` takes seconds.
+
+    The environment variables given are set, or removed if they are empty.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        self._account = account
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def run(self, command: str, *arguments: str, **variables: str) -> str:
+        """Run a command, which must succeed; return its output."""
+        self._call(command, arguments, variables)
+        return self._capsys.readouterr().out
+
+    def error(self, command: str, *arguments: str, **variables: str) -> str:
+        """Run a command, which must fail; return the line in which it says why."""
+        with pytest.raises(SystemExit) as ended:
+            self._call(command, arguments, variables)
+        message = str(ended.value.code)
+        assert message.startswith("error: ")
+        assert "\n" not in message
+        return message
+
+    def _call(self, command: str, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
+        with self._monkeypatch.context() as patch:
+            patch.chdir(self._account.folder)
+            patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps what the environment was
+            for name, value in variables.items():
+                if value:
+                    patch.setenv(name, value)
+                else:
+                    patch.delenv(name, raising=False)
+            if command == "smoke":
+                smoke.main(arguments)
+            else:
+                deploy_command.main([command, *arguments])
+
+
+@pytest.fixture
+def shell(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    return Shell(account, monkeypatch, capsys)
+
+
+@dataclass(frozen=True)
+class ReadmeCommands:
+    """The commands with which the README deploys the stage dev, as arguments of `make`."""
+
+    backend: list[str]
+    deploy: list[str]
+    smoke: list[str]
+
+
+@pytest.fixture(scope="session")
+def readme() -> ReadmeCommands:
+    text = (ROOT / "README.md").read_text()
+    commands = {}
+    for name in ("backend", "deploy", "smoke"):
+        found = re.search(rf"^make ({name} STAGE=dev\b.*)$", text, re.MULTILINE)
+        assert found, f"README.md does not say how to `make {name} STAGE=dev`"
+        commands[name] = found.group(1).partition("#")[0].split()
+    return ReadmeCommands(**commands)
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One stage, deployed: what its backend is, and where its API answers."""
+    """A stage that is deployed: its backend, and where its API is."""
 
     cloud: Cloud
     url: str
-    imported: dict[str, str] = field(default_factory=dict)  # see adapter.py
+    stack_of_api: dict[str, str] = field(default_factory=dict)
+    """See chalice_endpoint."""
 
     @property
     def api(self) -> Api:
@@ -95,47 +200,53 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def deployed(account: Account, cloud: Cloud) -> Deployment:
-    """The stage dev, by `make backend` and `make deploy`."""
-    account.make("backend", "STAGE=dev")
-    account.make("deploy", "STAGE=dev")
-    outputs = stacks.outputs(api_stack.stack_name("dev")) or {}
-    # The emulator (ministack 1.5.33) leaves out of the definition what AWS reads there; it takes it by this call.
-    api_stack.put_gateway_responses(outputs["RestAPIId"])
-    pool = stacks.outputs(backend.stack_name("dev")) or {}
-    return Deployment(Cloud(cloud.port, cloud.folder, pool), api_stack.url(outputs))
+def dev_backend(account: Account, cloud: Cloud, readme: ReadmeCommands) -> Cloud:
+    """The stage dev with its backend, by the README's `make backend`."""
+    account.make(*readme.backend)
+    return cloud_of("dev", cloud)
 
 
 @pytest.fixture(scope="session")
-def by_chalice(account: Account, cloud: Cloud) -> Deployment:
+def deployed(account: Account, dev_backend: Cloud, readme: ReadmeCommands) -> Deployment:
+    """The stage dev, by the README's `make deploy`."""
+    account.make(*readme.deploy)
+    outputs = stacks.outputs(api_stack.stack_name("dev"))
+    assert outputs is not None
+    # AWS reads the gateway responses from the API's definition; ministack 1.5.33 does not.
+    gateway_responses.put_gateway_responses(outputs["RestAPIId"])
+    return Deployment(dev_backend, api_stack.url(outputs))
+
+
+@pytest.fixture(scope="session")
+def deployed_by_chalice(account: Account, cloud: Cloud) -> Deployment:
     """The stage prod, by `make backend`, `chalice deploy` and `make gateway`."""
     account.make("backend", "STAGE=prod", "DOMAIN_SUFFIX=tests")
-    imported: dict[str, str] = {}
-    with chalice_can_import(cloud.port, imported) as endpoint:
-        done = account.run(
-            str(Path(sys.executable).with_name("chalice")),
-            "deploy",
-            "--stage",
-            "prod",
-            AWS_ENDPOINT_URL=endpoint,
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
+    stack_of_api: dict[str, str] = {}
+    chalice_deploy(account, cloud, stack_of_api)
     account.make("gateway", "STAGE=prod")
     record = json.loads((account.folder / ".chalice/deployed/prod.json").read_text())
-    (api_id,) = (
-        found["rest_api_id"]
-        for found in record["resources"]
-        if found["resource_type"] == "rest_api"
-    )
-    pool = stacks.outputs(backend.stack_name("prod")) or {}
-    return Deployment(
-        Cloud(cloud.port, cloud.folder, pool), api_stack.url({"RestAPIId": api_id}), imported
-    )
+    (api,) = (found for found in record["resources"] if found["resource_type"] == "rest_api")
+    url = api_stack.url({"RestAPIId": api["rest_api_id"]})
+    return Deployment(cloud_of("prod", cloud), url, stack_of_api)
+
+
+def chalice_deploy(account: Account, cloud: Cloud, stack_of_api: dict[str, str]) -> None:
+    """Run `chalice deploy --stage prod`."""
+    with chalice_endpoint(cloud.port, stack_of_api) as endpoint:
+        done = account.run(CHALICE, "deploy", "--stage", "prod", AWS_ENDPOINT_URL=endpoint)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def cloud_of(stage: str, cloud: Cloud) -> Cloud:
+    """The same emulated AWS, with the backend of another stage."""
+    outputs = stacks.outputs(backend.stack_name(stage))
+    assert outputs is not None
+    return Cloud(cloud.port, cloud.folder, outputs)
 
 
 @pytest.fixture(scope="session")
-def built(account: Account, deployed: Deployment) -> Path:
-    """The folder of the package of the stage dev."""
+def package(account: Account, dev_backend: Cloud) -> Path:
+    """The folder of the package of the stage dev, as `make package` leaves it."""
     account.make("package", "STAGE=dev")
     return account.folder / "out" / "dev"
 
@@ -149,19 +260,30 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def runtime(built: Path, account: Account, installed: Path, logs: list[Path]) -> Iterator[Runtime]:
-    """The zip in AWS's runtime, with nothing else installed."""
+def aws_variables() -> dict[str, str]:
+    """The variables that lead to the emulated AWS."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+@pytest.fixture(scope="session")
+def runtime(
+    package: Path,
+    account: Account,
+    installed: Path,
+    logs: list[Path],
+    aws_variables: dict[str, str],
+) -> Iterator[Runtime]:
+    """The package in AWS's runtime, with nothing else installed."""
     logs.append(installed / "log")
     task = installed / "task"
-    zipfile.ZipFile(built / "deployment.zip").extractall(task)
-    variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    with runtimes.function(
-        installed, task, "app.app", variables | account.environment("dev")
-    ) as function:
+    with zipfile.ZipFile(package / "deployment.zip") as archive:
+        archive.extractall(task)
+    variables = aws_variables | account.environment("dev")
+    with runtimes.function(installed, task, "app.app", variables) as function:
         yield function
 
 
-# The suite of tests/api asks for these by name, and gets those of the deployed service here.
+# --- for the tests of tests/api, which run here with the deployed API -----------------------------
 
 
 @pytest.fixture(scope="session")
@@ -170,13 +292,13 @@ def api(deployed: Deployment) -> Api:
 
 
 @pytest.fixture(scope="session")
-def table(deployed: Deployment) -> str:
-    return deployed.cloud.outputs["TableName"]
+def table(dev_backend: Cloud) -> str:
+    return dev_backend.outputs["TableName"]
 
 
 @pytest.fixture(scope="session")
-def new_user(deployed: Deployment) -> Callable[[], User]:
-    return users_of(deployed.cloud)
+def new_user(dev_backend: Cloud) -> Callable[[], User]:
+    return users_of(dev_backend)
 
 
 @pytest.fixture(scope="session")
@@ -187,3 +309,32 @@ def ada(new_user: Callable[[], User]) -> User:
 @pytest.fixture(scope="session")
 def grace(new_user: Callable[[], User]) -> User:
     return new_user()
+
+
+EVERY_VALUE = ("method", "path", "make_token")
+"""Parameters of which every value runs again: API Gateway distinguishes these."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test of tests/api that runs again here, keep the cases that differ for API Gateway.
+
+    Those are all methods, paths and tokens, with the first value of every other parameter: the
+    function decides about the rest, and tests/api covers it.
+    """
+    kept = []
+    left_out = []
+    for item in items:
+        if item.path.name == "test_same_suite.py" and not _is_first_case(item):
+            left_out.append(item)
+        else:
+            kept.append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _is_first_case(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return True
+    indices = callspec.indices.items()
+    return all(index == 0 for name, index in indices if name not in EVERY_VALUE)

@@ -1,12 +1,19 @@
-"""The suite of `chalice local` again, against the deployed function behind an API Gateway.
+"""The tests of tests/api again, through the emulated API Gateway and the packaged function.
 
-Every test of the modules named here that talks to the API over HTTP runs again. The other modules
-of tests/api are not named: test_http is about the HTTP server, test_openapi sends more requests
-than the emulator's gateway answers in time, each setting of test_settings would be a deployment
-of its own, and the emulator starts a process for each client of test_concurrency.
+tests/api runs against `chalice local`. Here each test of the modules named below that sends
+requests runs again. conftest.py reduces parametrized tests to what API Gateway distinguishes.
+
+The other modules of tests/api are not named. test_http is about the HTTP server. test_any_json and
+test_openapi send more requests than the emulator answers in time. Each setting of test_settings
+would need a deployment (test_commands.py deploys one of them). For test_concurrency the emulator
+would start a process for each client.
 """
 
 import inspect
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from tests.api import (
     test_bad_input,
@@ -17,14 +24,29 @@ from tests.api import (
 )
 from tests.conftest import Api, User, assert_problem
 
-globals().update(
-    (name, member)
-    for module in (test_profile, test_changes, test_preconditions, test_tokens, test_bad_input)
-    for name, member in vars(module).items()
-    if name.startswith("test_") and "api" in inspect.signature(member).parameters
-)
+CLIENTS = 4
+
+for module in (test_profile, test_changes, test_preconditions, test_tokens, test_bad_input):
+    for name, member in vars(module).items():
+        if name.startswith("test_") and "api" in inspect.signature(member).parameters:
+            globals()[name] = member
 
 
-def test_a_method_or_path_that_is_not_offered_is_a_404(api: Api, ada: User) -> None:
-    assert_problem(api("TRACE"), 404)
-    assert_problem(api("GET", "/user/nobody"), 404)
+@pytest.mark.parametrize(("method", "path"), [("TRACE", "/user/profile"), ("GET", "/user/nobody")])
+def test_an_unknown_method_or_path_is_not_found(
+    api: Api, ada: User, method: str, path: str
+) -> None:
+    assert_problem(api(method, path), 404)
+
+
+def test_one_of_a_few_who_saw_the_same_state_changes_it(api: Api, user: User, etag: str) -> None:
+    """Each call has a process of its own, as on Lambda."""
+
+    def change(number: int) -> int:
+        headers = [("Content-Type", "application/json"), ("If-Match", etag)]
+        body = json.dumps({"by": number})
+        return api("PUT", token=user.id_token, body=body, headers=headers).status
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        statuses = sorted(pool.map(change, range(CLIENTS)))
+    assert statuses == [200] + [412] * (CLIENTS - 1)

@@ -1,4 +1,5 @@
-"""What reads what a stranger wrote, given whatever a fuzzer makes up: each target says what must hold of any input.
+"""Fuzzing of the code that reads untrusted input.
 
-`make fuzz` runs them under atheris, guided by coverage; `make test` runs the inputs that are kept in corpus/.
+`make fuzz` runs every target under atheris, which finds inputs by coverage. `make test` runs the
+inputs in corpus/.
 """

@@ -1,4 +1,10 @@
-"""python -m tests.fuzz TARGET SECONDS: run a target under atheris, from the kept corpus on, to the end or a find."""
+"""Run one target under atheris, beginning with its corpus, until the time is over or it fails.
+
+    python -m tests.fuzz TARGET SECONDS
+
+New inputs that are worth keeping are in .fuzz/TARGET; the input of a failure lies beside that
+folder.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +13,42 @@ import sys
 from pathlib import Path
 
 try:
-    import atheris  # by tests/fuzz/requirements.txt
+    import atheris  # tests/fuzz/requirements.txt
 except ImportError:
     sys.exit(
-        "error: atheris has wheels for Linux and Python 3.11 to 3.13 alone. `make test` runs what it has found."
+        "error: atheris is not installed. It supports Linux with Python 3.11 to 3.13 only; "
+        "`make test` runs the inputs that it has found."
     )
 
+# Modules must be imported under atheris, so that it sees which of their lines an input reaches.
 with atheris.instrument_imports(include=["chalicelib", "app", "chalice"]):
-    import app  # noqa: F401 - so that it is instrumented
+    import app  # noqa: F401
     from tests.fuzz.targets import TARGETS
 
-HERE = Path(__file__).parent
-name, seconds = sys.argv[1:]
-found = (
-    HERE.parents[1] / ".fuzz" / name
-)  # what it finds worth keeping; a crash's input lies beside it
-found.mkdir(parents=True, exist_ok=True)
-logging.disable()
-atheris.Setup(
-    [sys.argv[0], str(found), str(HERE / "corpus" / name), f"-max_total_time={seconds}", "-max_len=2048",
-     "-timeout=10", f"-artifact_prefix={found}-", "-print_final_stats=1", "-verbosity=0"],
-    TARGETS[name],
-)  # fmt: skip
-atheris.Fuzz()
+PROJECT = Path(__file__).parents[2]
+CORPUS = Path(__file__).parent / "corpus"
+LONGEST_INPUT_BYTES = 2048
+SECONDS_FOR_ONE_INPUT = 10
+
+
+def main() -> None:
+    name, seconds = sys.argv[1:]
+    found = PROJECT / ".fuzz" / name
+    found.mkdir(parents=True, exist_ok=True)
+    logging.disable()
+    arguments = [
+        str(found),
+        str(CORPUS / name),
+        f"-max_total_time={seconds}",
+        f"-max_len={LONGEST_INPUT_BYTES}",
+        f"-timeout={SECONDS_FOR_ONE_INPUT}",
+        f"-artifact_prefix={found}-",
+        "-print_final_stats=1",
+        "-verbosity=0",
+    ]
+    atheris.Setup([sys.argv[0], *arguments], TARGETS[name])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

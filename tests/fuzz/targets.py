@@ -1,108 +1,144 @@
-"""The targets: functions of bytes that raise where something is wrong."""
+"""The targets: functions that take any bytes, and raise only if the code under test is wrong."""
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from chalice.app import Request
 
-from chalicelib import errors, identity, web
-from chalicelib.profile import Precondition, check_profile_data, merge_patch
+from chalicelib import errors, http, identity
+from chalicelib.json_text import write_json
+from chalicelib.preconditions import Precondition, Wildcard
+from chalicelib.profile import JSON, check_profile_data, merge_patch
+from chalicelib.settings import Settings
+from tests.support.events import api_gateway_event
+
+CLIENT_ID = "client"
 
 
-def request_with(**event: Any) -> Request:
-    absent = dict.fromkeys(
-        ("multiValueQueryStringParameters", "headers", "pathParameters", "stageVariables", "body")
-    )
-    return Request(
-        {**absent, "requestContext": {"httpMethod": "PUT", "resourcePath": "/"}, **event}
-    )
+def read_json(body: bytes | str) -> JSON:
+    """Read a request's body. Raises MalformedJSON and InvalidProfile."""
+    return http.json_body(Request(api_gateway_event("PUT", body=body)))
+
+
+def read_precondition(headers: dict[str, str]) -> Precondition:
+    """Read If-Match and If-None-Match. Raises MalformedPrecondition."""
+    request = Request(api_gateway_event("PUT", headers=headers))
+    return http.read_precondition(request, required=False)
 
 
 def json_reader(data: bytes) -> None:
-    """A body is refused, or read as what is written again means; and refused where Python refuses it."""
+    """A body is refused, or read as a value that is the same after writing and reading it again.
+
+    What Python's own parser refuses is refused.
+    """
     try:
-        value = web.json_body(request_with(body=data))
+        value = read_json(data)
     except (errors.MalformedJSON, errors.InvalidProfile):
         return
     json.loads(data)
-    assert web.json_body(request_with(body=web.dump_json(value))) == value
+    assert read_json(write_json(value)) == value
     with suppress(errors.InvalidProfile, errors.ProfileTooLarge):
         check_profile_data(value)
 
 
 def patch_merger(data: bytes) -> None:
-    """Two texts, a zero byte between them: the second, merged into the first, changes nothing when merged once more."""
-    first, _, second = data.partition(b"\0")
+    """A merge patch sets and removes what it names, and merging it twice changes nothing more.
+
+    The input is two JSON texts with a zero byte between them: the target and the patch.
+    """
+    target_text, _, patch_text = data.partition(b"\0")
     try:
-        target, patch = (web.json_body(request_with(body=text)) for text in (first, second))
+        target = read_json(target_text)
+        patch = read_json(patch_text)
         merged = merge_patch(target, patch)
     except (errors.MalformedJSON, errors.InvalidProfile):
         return
     assert merge_patch(merged, patch) == merged
     if isinstance(patch, dict):
+        assert isinstance(merged, dict)
         for name, value in patch.items():
-            assert isinstance(merged, dict)
             assert (name in merged) == (value is not None)
 
 
 def tag_parser(data: bytes) -> None:
-    """A header is refused, or read as tags that, quoted and joined again, are the same."""
+    """A header is refused, or read as entity tags that are the same after writing and reading."""
     line = data.decode("latin-1")
     try:
-        condition = web.precondition(
-            request_with(multiValueHeaders={"If-Match": [line], "if-none-match": [line]})
-        )
+        condition = read_precondition({"If-Match": line, "if-none-match": line})
     except errors.MalformedPrecondition:
         return
-    assert condition.match is not None
-    assert condition.none_match is not None
-    assert condition.match <= condition.none_match, "weak tags match in If-None-Match alone"
-    if condition.match != Precondition.ANY:
-        assert not any('"' in tag or " " in tag for tag in condition.none_match)
-        again = ", ".join(f'"{tag}"' for tag in condition.none_match)
-        assert (
-            web.precondition(request_with(headers={"If-Match": again})).match
-            == condition.none_match
-        )
+    if condition.if_match is Wildcard.ANY:
+        assert condition.if_none_match is Wildcard.ANY
+        return
+    assert isinstance(condition.if_match, frozenset)
+    assert isinstance(condition.if_none_match, frozenset)
+    assert condition.if_match <= condition.if_none_match, "If-Match has a weak tag"
+    for tag in condition.if_none_match:
+        assert '"' not in tag
+        assert " " not in tag
+    written = ", ".join(f'"{tag}"' for tag in condition.if_none_match)
+    assert read_precondition({"If-Match": written}).if_match == condition.if_none_match
 
 
-def parsed(data: bytes) -> Any:
-    """What an event may hold: any JSON; None for what is none."""
+def claims_reader(data: bytes) -> None:
+    """A request context identifies nobody, or the subject of an id token of this app."""
+    context = parse_json(data)
+    if not isinstance(context, dict):
+        return
+    try:
+        sub = identity.identify(context, (CLIENT_ID,))
+    except errors.NotSignedIn:
+        return
+    claims = context["authorizer"]["claims"]
+    assert claims["sub"] == sub
+    assert claims["token_use"] == "id"
+    assert claims["aud"] == CLIENT_ID
+
+
+def function(data: bytes) -> None:
+    """Any event is answered, without a status of 500 or more, and with a request id in an error."""
+    app = app_with_empty_store()
+    response = app(parse_json(data), None)
+    assert response["statusCode"] < 500, response
+    assert json.loads(response["body"])["request_id"] is not None
+
+
+@functools.cache
+def app_with_empty_store() -> Callable[[Any, None], dict[str, Any]]:
+    from app import create_app  # noqa: PLC0415 - atheris must import it first
+
+    empty_store: Any = EmptyStore()
+    return create_app(Settings(client_ids=(CLIENT_ID,)), lambda: empty_store)
+
+
+class EmptyStore:
+    """A store without profiles, so that every request which reaches it ends in an error."""
+
+    def not_found(self, *_: object) -> None:
+        raise errors.ProfileNotFound("There is no profile.")
+
+    get = not_found
+    replace = not_found
+    patch = not_found
+    delete = not_found
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse an event; None for bytes that are not JSON."""
     with suppress(ValueError, RecursionError):
         return json.loads(data)
     return None
 
 
-def claims_reader(data: bytes) -> None:
-    """A request's context is nobody's, or somebody's who has an id token of this app."""
-    context = parsed(data)
-    if isinstance(context, dict):
-        with suppress(errors.NotSignedIn):
-            sub = identity.identify(context, ("client",))
-            claims = context["authorizer"]["claims"]
-            assert (sub, claims["token_use"], claims["aud"]) == (claims["sub"], "id", "client")
-
-
-def function(data: bytes) -> None:
-    """Any event is answered, with no 5xx: nothing is stored, but asking for it is no bug."""
-    import app  # noqa: PLC0415 - not before the runner instruments it
-
-    class Nothing:
-        def get(self, *_: object) -> None:
-            raise errors.ProfileNotFound("nothing")
-
-        replace = patch = delete = get
-
-    app.store = Nothing  # type: ignore[assignment]
-    answer = app.app(parsed(data), None)
-    assert answer["statusCode"] < 500, answer
-    assert json.loads(answer["body"])["request_id"] is not None
-
-
-TARGETS = {
-    target.__name__: target
-    for target in (json_reader, patch_merger, tag_parser, claims_reader, function)
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "json_reader": json_reader,
+    "patch_merger": patch_merger,
+    "tag_parser": tag_parser,
+    "claims_reader": claims_reader,
+    "function": function,
 }

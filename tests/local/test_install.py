@@ -1,140 +1,235 @@
-"""The installer, on machines that lack something: one line that says what to do, and no stack trace."""
+"""`make install` in a small copy of the project, whose locks name one tiny package."""
+
+from __future__ import annotations
 
 import hashlib
-import importlib.util
+import os
+import platform
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from local import install
+from requirements.sources import header
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "local" / "install.py"
+BARE = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("MAKE", "MFLAGS", "COVERAGE", "VIRTUAL_ENV"))
+}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project that needs nothing, so that installing it takes a second."""
-    (tmp_path / "requirements.txt").write_text("")
-    (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\n")
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "requirements.txt").write_text("")
-    return tmp_path
-
-
-def refusal(capsys: pytest.CaptureFixture[str], folder: Path) -> str:
-    with pytest.raises(SystemExit) as caught:
-        install.main(folder)
-    message = str(caught.value)
-    assert message.startswith("error: ")
-    assert "\n" not in message
-    assert capsys.readouterr().out == ""
-    return message
-
-
-def test_it_installs_once_and_again_only_when_the_requirements_change(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    install.main(project)
-    assert (project / ".venv" / "bin" / "python").exists()
-    assert "Installing" in capsys.readouterr().err
-    install.main(project)
-    assert capsys.readouterr().err == ""
-    (project / "requirements.txt").write_text("# changed\n")
-    install.main(project)
-    assert "Installing" in capsys.readouterr().err
-
-
-def test_an_interrupted_installation_is_finished_the_next_time(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (project / ".venv").mkdir()
-    (project / ".venv" / "installed.txt").write_text("unfinished")
-    install.main(project)
-    assert "Installing" in capsys.readouterr().err
-
-
-def test_an_old_python_is_told(
-    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(install, "OLDEST", (99, 0))
-    assert "Python 99.0 or newer is needed" in refusal(capsys, project)
-
-
-def test_a_python_without_venv_is_told(
-    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert "apt install python3-venv" in refusal(capsys, project)
-
-
-def test_a_folder_that_cannot_be_written_is_told(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (project / ".venv").write_text(
-        "in the way"
-    )  # root may write anywhere, so that a file stands in for no permission
-    assert "cannot write to" in refusal(capsys, project)
-
-
-def test_a_requirement_that_does_not_exist_is_told(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (project / "requirements.txt").write_text("./no-such-folder\n")
-    assert "pip could not install" in refusal(capsys, project)
-
-
-@pytest.fixture
-def wheel(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smallest package there is."""
-    path = tmp_path / "tiny-1.0-py3-none-any.whl"
+    path = tmp_path_factory.mktemp("wheels") / "tiny-1.0-py3-none-any.whl"
+    metadata = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+    about = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            "tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
-        )
-        archive.writestr(
-            "tiny-1.0.dist-info/WHEEL",
-            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        )
+        archive.writestr("tiny.py", "")
+        archive.writestr("tiny-1.0.dist-info/METADATA", metadata)
+        archive.writestr("tiny-1.0.dist-info/WHEEL", about)
         archive.writestr("tiny-1.0.dist-info/RECORD", "")
     return path
 
 
-def test_a_package_with_its_hash_is_installed(project: Path, wheel: Path) -> None:
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (project / "requirements-dev.txt").write_text(
-        f"tiny @ {wheel.as_uri()} --hash=sha256:{digest}\n"
+@pytest.fixture(scope="module")
+def tiny(wheel: Path) -> str:
+    """A lock's line for that package."""
+    return f"tiny @ {wheel.as_uri()} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
+
+
+def make(
+    folder: Path, target: str = "install", python: str | Path = sys.executable
+) -> subprocess.CompletedProcess[str]:
+    command = ["make", "-s", target, f"PYTHON={python}"]
+    done = subprocess.run(
+        command, cwd=folder, env=BARE, check=False, capture_output=True, text=True, timeout=120
     )
-    install.main(project)
-    assert list((project / ".venv").glob("lib/python*/site-packages/tiny-1.0.dist-info"))
+    assert done.stdout == "", "standard output belongs to `make -s token`"
+    return done
+
+
+def write_locks(folder: Path, run: str = "", develop: str = "") -> None:
+    for name, requirements in (("run", run), ("develop", develop)):
+        lock = folder / "requirements" / f"{name}.txt"
+        lock.write_text(header(folder, ["requirements.txt"]) + requirements + "\n")
+
+
+def has_tiny(folder: Path) -> bool:
+    return any((folder / ".venv").glob("lib/python*/site-packages/tiny.py"))
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A project where nothing is installed; its locks are empty."""
+    folder = tmp_path / "project"
+    (folder / "requirements").mkdir(parents=True)
+    for path in (ROOT / "requirements").glob("*.py"):
+        shutil.copy(path, folder / "requirements")
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / "requirements.txt").touch()
+    write_locks(folder)
+    return folder
+
+
+@pytest.fixture
+def project(clone: Path) -> Path:
+    """A project with an environment, made in a moment: it borrows the pip of these tests."""
+    environment = clone / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    python = f"Python {platform.python_version()} in {environment.resolve()}\n"
+    (environment / "installed.txt").write_text(python)
+    return clone
+
+
+def test_a_clone_gets_an_environment_with_the_packages(clone: Path, tiny: str) -> None:
+    write_locks(clone, run=tiny)
+    done = make(clone)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "Making .venv ...\nInstalling requirements/run.txt ...\n"
+    assert has_tiny(clone)
+
+
+def test_it_runs_on_a_python_without_packages(clone: Path, tmp_path: Path, tiny: str) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    without_venv(clone)
+    assert "Making .venv" in make(clone, python=python).stderr
+
+
+def test_what_is_installed_is_not_installed_again(project: Path, tiny: str) -> None:
+    write_locks(project, run=tiny)
+    assert make(project).stderr == "Installing requirements/run.txt ...\n"
+    assert make(project).stderr == ""
+
+
+def test_a_changed_lock_is_installed(project: Path, tiny: str) -> None:
+    make(project)
+    write_locks(project, run=tiny)
+    assert make(project).stderr == "Installing requirements/run.txt ...\n"
+    assert has_tiny(project)
+
+
+def test_tests_get_their_packages_besides_those_to_run(project: Path, tiny: str) -> None:
+    write_locks(project, develop=tiny)
+    make(project)
+    assert not has_tiny(project)
+    assert make(project, "install-develop").stderr == "Installing requirements/develop.txt ...\n"
+    assert has_tiny(project)
+    assert make(project, "install-develop").stderr == ""
+
+
+def test_requirements_without_a_new_lock_are_an_error(project: Path) -> None:
+    (project / "requirements.txt").write_text("jsonschema-rs==0.60.3\n")
+    assert error_of(make(project)) == (
+        "error: requirements.txt changed after requirements/run.txt was locked. Run: make lock"
+    )
 
 
 @pytest.mark.parametrize(
     "pinned", ["", f" --hash=sha256:{'0' * 64}"], ids=["without a hash", "with another hash"]
 )
-@pytest.mark.parametrize("lock", ["requirements-dev.txt", "tests/requirements.txt"])
-def test_a_package_that_is_not_just_what_was_pinned_is_refused(
-    project: Path, wheel: Path, lock: str, pinned: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (project / lock).write_text(f"tiny @ {wheel.as_uri()}{pinned}\n")
-    assert "pip could not install" in refusal(capsys, project)
-    assert not list((project / ".venv").glob("lib/python*/site-packages/tiny*"))
-    assert not install.is_current(project)
+def test_a_package_without_its_hash_is_refused(project: Path, wheel: Path, pinned: str) -> None:
+    write_locks(project, run=f"tiny @ {wheel.as_uri()}{pinned}")
+    done = make(project)
+    assert "hash" in done.stderr.lower(), "what pip said"
+    assert "pip could not install requirements/run.txt" in error_of(done)
+    assert not has_tiny(project)
 
 
-def test_a_venv_that_cannot_be_made_is_told(
-    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    assert "cannot make .venv" in refusal(capsys, project)
+def test_an_interrupted_installation_is_started_again(project: Path) -> None:
+    make(project)
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/tiny-1.0-py3-none-any.whl"
+        write_locks(project, run=f"tiny @ {url} --hash=sha256:{'0' * 64}")
+        command = ["make", "-s", "install", f"PYTHON={sys.executable}"]
+        process = subprocess.Popen(
+            command,
+            cwd=project,
+            env=BARE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        index.settimeout(60)
+        connection, _ = index.accept()
+        with connection:  # pip waits for an answer
+            os.killpg(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+    assert "error: interrupted. Run the same command again" in errors
+    assert "Traceback" not in errors
+    write_locks(project)
+    without_venv(project)
+    assert "Making .venv" in make(project).stderr
 
 
-def test_it_runs_on_a_bare_python(project: Path) -> None:
-    """-I -S: no site-packages, as on a machine where nothing is installed yet."""
-    command = [sys.executable, "-I", "-S", str(SCRIPT)]
-    done = subprocess.run(command, cwd=project, check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert (project / ".venv" / "installed.txt").exists()
+@pytest.mark.parametrize("change", ["the Python", "the folder", "the Python that it links to"])
+def test_an_environment_that_does_not_fit_is_made_again(project: Path, change: str) -> None:
+    make(project)
+    stamp = project / ".venv" / "installed.txt"
+    if change == "the Python":
+        stamp.write_text(stamp.read_text().replace(platform.python_version(), "3.11.0rc1"))
+    elif change == "the folder":
+        project = project.rename(project.with_name("moved"))
+    else:
+        (project / ".venv" / "bin" / "python").unlink()
+    without_venv(project)
+    assert "Making .venv" in make(project).stderr
+
+
+def test_a_linked_environment_is_left_as_it_is(project: Path, tiny: str) -> None:
+    real = (project / ".venv").rename(project.with_name("environment"))
+    (project / ".venv").symlink_to(real)
+    write_locks(project, run=tiny)
+    assert "links to an environment" in error_of(make(project))
+    assert not has_tiny(project)
+
+
+def test_a_python_without_venv_is_an_error(clone: Path) -> None:
+    without_venv(clone)
+    assert "apt install python3-venv" in error_of(make(clone))
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(clone: Path) -> None:
+    (clone / ".venv").touch()  # in the way; root may write into every folder
+    assert "could not make" in error_of(make(clone))
+
+
+def test_an_old_python_is_an_error(clone: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    code = (
+        "import runpy, sys; sys.version_info = (3, 10, 9); "
+        "runpy.run_module(sys.argv[2], run_name='__main__')"
+    )
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
+    python.chmod(0o755)
+    assert "export PYTHON=" in error_of(make(clone, python=python))
+
+
+def test_a_missing_python_is_an_error(clone: Path) -> None:
+    assert error_of(make(clone, python="python3.99")).startswith("error: python3.99 was not found.")
+
+
+def without_venv(folder: Path) -> None:
+    """Have `python -m venv` fail in this folder, as on a Python without that module."""
+    (folder / "venv.py").write_text("raise SystemExit('No module named venv')")
+
+
+def error_of(done: subprocess.CompletedProcess[str]) -> str:
+    """The line that a failed command ends with."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    return errors[0]

@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.errors import PreconditionFailed, ProfileNotFound, StoreUnavailable
-from chalicelib.profile import JSON, Precondition
+from chalicelib.preconditions import Precondition
+from chalicelib.profile import JSON
 from chalicelib.store import ProfileStore
 
 SUB = str(uuid.uuid4())
@@ -39,7 +40,7 @@ def fail_a_condition(store: ProfileStore) -> None:
     """The refused write returns the stored item."""
     stored = store.replace(SUB, {})
     with pytest.raises(PreconditionFailed) as failure:
-        store.replace(SUB, {}, Precondition(match=frozenset({"another"})))
+        store.replace(SUB, {}, Precondition(if_match=frozenset({"another"})))
     assert failure.value.revision == stored.revision
 
 

@@ -1,4 +1,4 @@
-"""A proxy between the store and DynamoDB, which does to requests and answers what a bad network or a bad day does."""
+"""A proxy between the store and DynamoDB that makes the network and the database fail."""
 
 from __future__ import annotations
 
@@ -14,47 +14,45 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import TypeAlias
 
-from local.process import free_port
-
 
 class Exchange(BaseHTTPRequestHandler):
-    """One connection; for each request, the fault that is next."""
+    """One connection from the store. Each request meets the next fault of the wire."""
 
     protocol_version = "HTTP/1.1"
     wire: Wire
 
     def do_POST(self) -> None:
         self.request_body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.wire.seen.append(self.headers["X-Amz-Target"].rpartition(".")[2])
-        fault = self.wire.next.popleft() if self.wire.next else self.wire.always
-        (cut_before if self.wire.down else fault)(self)
+        self.wire.operations.append(self.headers["X-Amz-Target"].rpartition(".")[2])
+        fault = self.wire.take_fault()
+        fault(self)
 
     def forward(self) -> tuple[int, bytes]:
-        """Have the database carry the request out: its status and answer."""
-        upstream = http.client.HTTPConnection("127.0.0.1", self.wire.database, timeout=10)
-        upstream.request("POST", "/", self.request_body, dict(self.headers))
-        answer = upstream.getresponse()
-        status, body = answer.status, answer.read()
-        upstream.close()
-        return status, body
+        """Let the database carry out the request. Returns its status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.wire.database_port, timeout=10)
+        try:
+            connection.request("POST", "/", self.request_body, dict(self.headers))
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
 
-    def send(
-        self, status: int, body: bytes, *, length: int | None = None, checksum: str | None = None
-    ) -> None:
+    def send(self, status: int, body: bytes, *, content_length: int | None = None) -> None:
+        if content_length is None:
+            content_length = len(body)
         self.send_response_only(status)
-        if checksum is not None:
-            self.send_header("x-amz-crc32", checksum)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.send_header("Content-Length", str(content_length))
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
 
-    def cut(self) -> None:
-        """Reset the connection: the client must not take it for an end."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    def reset(self) -> None:
+        """Reset the connection, so that the client cannot take it for an ordinary end."""
+        linger_for_no_time = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_no_time)
         self.close_connection = True
         self.connection.close()
-        self.wfile = BytesIO()  # which http.server flushes
+        self.wfile = BytesIO()  # http.server flushes it afterwards
 
     def log_message(self, *_: object) -> None:
         pass
@@ -64,107 +62,129 @@ Fault: TypeAlias = Callable[[Exchange], None]
 
 
 class Wire:
-    """What happens to requests: each takes a fault off `next`; when there is none, `always` happens."""
+    """Each request takes a fault from `next_faults`. When there is none, it gets `fault`."""
 
-    def __init__(self, database: int) -> None:
-        self.database, self.port = database, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.next: deque[Fault] = deque()
-        self.always: Fault = passed_on
-        self.seen: list[str] = []  # the operations asked for
-        self.patience = threading.Event()  # set at the end: nothing hangs any longer
+    def __init__(self, database_port: int) -> None:
+        self.database_port = database_port
+        self.port = 0  # the system chooses one when the wire is opened
+        self.finished = threading.Event()  # ends every wait of a fault
+        self.clear()
         self.open()
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def clear(self) -> None:
+        """Pass everything on again, and forget what was asked."""
+        self.fault: Fault = pass_on
+        self.next_faults: deque[Fault] = deque()
+        self.operations: list[str] = []
+
+    def take_fault(self) -> Fault:
+        if not self._is_open:
+            return reset_before
+        if self.next_faults:
+            return self.next_faults.popleft()
+        return self.fault
+
     def open(self) -> None:
-        self.down = False
+        """Accept connections; on the same port as before, if it was open before."""
+        self._is_open = True
         handler = type("Handler", (Exchange,), {"wire": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self.port = self._server.server_port
+        serve = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        serve.start()
 
     def close(self) -> None:
-        """Refuse connections, and break those that are open when they are used."""
-        self.down = True
+        """Refuse connections, and reset the open ones when they are used."""
+        self._is_open = False
         self._server.shutdown()
         self._server.server_close()
 
 
 @contextmanager
-def wire_to(database: int) -> Iterator[Wire]:
+def wire_to(database_port: int) -> Iterator[Wire]:
     """A wire to the DynamoDB on a port of 127.0.0.1."""
-    wire = Wire(database)
+    wire = Wire(database_port)
     try:
         yield wire
     finally:
-        wire.patience.set()
+        wire.finished.set()
         wire.close()
 
 
-def passed_on(exchange: Exchange) -> None:
+# --- Faults ---------------------------------------------------------------------------------------
+
+
+def pass_on(exchange: Exchange) -> None:
+    """No fault."""
     exchange.send(*exchange.forward())
 
 
-def refused(code: str, status: int = 400, message: str = "no") -> Fault:
-    """The database's own error, instead of carrying the request out."""
-    body = json.dumps(
-        {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
-    ).encode()
+def refuse(code: str, status: int = 400, message: str = "no") -> Fault:
+    """The database answers with an error instead of carrying out the request."""
+    error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    body = json.dumps(error).encode()
     return lambda exchange: exchange.send(status, body)
 
 
-def slow(exchange: Exchange) -> None:
-    """The database takes a second."""
-    answer = exchange.forward()
-    exchange.wire.patience.wait(1)
-    exchange.send(*answer)
+def error_page(exchange: Exchange) -> None:
+    """Something in between answers with a page instead of passing on the request."""
+    exchange.send(502, b"<html>Bad gateway</html>")
 
 
-def cut_before(exchange: Exchange) -> None:
-    """The connection breaks before the database has heard of the request."""
-    exchange.cut()
+def reset_before(exchange: Exchange) -> None:
+    """The connection breaks before the database has received the request."""
+    exchange.reset()
 
 
-def cut_after(exchange: Exchange) -> None:
-    """The request is carried out, and nobody is told."""
+def reset_after(exchange: Exchange) -> None:
+    """The request is carried out, and the connection breaks before the response."""
     exchange.forward()
-    exchange.cut()
+    exchange.reset()
 
 
-def cut_midway(exchange: Exchange) -> None:
-    """The request is carried out, and half of the answer arrives."""
+def reset_midway(exchange: Exchange) -> None:
+    """The request is carried out, and half of the response arrives."""
     status, body = exchange.forward()
-    exchange.send(status, body[: len(body) // 2], length=len(body))
-    exchange.cut()
+    exchange.send(status, body[: len(body) // 2], content_length=len(body))
+    exchange.reset()
 
 
-def silent(exchange: Exchange) -> None:
-    """The database takes the request and does nothing, for longer than anybody waits."""
-    exchange.wire.patience.wait(30)
-    exchange.cut()
-
-
-def late(exchange: Exchange) -> None:
-    """The request is carried out; the answer comes when nobody waits any longer."""
+def error_after(exchange: Exchange) -> None:
+    """The request is carried out, and the database answers with an error all the same."""
     exchange.forward()
-    silent(exchange)
+    refuse("InternalServerError", 500)(exchange)
 
 
-def answered(body: bytes, status: int = 200, checksum: str | None = None) -> Fault:
-    """The request is carried out; the answer is `body`, whatever it was."""
-
-    def fault(exchange: Exchange) -> None:
-        exchange.forward()
-        exchange.send(status, body, checksum=checksum)
-
-    return fault
+def silence(exchange: Exchange) -> None:
+    """The request is not carried out, and no response comes."""
+    exchange.wire.finished.wait(30)
+    exchange.reset()
 
 
-def cut_after_and_then(meanwhile: Callable[[], object]) -> Fault:
-    """The request is carried out, somebody else does `meanwhile`, and nobody is told."""
+def late_response(exchange: Exchange) -> None:
+    """The request is carried out, and no response comes."""
+    exchange.forward()
+    silence(exchange)
+
+
+def slow(exchange: Exchange) -> None:
+    """The response takes a second."""
+    response = exchange.forward()
+    exchange.wire.finished.wait(1)
+    exchange.send(*response)
+
+
+def reset_after_and_then(meanwhile: Callable[[], object]) -> Fault:
+    """The request is carried out, the connection breaks, and `meanwhile` happens before a retry."""
 
     def fault(exchange: Exchange) -> None:
         exchange.forward()
         meanwhile()
-        exchange.cut()
+        exchange.reset()
 
     return fault

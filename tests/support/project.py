@@ -1,4 +1,4 @@
-"""Copies of the project, as a fresh clone would have it."""
+"""Copies of the project for tests and benchmarks that change or deploy it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from pathlib import Path
 
 
 def copy_project(project: Path, folder: Path) -> None:
-    """Copy into `folder` what a fresh clone of `project` would have, changes that are not committed included."""
+    """Copy a project into `folder`: the files that git tracks or would track, with uncommitted
+    changes."""
     listed = subprocess.check_output(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=project, text=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=project, text=True
     )
     for name in listed.splitlines():
-        if (project / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project / name, folder / name)
+        source = project / name
+        # A file that was deleted but not committed is listed as well.
+        if source.is_file():
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)

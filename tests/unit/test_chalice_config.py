@@ -1,16 +1,21 @@
-"""What the backend writes into .chalice/config.json: one stage's variables, and nothing else, byte for byte."""
+"""Reading .chalice/config.json, and recording a stage's backend in it."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from deploy import chalice_config
-from deploy.stacks import DeploymentError
+from deploy.chalice_config import RecordedBackend
+from deploy.errors import DeploymentError, NoBackend
 
-NEW = {"DYNAMODB_TABLE": "user-profile-dev"}
+COMMITTED = Path(__file__).parents[2] / ".chalice" / "config.json"
+BACKEND = {
+    "DYNAMODB_TABLE": "user-profile-dev",
+    "USER_POOL_ARN": "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_Abc",
+    "USER_POOL_CLIENT_ID": "first, second",
+}
 
 
 @pytest.fixture
@@ -20,88 +25,119 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / ".chalice" / "config.json"
 
 
-@pytest.mark.parametrize(
-    ("text", "changed"),
-    [
-        (
-            '{"stages": {"dev": {"environment_variables": {}}}}',
-            '{"stages": {"dev": {"environment_variables": {\n  "DYNAMODB_TABLE": "user-profile-dev"\n}}}}',
-        ),
-        (
-            '{\r\n\t"stages": {\r\n\t\t"dev": {"environment_variables" : {"A":"b"} , "x": [ 1,2 ]}}}\r\n',
-            '{\r\n\t"stages": {\r\n\t\t"dev": {"environment_variables" : {\r\n\t\t\t"A": "b",\r\n\t\t\t'
-            '"DYNAMODB_TABLE": "user-profile-dev"\r\n\t\t} , "x": [ 1,2 ]}}}\r\n',
-        ),
-        (
-            '{"dev": {"environment_variables": {"no": "t"}}, "stages": {"prod": {"environment_variables": {}},\n'
-            ' "d\\u0065v": {"a": "}\\"{", "environment_variables":{}}}}',
-            '{"dev": {"environment_variables": {"no": "t"}}, "stages": {"prod": {"environment_variables": {}},\n'
-            ' "d\\u0065v": {"a": "}\\"{", "environment_variables":{\n   "DYNAMODB_TABLE": "user-profile-dev"\n }}}}',
-        ),
-    ],
-    ids=["one line", "tabs and CRLF", "names elsewhere, and escaped"],
-)
-def test_the_stages_variables_change_and_nothing_else(file: Path, text: str, changed: str) -> None:
-    file.write_bytes(text.encode())
-    assert chalice_config.change_environment("dev", NEW)
-    assert file.read_bytes().decode() == changed
-    assert not chalice_config.change_environment("dev", NEW)
-    assert chalice_config.change_environment("dev", {"DYNAMODB_TABLE": None})
-    assert "DYNAMODB_TABLE" not in chalice_config.environment("dev")
-    assert list(file.parent.iterdir()) == [file]
+def write(file: Path, config: dict[str, Any]) -> None:
+    file.write_text(json.dumps(config))
 
 
-names = st.sampled_from(["dev", "stages", "environment_variables", "a", "é", '"', "\\"])
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(
-    st.dictionaries(
-        names.filter(lambda name: name not in ("stages", "environment_variables")), values
-    ),
-    st.dictionaries(names.filter(lambda name: name != "environment_variables"), values),
-    st.dictionaries(names, st.text(max_size=5)),
-    st.sampled_from([None, 0, 1, 4, "\t"]),
-    st.booleans(),
-)
-def test_any_configuration_keeps_everything_else(
-    top: dict[str, object],
-    stage: dict[str, object],
-    variables: dict[str, str],
-    indent: str | int | None,
-    ascii: bool,  # noqa: A002
-) -> None:
-    config = {**top, "stages": {"dev": {**stage, "environment_variables": variables}}}
-    text = json.dumps(config, indent=indent, ensure_ascii=ascii)
-    begin, end = 0, len(text)
-    for name in ("stages", "dev", "environment_variables"):
-        begin, end = chalice_config._member(text, begin, name)
-    assert json.loads(text[begin:end]) == variables
-    assert (
-        json.loads(text[:begin] + "7" + text[end:])["stages"]["dev"]["environment_variables"] == 7
+def test_the_committed_file_is_as_a_change_writes_it() -> None:
+    text = COMMITTED.read_text(encoding="utf-8")
+    written = json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+    assert text == written, (
+        "the next `make backend` would reformat .chalice/config.json. Format it with "
+        "`python -m json.tool --indent 2 --no-ensure-ascii`"
     )
 
 
+def test_a_change_touches_only_the_lines_it_must(file: Path) -> None:
+    stages = {"dev": {"environment_variables": {"LOG": "é"}}, "prod": {"lambda_timeout": 20}}
+    before = json.dumps({"stages": stages}, indent=2, ensure_ascii=False) + "\n"
+    file.write_text(before, encoding="utf-8")
+
+    assert chalice_config.change_environment("dev", {"ADDED": "ü"})
+    after = before.replace('"LOG": "é"', '"LOG": "é",\n        "ADDED": "ü"')
+    assert file.read_text(encoding="utf-8") == after
+
+    assert chalice_config.change_environment("dev", {"ADDED": None})
+    assert file.read_text(encoding="utf-8") == before
+    assert list(file.parent.iterdir()) == [file], "no temporary file is left"
+
+
+def test_a_change_keeps_everything_else(file: Path) -> None:
+    other = {"environment_variables": {"A": "b"}, "manage_iam_role": False}
+    dev = {"lambda_memory_size": 512, "environment_variables": {"LOG": "x", "DYNAMODB_TABLE": "t"}}
+    write(file, {"version": "2.0", "stages": {"prod": other, "dev": dev}})
+    assert chalice_config.change_environment("dev", {"DYNAMODB_TABLE": None, "NEW": "n"})
+    dev["environment_variables"] = {"LOG": "x", "NEW": "n"}
+    assert json.loads(file.read_text()) == {
+        "version": "2.0",
+        "stages": {"prod": other, "dev": dev},
+    }
+
+
+def test_what_is_recorded_already_is_no_change(file: Path) -> None:
+    write(file, {"stages": {"dev": {"environment_variables": BACKEND}}})
+    before = file.read_bytes()
+    assert not chalice_config.change_environment("dev", BACKEND)
+    assert file.read_bytes() == before
+
+
+def test_a_stage_without_variables_gets_them(file: Path) -> None:
+    write(file, {"stages": {"dev": {}}})
+    assert chalice_config.change_environment("dev", BACKEND)
+    assert chalice_config.environment("dev") == BACKEND
+
+
+def test_a_stage_has_the_variables_of_all_stages_too(file: Path) -> None:
+    stages = {"dev": {"environment_variables": {"B": "own"}}}
+    write(file, {"environment_variables": {"A": "shared", "B": "shared"}, "stages": stages})
+    assert chalice_config.environment("dev") == {"A": "shared", "B": "own"}
+
+
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "cannot read"),
         ("\ufeff{}", "cannot read"),
-        ('{"stages": {}, "stages": {"dev": {}}}', "stands twice"),
+        ('{"stages": {}, "stages": {"dev": {}}}', 'has the name "stages" twice'),
         ("[]", "is not what Chalice reads"),
         ('{"stages": []}', "is not what Chalice reads"),
         ('{"stages": {"dev": null}}', "is not what Chalice reads"),
         ('{"stages": {"dev": {"environment_variables": "x"}}}', "is not what Chalice reads"),
+        ('{"environment_variables": [], "stages": {"dev": {}}}', "is not what Chalice reads"),
         ('{"stages": {"prod": {}}}', "there is no stage 'dev'"),
-        ('{"stages": {"dev": {}}}', 'Add "environment_variables": {}'),
     ],
 )
-def test_what_cannot_be_changed_is_told_and_left(file: Path, text: str, told: str) -> None:
-    file.write_bytes(text.encode())
-    with pytest.raises(DeploymentError, match=told):
-        chalice_config.change_environment("dev", NEW)
-    assert file.read_bytes() == text.encode()
+def test_an_unusable_file_is_explained_and_kept(file: Path, text: str, message: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(DeploymentError, match=message):
+        chalice_config.change_environment("dev", BACKEND)
+    assert file.read_text(encoding="utf-8") == text
+
+
+def test_a_missing_file_is_explained(file: Path) -> None:
+    with pytest.raises(DeploymentError, match="cannot read"):
+        chalice_config.environment("dev")
+
+
+def test_a_recorded_backend_names_its_table_and_pool(file: Path) -> None:
+    write(file, {"stages": {"dev": {"environment_variables": BACKEND}}})
+    recorded = chalice_config.recorded_backend("dev")
+    assert recorded.table == BACKEND["DYNAMODB_TABLE"]
+    assert recorded.user_pool_arn == BACKEND["USER_POOL_ARN"]
+    assert recorded.first_client_id == "first"
+
+
+@pytest.mark.parametrize("missing", ["DYNAMODB_TABLE", "USER_POOL_ARN"])
+def test_a_stage_without_table_or_pool_has_no_backend(missing: str) -> None:
+    with pytest.raises(NoBackend, match="Run: make backend STAGE=dev"):
+        RecordedBackend.from_environment({**BACKEND, missing: ""}, "dev")
+
+
+def test_without_an_app_client_nobody_can_sign_in() -> None:
+    recorded = RecordedBackend.from_environment({**BACKEND, "USER_POOL_CLIENT_ID": ""}, "dev")
+    with pytest.raises(DeploymentError, match="Set USER_POOL_CLIENT_ID"):
+        _ = recorded.first_client_id
+
+
+def test_stages_that_share_a_table_are_found(file: Path) -> None:
+    variables = {"environment_variables": BACKEND}
+    write(file, {"stages": {"dev": variables, "copy": variables, "prod": {}}})
+    assert chalice_config.stages_with_table_of("copy") == ["dev"]
+
+
+def test_a_policy_file_is_found_by_its_name_or_by_the_stages(file: Path) -> None:
+    write(file, {"stages": {"dev": {}, "prod": {"iam_policy_file": "own.json"}}})
+    file.with_name("policy-dev.json").write_text("dev's")
+    file.with_name("own.json").write_text("prod's")
+    assert chalice_config.policy("dev") == "dev's"
+    assert chalice_config.policy("prod") == "prod's"

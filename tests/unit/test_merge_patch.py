@@ -8,7 +8,7 @@ from hypothesis import given
 
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, merge_patch
-from tests.unit.test_items import values
+from tests.support.json_values import json_values
 
 APPENDIX_A: list[tuple[JSON, JSON, JSON]] = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),
@@ -30,11 +30,11 @@ APPENDIX_A: list[tuple[JSON, JSON, JSON]] = [
 
 
 @pytest.mark.parametrize(("target", "patch", "result"), APPENDIX_A)
-def test_the_examples_of_the_rfcs_appendix(target: JSON, patch: JSON, result: JSON) -> None:
+def test_the_examples_of_rfc_7396_appendix_a(target: JSON, patch: JSON, result: JSON) -> None:
     assert merge_patch(target, patch) == result
 
 
-def test_the_example_of_the_rfcs_section_3() -> None:
+def test_the_example_of_rfc_7396_section_3() -> None:
     target: JSON = {
         "title": "Goodbye!", "author": {"givenName": "John", "familyName": "Doe"},
         "tags": ["example", "sample"], "content": "This will be unchanged",
@@ -48,21 +48,21 @@ def test_the_example_of_the_rfcs_section_3() -> None:
     }  # fmt: skip
 
 
-@given(target=values, patch=values)
-def test_a_merge_is_idempotent_and_changes_neither_of_the_two(target: JSON, patch: JSON) -> None:
+@given(target=json_values, patch=json_values)
+def test_a_merge_is_idempotent_and_changes_no_input(target: JSON, patch: JSON) -> None:
     before = copy.deepcopy((target, patch))
     once = merge_patch(target, patch)
     assert merge_patch(once, patch) == once
     assert (target, patch) == before
 
 
-def test_numbers_stay_what_they_are() -> None:
+def test_numbers_stay_exact() -> None:
     assert merge_patch({"n": Decimal("0.1")}, {"m": Decimal("12345678901234567890.5")}) == {
         "n": Decimal("0.1"), "m": Decimal("12345678901234567890.5"),
     }  # fmt: skip
 
 
-def test_a_patch_deeper_than_any_profile_is_refused_and_not_followed() -> None:
+def test_a_patch_nested_too_deep_is_refused() -> None:
     patch: JSON = None
     for _ in range(900):
         patch = {"a": patch}

@@ -1,4 +1,4 @@
-"""What may be stored: each limit from both sides, and that the sizes are DynamoDB's."""
+"""What may be stored: both sides of each limit, and sizes as DynamoDB counts them."""
 
 from decimal import Decimal
 from typing import Any
@@ -8,20 +8,19 @@ from ministack.services.dynamodb import _attribute_value_size as size_in_the_emu
 
 from chalicelib.errors import InvalidProfile, ProfileTooLarge
 from chalicelib.items import to_attribute_value
-from chalicelib.profile import JSON, MAX_BYTES, MAX_VIOLATIONS, check_profile_data
-
-
-def nested(levels: int, kind: str = "object") -> JSON:
-    value: JSON = {} if kind == "object" else []
-    for _ in range(levels - 2):
-        value = {"a": value} if kind == "object" else [value]
-    return {"a": value}
+from chalicelib.profile import JSON, MAX_BYTES, MAX_VIOLATIONS, Profile, check_profile_data
+from tests.support.json_values import nested
 
 
 def violations(data: Any) -> list[tuple[str, str]]:
     with pytest.raises(InvalidProfile) as caught:
         check_profile_data(data)
     return [(violation.pointer, violation.detail) for violation in caught.value.violations]
+
+
+@pytest.mark.parametrize(("data", "members"), [({"a": 1}, {"a": 1}), (["a"], {}), (None, {})])
+def test_only_an_object_has_members(data: JSON, members: JSON) -> None:
+    assert Profile("USERS#ALL", "USER#1", data, "r1").members == members
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 1, Decimal("1.5"), True])
@@ -60,7 +59,7 @@ def test_numbers_that_can_be_stored(number: int | Decimal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "told"),
+    ("number", "reason"),
     [
         (int("1" * 39), "38 significant digits"),
         (Decimal("1." + "1" * 38), "38 significant digits"),
@@ -73,13 +72,13 @@ def test_numbers_that_can_be_stored(number: int | Decimal) -> None:
         (Decimal("9.9E-131"), "1E-130"),
     ],
 )
-def test_numbers_that_cannot_be_stored(number: int | Decimal, told: str) -> None:
+def test_numbers_that_cannot_be_stored(number: int | Decimal, reason: str) -> None:
     ((pointer, detail),) = violations({"a": [0, {"n": number}]})
     assert pointer == "/a/1/n"
-    assert told in detail
+    assert reason in detail
 
 
-def test_a_name_has_at_least_one_character_at_every_depth() -> None:
+def test_an_empty_name_is_refused_at_every_depth() -> None:
     assert [pointer for pointer, _ in violations({"": 1, "a": [{"b": {"": 2}}]})] == [
         "/",
         "/a/0/b/",
@@ -92,17 +91,17 @@ def test_a_name_has_at_most_65535_bytes() -> None:
     assert pointer.startswith("/a/éé")
 
 
-def test_an_answer_stays_small_however_long_the_names_and_many_the_faults() -> None:
-    told = violations({"n" * 60_000: {"m" * 60_000: [Decimal("1E+400")] * 40_000}})
-    assert len(told) == MAX_VIOLATIONS
-    assert sum(len(pointer) for pointer, _ in told) < 50_000
+def test_a_report_of_many_long_names_stays_small() -> None:
+    reason = violations({"n" * 60_000: {"m" * 60_000: [Decimal("1E+400")] * 40_000}})
+    assert len(reason) == MAX_VIOLATIONS
+    assert sum(len(pointer) for pointer, _ in reason) < 50_000
 
 
-def test_pointers_are_escaped_as_rfc_6901_has_it() -> None:
+def test_pointers_are_escaped_as_in_rfc_6901() -> None:
     assert [pointer for pointer, _ in violations({"a/b": {"m~n": {"": 1}}})] == ["/a~1b/m~0n/"]
 
 
-def test_not_more_faults_are_told_than_anybody_reads() -> None:
+def test_the_number_of_violations_is_limited() -> None:
     assert len(violations({"a": [{"": 1}] * 1000})) == MAX_VIOLATIONS
 
 
@@ -124,8 +123,8 @@ def test_the_size_limit_is_exact(character: str) -> None:
         Decimal("1E+125"), [], {}, [1, [2, {"a": "b"}]], {"a": {"b": [None, False]}},
     ],
 )  # fmt: skip
-def test_sizes_are_what_the_database_counts(value: JSON) -> None:
-    """The emulator's own arithmetic, which was fitted to AWS, agrees with ours: a byte less would be let in by us."""
+def test_sizes_are_counted_as_the_database_counts(value: JSON) -> None:
+    """The emulator counts as AWS does. One byte more than the limit is refused."""
     data: JSON = {"k": value, "pad": ""}
     room = MAX_BYTES - size_in_the_emulator(to_attribute_value(data))
     assert check_profile_data({"k": value, "pad": "x" * room})

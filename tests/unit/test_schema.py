@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib import schema
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
 from chalicelib.schema import profile_check
@@ -41,21 +40,18 @@ PERSON = {
 
 
 @pytest.fixture
-def checking(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[object], Callable[[JSON], JSON]]:
-    """The check that a schema makes."""
-    monkeypatch.setattr(schema, "__file__", str(tmp_path / "schema.py"))
+def checking(tmp_path: Path) -> Callable[[object], Callable[[JSON], JSON]]:
+    """Returns the check for a schema."""
 
     def write_and_load(content: object) -> Callable[[JSON], JSON]:
         text = content if isinstance(content, str) else json.dumps(content)
         (tmp_path / "profile.schema.json").write_text(text)
-        return profile_check("profile.schema.json")
+        return profile_check("profile.schema.json", tmp_path)
 
     return write_and_load
 
 
-def test_without_a_schema_the_limits_are_all_that_is_checked() -> None:
+def test_without_a_schema_only_the_limits_are_checked() -> None:
     assert profile_check("") is check_profile_data
 
 
@@ -72,7 +68,7 @@ def test_without_a_schema_the_limits_are_all_that_is_checked() -> None:
         {"name": "Ada", "born": Decimal("1815.0"), "score": Decimal("0.3")},
     ],
 )
-def test_what_conforms_is_stored(checking: Callable[..., Any], data: JSON) -> None:
+def test_conforming_data_pass(checking: Callable[..., Any], data: JSON) -> None:
     assert checking(PERSON)(data) == data
 
 
@@ -91,7 +87,7 @@ def test_what_conforms_is_stored(checking: Callable[..., Any], data: JSON) -> No
         ({"name": "Ada", "address": {"": 1}}, ["/address/"]),
     ],
 )
-def test_what_does_not_conform_is_told_where(
+def test_violations_point_to_the_values(
     checking: Callable[..., Any], data: JSON, pointers: list[str]
 ) -> None:
     with pytest.raises(InvalidProfile) as caught:
@@ -99,7 +95,7 @@ def test_what_does_not_conform_is_told_where(
     assert sorted({violation.pointer for violation in caught.value.violations}) == pointers
 
 
-def test_an_answer_stays_small_however_much_does_not_conform(checking: Callable[..., Any]) -> None:
+def test_a_report_of_many_violations_stays_small(checking: Callable[..., Any]) -> None:
     data: JSON = {f"key-{number}": "x" * 1000 for number in range(200)}
     for content in (
         {"additionalProperties": {"type": "integer"}},
@@ -125,7 +121,7 @@ def test_an_answer_stays_small_however_much_does_not_conform(checking: Callable[
         '{"not":' * 20_000 + "{}" + "}" * 20_000,
     ],
 )
-def test_a_schema_that_is_wrong_ends_the_process_with_a_line(
+def test_a_wrong_schema_ends_the_process_with_one_line(
     checking: Callable[..., Any], content: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -134,7 +130,7 @@ def test_a_schema_that_is_wrong_ends_the_process_with_a_line(
     assert line.startswith("error: PROFILE_SCHEMA, chalicelib/profile.schema.json: ")
 
 
-def test_a_schema_that_is_not_there_ends_the_process_too(
+def test_a_missing_schema_file_ends_the_process(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):
@@ -142,7 +138,7 @@ def test_a_schema_that_is_not_there_ends_the_process_too(
     assert "nowhere.json" in capsys.readouterr().err
 
 
-def test_without_the_library_what_to_do_is_said(
+def test_a_missing_library_ends_the_process_with_advice(
     checking: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -156,7 +152,7 @@ def test_without_the_library_what_to_do_is_said(
 @pytest.mark.parametrize(
     "command", [["package", "out"], ["local", "--no-autoreload", "--port", "0"]]
 )
-def test_chalice_stops_at_a_wrong_schema(tmp_path: Path, command: list[str]) -> None:
+def test_chalice_commands_stop_at_a_wrong_schema(tmp_path: Path, command: list[str]) -> None:
     project = tmp_path / "user-profile"
     copy_project(ROOT, project)
     (project / "chalicelib" / "wrong.json").write_text('{"type": "nonsense"}')

@@ -1,6 +1,5 @@
-"""What is declared for AWS: the backend's template, the stages' policies and settings."""
+"""What is declared for AWS: the backend's template, and the stages' settings and policies."""
 
-import ast
 import json
 import re
 import subprocess
@@ -12,72 +11,81 @@ import pytest
 import yaml
 from chalice.config import Config
 
+from deploy import backend as backend_stack
+from deploy.packaging import TEMPLATE as API_TEMPLATE
+from tests.support.dynamodb_calls import actions_of_the_service
+
 ROOT = Path(__file__).parents[2]
 STAGES = ("local", "dev", "prod")
+STORE_SECONDS = 14
+"""The longest that the store takes with all its retries: tests/store."""
+API_GATEWAY_SECONDS = 29
+"""The longest that API Gateway waits for the function."""
 
 
-class Intrinsics(yaml.SafeLoader):
-    """Reads !Ref X as {"Ref": "X"} and !Sub X as {"Fn::Sub": "X"}."""
+class CloudFormationLoader(yaml.SafeLoader):
+    """Reads !Ref X as {"Ref": "X"} and !Sub X as {"Fn::Sub": "X"}, as in JSON templates."""
 
 
-def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def load_function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
     else:
         assert isinstance(node, yaml.SequenceNode)
         value = loader.construct_sequence(node, deep=True)
-    return {suffix if suffix == "Ref" else f"Fn::{suffix}": value}
+    if name == "Ref":
+        return {"Ref": value}
+    return {f"Fn::{name}": value}
 
 
-Intrinsics.add_multi_constructor("!", _intrinsic)
+CloudFormationLoader.add_multi_constructor("!", load_function)
 
 
 @pytest.fixture(scope="module")
 def backend() -> dict[str, Any]:
-    template: dict[str, Any] = yaml.load(
-        (ROOT / "resources" / "backend.yaml").read_text(), Loader=Intrinsics
-    )  # noqa: S506
+    text = backend_stack.TEMPLATE.read_text()
+    template: dict[str, Any] = yaml.load(text, Loader=CloudFormationLoader)  # noqa: S506
     return template
 
 
-def test_cfn_lint_passes() -> None:
+def test_cfn_lint_accepts_the_backend() -> None:
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
-    found = subprocess.run(
-        [cfn_lint, "resources/backend.yaml"], cwd=ROOT, check=False, capture_output=True, text=True
+    done = subprocess.run(
+        [cfn_lint, backend_stack.TEMPLATE], check=False, capture_output=True, text=True
     )
-    assert (found.returncode, found.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_what_users_stored_outlives_the_stack(backend: dict[str, Any]) -> None:
-    for name in ("Table", "UserPool"):
-        resource = backend["Resources"][name]
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
-    table, pool = (backend["Resources"][name]["Properties"] for name in ("Table", "UserPool"))
+@pytest.mark.parametrize("name", ["Table", "UserPool"])
+def test_users_and_data_outlive_the_stack(backend: dict[str, Any], name: str) -> None:
+    resource = backend["Resources"][name]
+    assert resource["DeletionPolicy"] == "Retain"
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_users_and_data_are_protected(backend: dict[str, Any]) -> None:
+    table = backend["Resources"]["Table"]["Properties"]
+    pool = backend["Resources"]["UserPool"]["Properties"]
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["DeletionProtectionEnabled"]["Fn::If"][1:] == [True, False]
     assert pool["DeletionProtection"]["Fn::If"][1:] == ["ACTIVE", "INACTIVE"]
     assert backend["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-def test_the_client_is_one_a_browser_may_have(backend: dict[str, Any]) -> None:
+def test_the_app_client_is_safe_in_a_browser(backend: dict[str, Any]) -> None:
     client = backend["Resources"]["UserPoolClient"]["Properties"]
     assert client["GenerateSecret"] is False
     assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert client["EnableTokenRevocation"] is True
     assert client["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     assert client["AllowedOAuthFlows"]["Fn::If"][1:] == [["code", "implicit"], ["code"]]
-    assert set(client["AllowedOAuthScopes"]) == {
-        "phone",
-        "email",
-        "openid",
-        "profile",
-        "aws.cognito.signin.user.admin",
-    }
+    scopes = {"phone", "email", "openid", "profile", "aws.cognito.signin.user.admin"}
+    assert set(client["AllowedOAuthScopes"]) == scopes
 
 
 @pytest.mark.parametrize("suffix", ["a", "demo", "team-7", "x" * 20])
-def test_domain_suffixes_that_cognito_takes(backend: dict[str, Any], suffix: str) -> None:
+def test_a_domain_suffix_that_cognito_accepts(backend: dict[str, Any], suffix: str) -> None:
     assert re.fullmatch(backend["Parameters"]["DomainSuffix"]["AllowedPattern"], suffix)
 
 
@@ -85,61 +93,59 @@ def test_domain_suffixes_that_cognito_takes(backend: dict[str, Any], suffix: str
     "suffix",
     ["", "-a", "a-", "Demo", "a_b", "a.b", "x" * 21, "aws", "my-aws-1", "amazonas", "cognito"],
 )
-def test_domain_suffixes_that_cognito_refuses(backend: dict[str, Any], suffix: str) -> None:
+def test_a_domain_suffix_that_cognito_refuses(backend: dict[str, Any], suffix: str) -> None:
     assert not re.fullmatch(backend["Parameters"]["DomainSuffix"]["AllowedPattern"], suffix)
 
 
-def test_the_outputs_are_what_the_other_parts_read(backend: dict[str, Any]) -> None:
-    expected = {
-        "TableName",
-        "TableArn",
-        "UserPoolId",
-        "UserPoolArn",
-        "UserPoolClientId",
-        "UserPoolDomain",
-    }
-    assert set(backend["Outputs"]) == expected
+@pytest.mark.parametrize(
+    ("topic", "is_allowed"),
+    [
+        ("", True),
+        ("arn:aws:sns:eu-central-1:123456789012:alarms", True),
+        ("mail me", False),
+        ("arn:aws:sqs:eu-central-1:123456789012:alarms", False),
+    ],
+)
+def test_an_alarm_topic_is_the_arn_of_a_topic(topic: str, is_allowed: bool) -> None:
+    parameter = json.loads(API_TEMPLATE.read_text())["Parameters"]["AlarmTopic"]
+    assert bool(re.fullmatch(parameter["AllowedPattern"], topic)) == is_allowed
 
 
-def calls_of_the_store() -> set[str]:
-    """The DynamoDB calls that store.py makes, as IAM actions."""
-    found = set()
-    for node in ast.walk(ast.parse((ROOT / "chalicelib" / "store.py").read_text())):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and isinstance(node.func.value, ast.Attribute)
-            and node.func.value.attr == "client"
-            and ast.unparse(node.func.value) == "self.client"
-        ):
-            found.add("dynamodb:" + node.func.attr.title().replace("_", ""))
-    return found
+def test_the_outputs_are_those_that_deploy_reads(backend: dict[str, Any]) -> None:
+    read_by_deploy = {"TableName", "UserPoolId", "UserPoolDomain"}
+    recorded = set(backend_stack.OUTPUT_OF_VARIABLE.values())
+    assert read_by_deploy | recorded | {"TableArn"} == set(backend["Outputs"])
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_function_may_do_what_the_store_does_and_nothing_else(stage: str) -> None:
-    settings = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"][stage]
-    policy = json.loads((ROOT / ".chalice" / settings["iam_policy_file"]).read_text())
+def test_the_function_may_call_what_it_calls_only(stage: str) -> None:
+    policy = json.loads(policy_file(stage).read_text())
     data, logs = policy["Statement"]
     assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
-    assert set(data["Action"]) == calls_of_the_store()
+    assert set(data["Action"]) == actions_of_the_service(), (
+        f"update the actions in {policy_file(stage).relative_to(ROOT)}"
+    )
     assert data["Resource"] == f"arn:aws:dynamodb:*:*:table/user-profile-{stage}"
-    assert set(logs["Action"]) == {
-        "logs:CreateLogGroup",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-    }
+    log_actions = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+    assert set(logs["Action"]) == log_actions
     own = f"arn:aws:logs:*:*:log-group:/aws/lambda/user-profile-{stage}"
     assert logs["Resource"] == [own, f"{own}:*", f"{own}-*"]
 
 
+def policy_file(stage: str) -> Path:
+    settings = chalice_settings()["stages"][stage]
+    return ROOT / ".chalice" / str(settings["iam_policy_file"])
+
+
+def chalice_settings() -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    return settings
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_stages_are_what_chalice_reads_them_as(stage: str) -> None:
-    config = Config(
-        stage, config_from_disk=json.loads((ROOT / ".chalice" / "config.json").read_text())
-    )
+def test_chalice_uses_the_projects_policy_and_timeout(stage: str) -> None:
+    config = Config(stage, config_from_disk=chalice_settings())
     assert config.autogen_policy is False
     assert config.app_name == "user-profile"
     assert config.lambda_timeout is not None
-    # botocore's worst case (tests/store) < the function's timeout < API Gateway's 29 s
-    assert 14 < config.lambda_timeout < 29
+    assert STORE_SECONDS < config.lambda_timeout < API_GATEWAY_SECONDS

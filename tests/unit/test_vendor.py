@@ -1,4 +1,4 @@
-"""The SDK that is packaged: what is in it, that it is built the same each time, and that it finds every endpoint."""
+"""The SDK in the package: what it holds, that builds are reproducible, that it works."""
 
 import hashlib
 import json
@@ -7,54 +7,58 @@ import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
+import botocore
 import botocore.session
 import pytest
 
 from deploy import vendor
 from tests.support.lambda_runtime import PYTHON
 
+SOME_REGIONS = {
+    "us-east-1",
+    "cn-north-1",
+    "us-gov-west-1",
+    "us-iso-east-1",
+    "eusc-de-east-1",
+    "local",
+}
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A vendor/ folder."""
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert vendor.build()
-        assert not vendor.build(), "what is up to date is left alone"
+        assert not vendor.build(), "it is current, and was built again"
         yield folder / "vendor"
 
 
-def digests(folder: Path) -> dict[str, str]:
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-    }
-
-
-def test_the_same_packages_give_the_same_bytes(
+def test_an_outdated_folder_is_built_again_with_the_same_bytes(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    vendor.build()
-    assert digests(tmp_path / "vendor") == digests(built)
-
-
-def test_a_stale_one_is_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "vendor").mkdir()
-    (tmp_path / "vendor" / ".built").write_text("botocore==1.0")
-    (tmp_path / "vendor" / "left-over.py").touch()
+    vendor.FOLDER.mkdir()
+    vendor.STAMP.write_text("botocore==1.0")
+    (vendor.FOLDER / "left-over.py").touch()
     assert vendor.build()
-    assert not (tmp_path / "vendor" / "left-over.py").exists()
+    assert hashes(vendor.FOLDER) == hashes(built)
 
 
-def test_it_has_dynamodbs_data_alone_and_a_compiled_file_for_each_source(built: Path) -> None:
-    data = {
-        file.relative_to(built / "botocore/data").parts[0]
-        for file in (built / "botocore/data").rglob("*.json*")
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*")
+        if file.is_file()
     }
+
+
+def test_it_holds_the_data_of_dynamodb_only(built: Path) -> None:
+    folder = built / "botocore" / "data"
+    data = {file.relative_to(folder).parts[0] for file in folder.rglob("*.json*")}
     assert data == {
         "_retry.json",
         "dynamodb",
@@ -62,26 +66,62 @@ def test_it_has_dynamodbs_data_alone_and_a_compiled_file_for_each_source(built: 
         "partitions.json",
         "sdk-default-configuration.json",
     }
+
+
+def test_every_source_is_compiled_and_never_checked(built: Path) -> None:
     sources = list(built.rglob("*.py"))
     assert len(sources) > 100
     for source in sources:
-        compiled = (
-            source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
-        )
-        assert compiled.read_bytes()[4:8] == b"\x01\0\0\0", "by hash, and unchecked"
+        name = f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+        compiled = (source.parent / "__pycache__" / name).read_bytes()
+        assert compiled[4:8] == b"\x01\0\0\0", "by hash, unchecked (PEP 552)"
 
 
-ENDPOINTS = """
+def test_the_model_lacks_its_documentation_only(built: Path) -> None:
+    loader = botocore.session.get_session().get_component("data_loader")
+    full = loader.load_service_model("dynamodb", "service-2")
+    slim = json.loads((built / vendor.MODEL / "service-2.json").read_text())
+    assert '"documentation":"' not in json.dumps(slim, separators=(",", ":"))
+    assert slim["operations"].keys() == full["operations"].keys()
+    assert members_of_shapes(slim) == members_of_shapes(full)
+
+
+def members_of_shapes(model: dict[str, Any]) -> dict[str, set[str]]:
+    return {name: set(shape.get("members", ())) for name, shape in model["shapes"].items()}
+
+
+# --- the SDK in a process of its own --------------------------------------------------------------
+
+
+def run_with_sdk(sdk: Path, code: str, given: object = None, **variables: str) -> str:
+    """Run code that finds no package but this SDK, with `given` as JSON; return its output."""
+    done = subprocess.run(
+        [PYTHON, "-S", "-c", code],
+        input=json.dumps(given),
+        env={
+            "PYTHONPATH": str(sdk),
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            **variables,
+        },
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+PRINT_ENDPOINTS = """
 import json, sys
 import botocore.session
-import botocore
-assert "/vendor/" in botocore.__file__, botocore.__file__
 from botocore.config import Config
 session = botocore.session.get_session()
 for region, dual_stack, fips in json.load(sys.stdin):
     config = Config(use_dualstack_endpoint=dual_stack, use_fips_endpoint=fips)
     try:
-        print(session.create_client("dynamodb", region_name=region, config=config).meta.endpoint_url)
+        client = session.create_client("dynamodb", region_name=region, config=config)
+        print(client.meta.endpoint_url)
     except Exception as error:
         print(type(error).__name__, error)
 """
@@ -89,40 +129,24 @@ for region, dual_stack, fips in json.load(sys.stdin):
 
 def test_every_region_of_every_partition_has_its_endpoint(built: Path) -> None:
     session = botocore.session.get_session()
-    regions = [
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("dynamodb", partition, allow_non_regional=True)
-    ]
-    assert {
-        "us-east-1",
-        "cn-north-1",
-        "us-gov-west-1",
-        "us-iso-east-1",
-        "eusc-de-east-1",
-        "local",
-    } <= set(regions)
-    asked = list(product(regions, (False, True), (False, True)))
-    answers = {}
-    for name, path in (("slim", built), ("full", Path(botocore.__file__).parents[1])):
-        code = ENDPOINTS.replace('"/vendor/" in', '"/" in') if name == "full" else ENDPOINTS
-        answers[name] = subprocess.run(
-            [PYTHON, "-S", "-c", code], input=json.dumps(asked), capture_output=True, text=True, check=True,
-            env={"PYTHONPATH": str(path), "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"},
-        ).stdout.splitlines()  # fmt: skip
-    assert len(answers["full"]) == len(asked)
-    assert answers["slim"] == answers["full"]
+    endpoints = []
+    for partition in session.get_available_partitions():
+        regions = session.get_available_regions("dynamodb", partition, allow_non_regional=True)
+        endpoints += [(region, False, False) for region in regions]
+        # Dual-stack and FIPS endpoints follow the same rule in all regions of a partition.
+        endpoints += list(product(regions[:1], (False, True), (False, True)))
+    assert {region for region, _, _ in endpoints} >= SOME_REGIONS
+    full_sdk = Path(botocore.__file__).parents[1]
+    expected = run_with_sdk(full_sdk, PRINT_ENDPOINTS, endpoints)
+    assert len(expected.splitlines()) == len(endpoints)
+    assert run_with_sdk(built, PRINT_ENDPOINTS, endpoints) == expected
 
 
-def test_the_model_is_the_whole_but_for_its_documentation(built: Path) -> None:
-    loader = botocore.session.get_session().get_component("data_loader")
-    whole = loader.load_service_model("dynamodb", "service-2")
-    slim = json.loads((built / vendor.MODEL / "service-2.json").read_text())
-    assert '"documentation":"' not in json.dumps(slim, separators=(",", ":"))
-    assert slim["operations"].keys() == whole["operations"].keys()
-    assert {name: set(shape.get("members", ())) for name, shape in slim["shapes"].items()} == {
-        name: set(shape.get("members", ())) for name, shape in whole["shapes"].items()
-    }
+PRINT_SDK = "import botocore; print(botocore.__file__)"
+
+
+def test_the_sdk_of_these_tests_is_the_built_one(built: Path) -> None:
+    assert run_with_sdk(built, PRINT_SDK).startswith(str(built))
 
 
 VALUES = {
@@ -132,7 +156,7 @@ VALUES = {
         "l": {"L": [{"NULL": True}, {"S": ""}]},
     }
 }
-PASS_THROUGH = """
+PUT_ITEM = """
 import json, sys
 from types import SimpleNamespace
 import botocore.session
@@ -141,33 +165,24 @@ values = json.load(sys.stdin)
 
 def answer(request, **_):
     assert json.loads(request.body)["Item"]["v"] == values
-    return SimpleNamespace(status_code=200, headers={}, content=json.dumps({"Attributes": {"v": values}}).encode())
+    content = json.dumps({"Attributes": {"v": values}}).encode()
+    return SimpleNamespace(status_code=200, headers={}, content=content)
 
 client.meta.events.register("before-send", answer)
 assert client.put_item(TableName="t", Item={"v": values})["Attributes"]["v"] == values
 """
 
 
-def test_attribute_values_pass_as_they_are_both_ways(built: Path) -> None:
-    shell = {"PYTHONPATH": str(built), "AWS_DEFAULT_REGION": "us-east-1"}
-    shell |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    subprocess.run(
-        [PYTHON, "-S", "-c", PASS_THROUGH],
-        input=json.dumps(VALUES),
-        env=shell,
-        check=True,
-        text=True,
-    )
+def test_attribute_values_pass_unchanged_both_ways(built: Path) -> None:
+    run_with_sdk(built, PUT_ITEM, VALUES)
+
+
+PRINT_ENDPOINT = """
+import botocore.session
+print(botocore.session.get_session().create_client("dynamodb").meta.endpoint_url)
+"""
 
 
 def test_the_endpoint_can_be_set(built: Path) -> None:
-    code = "import botocore.session as s; print(s.get_session().create_client('dynamodb').meta.endpoint_url)"
-    shell = {
-        "PYTHONPATH": str(built),
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL_DYNAMODB": "http://here:1",
-    }
-    done = subprocess.run(
-        [PYTHON, "-S", "-c", code], env=shell, check=True, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == "http://here:1"
+    output = run_with_sdk(built, PRINT_ENDPOINT, AWS_ENDPOINT_URL_DYNAMODB="http://here:1")
+    assert output.strip() == "http://here:1"

@@ -1,0 +1,65 @@
+"""Preconditions as DynamoDB condition expressions.
+
+A condition travels with the write, so that checking and writing are one atomic step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chalicelib import items
+from chalicelib.preconditions import Precondition, Tags, Wildcard
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition expression and the values of its placeholders. Empty: no condition."""
+
+    expression: str = ""
+    values: dict[str, items.AttributeValue] = field(default_factory=dict)
+
+
+ALWAYS = Condition()
+EXISTS = Condition(f"attribute_exists({items.SORT_KEY})")
+ABSENT = Condition(f"attribute_not_exists({items.SORT_KEY})")
+NEVER = Condition(f"{EXISTS.expression} AND {ABSENT.expression}")
+"""Always refused, which returns the stored item without changing it."""
+
+
+def from_precondition(precondition: Precondition) -> Condition:
+    """A condition that lets a write through only if `precondition` holds.
+
+    Some preconditions cannot be expressed: both headers at once, If-None-Match with tags, and the
+    tags of an item without a revision. Their condition refuses more than it must. The store then
+    checks the precondition against the item that comes back with the refusal.
+    """
+    if precondition.if_match is None:
+        if precondition.if_none_match is None and not precondition.required:
+            return ALWAYS
+        return ABSENT
+    if precondition.if_none_match is not None:
+        return NEVER
+    return _matching(precondition.if_match)
+
+
+def _matching(tags: Tags) -> Condition:
+    if tags is Wildcard.ANY:
+        return EXISTS
+    revisions = sorted(tags - {""})  # no revision is empty
+    if not revisions:
+        return NEVER
+    values = {f":tag{number}": {"S": revision} for number, revision in enumerate(revisions)}
+    return Condition(f"{items.REVISION} IN ({', '.join(values)})", values)
+
+
+def unchanged(item: items.Item) -> Condition:
+    """The condition that exactly `item` is stored; an empty item: that none is."""
+    if not item:
+        return ABSENT
+    if items.REVISION in item:
+        return Condition(f"{items.REVISION} = :seen", {":seen": item[items.REVISION]})
+    # An item of the original example: its data stand for the revision that it does not have.
+    without_revision = f"{EXISTS.expression} AND attribute_not_exists({items.REVISION})"
+    if items.DATA not in item:
+        return Condition(f"{without_revision} AND attribute_not_exists({items.DATA})")
+    return Condition(f"{without_revision} AND {items.DATA} = :seen", {":seen": item[items.DATA]})

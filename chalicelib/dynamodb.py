@@ -1,0 +1,132 @@
+"""The DynamoDB client: timeouts, retries, and its exceptions translated once.
+
+Only exceptions that a caller can do something about are translated. A missing table, missing
+permissions and missing credentials are deployment mistakes: they stay botocore's exceptions and
+end as a 500 with the traceback in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
+
+from chalicelib.errors import ProfileTooLarge, StoreUnavailable
+from chalicelib.items import Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CLIENT_CONFIG = Config(
+    # One call takes at most 7 s: two attempts, each 1 s to connect and 2 s to respond, and up to
+    # 1 s between them. A patch is two calls, 14 s. That is less than the function's timeout
+    # (lambda_timeout: 20 s), which is less than API Gateway's (29 s). Two things have no timeout
+    # but the function's: resolving a host name, and a response that arrives byte by byte.
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    tcp_keepalive=True,
+    # Everything that is sent was built by items.py and checked by profile.py.
+    parameter_validation=False,
+)
+
+RETRYABLE_CODES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "TransactionConflictException",
+    }
+)
+"""Error codes with status 400 that may succeed later (AWS: "Error handling with DynamoDB")."""
+
+database_calls: ContextVar[int] = ContextVar("database_calls", default=0)
+"""How many requests were sent to DynamoDB for this request to the API, retries included."""
+_outcome_unknown: ContextVar[bool] = ContextVar("outcome_unknown", default=False)
+"""Whether DynamoDB may have carried out an earlier attempt of this call without our knowing."""
+
+
+class ConditionFailed(Exception):
+    """The condition of a write did not hold.
+
+    `item` is the stored item; empty if there is none.
+    `outcome_unknown`: botocore sent the write more than once, and an earlier attempt may have
+    been carried out although its response was lost.
+    """
+
+    def __init__(self, item: Item, *, outcome_unknown: bool) -> None:
+        super().__init__()  # without the item: exceptions are logged, profile data is not
+        self.item = item
+        self.outcome_unknown = outcome_unknown
+
+
+def create_client() -> DynamoDBClient:
+    """A client with the region, credentials and endpoint of the environment. Sends nothing yet."""
+    # botocore's own session: importing boto3 as well takes a quarter longer and adds nothing.
+    client: Any = botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
+    client.meta.events.register("response-received.dynamodb", _note_attempt)
+    return client  # type: ignore[no-any-return]
+
+
+def _note_attempt(parsed_response: Any, exception: Exception | None, **_: object) -> None:
+    """botocore calls this after each attempt, with a response or an exception."""
+    database_calls.set(database_calls.get() + 1)
+    if _may_have_been_carried_out(parsed_response, exception):
+        _outcome_unknown.set(True)
+
+
+def _may_have_been_carried_out(parsed_response: Any, exception: Exception | None) -> bool:
+    """Whether an attempt failed in a way that leaves open what DynamoDB did."""
+    if isinstance(exception, ConnectTimeoutError | EndpointConnectionError):
+        return False  # it was never sent
+    if exception is not None:
+        return True
+    status: int = parsed_response["ResponseMetadata"]["HTTPStatusCode"]
+    return status >= 500
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Translate botocore's exceptions, for exactly one call of the client.
+
+    Raises ConditionFailed, StoreUnavailable, ProfileTooLarge.
+    """
+    _outcome_unknown.set(False)
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ConditionalCheckFailedException":
+            response: Any = error.response
+            raise ConditionFailed(
+                response.get("Item", {}), outcome_unknown=_outcome_unknown.get()
+            ) from error
+        if code in RETRYABLE_CODES or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            raise StoreUnavailable("The database is busy. Try again shortly.") from error
+        if _is_item_too_large(error):
+            # profile.py's limit counts this service's attributes; other writers may have added
+            # some to the item.
+            raise ProfileTooLarge(
+                "The profile does not fit into the database. Store less in it."
+            ) from error
+        raise
+    except (ConnectionError, HTTPClientError) as error:
+        raise StoreUnavailable("The database did not answer. Try again shortly.") from error
+
+
+def _is_item_too_large(error: ClientError) -> bool:
+    """DynamoDB has no code of its own for this, only a ValidationException with a message."""
+    code = error.response["Error"]["Code"]
+    message = error.response["Error"]["Message"]
+    return code == "ValidationException" and "size" in message and "exceeded" in message

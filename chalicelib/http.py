@@ -1,0 +1,310 @@
+"""The HTTP edge: events in, responses out.
+
+`ProfileApp` is a Chalice app that accepts only API Gateway's requests, turns every exception into
+an `application/problem+json` response that scripts in a browser can read, and logs one line for
+each request. The functions below it read what a view needs from a request, and write responses.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from chalice.app import (
+    Chalice,
+    ChaliceUnhandledError,
+    ChaliceViewError,
+    CORSConfig,
+    Request,
+    Response,
+)
+
+from chalicelib.errors import MalformedJSON
+from chalicelib.identity import claimed_sub
+from chalicelib.json_text import read_json, write_json
+from chalicelib.preconditions import Precondition, parse_if_match, parse_if_none_match
+from chalicelib.problems import Problem, generic_problem, problem_for
+
+if TYPE_CHECKING:
+    from chalicelib.profile import JSON, Profile
+
+JSON_TYPE = "application/json"
+MERGE_PATCH_TYPE = "application/merge-patch+json"
+PATCH_TYPES = [MERGE_PATCH_TYPE, JSON_TYPE]
+PROBLEM_TYPE = "application/problem+json"
+NO_STORE = {"Cache-Control": "no-store"}
+"""Keeps personal data out of every cache, including the browser's on a shared computer."""
+
+Headers: TypeAlias = dict[str, str | list[str]]
+"""Chalice's type. A list is a header with several lines."""
+GetResponse: TypeAlias = Callable[[Request], Response]
+View: TypeAlias = Callable[..., Any]
+
+
+class ProfileApp(Chalice):
+    """A Chalice app whose errors are RFC 9457 problems.
+
+    `cors` is sent with every error: a script must be able to read why a request was refused.
+    `database_calls` is where the store counts its calls, for the log.
+    `configure_logs`: see Chalice.
+    """
+
+    def __init__(
+        self,
+        app_name: str,
+        cors: CORSConfig,
+        database_calls: ContextVar[int],
+        *,
+        configure_logs: bool,
+    ) -> None:
+        super().__init__(app_name, configure_logs=configure_logs)
+        self._cors = cors
+        self._database_calls = database_calls
+        self.register_middleware(self._handle_request, "http")
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """The response to an event that may be anything: a Lambda function can be invoked by hand.
+
+        Chalice makes no Request of an empty event; `_respond` refuses it then.
+        """
+        request_event = self._normalized(event) if self._is_request(event) else {}
+        return super().__call__(request_event, context)
+
+    def route(self, path: str, **kwargs: Any) -> Callable[[View], Any]:
+        """Chalice's decorator, except that a view may raise any exception: see `_respond`."""
+        register: Callable[[View], Any] = super().route(path, **kwargs)
+
+        def decorate(view: View) -> Any:
+            return register(_with_exceptions_passed_on(view))
+
+        return decorate
+
+    def _is_request(self, event: Any) -> bool:
+        """Whether `event` is a request from API Gateway's REST API to one of the routes."""
+        if not isinstance(event, dict):
+            return False
+        context = event.get("requestContext")
+        if not isinstance(context, dict) or not isinstance(context.get("httpMethod"), str):
+            return False
+        if context.get("resourcePath") not in list(self.routes):  # may be unhashable
+            return False
+        return isinstance(event.get("body"), str | bytes | None)
+
+    def _normalized(self, event: dict[str, Any]) -> dict[str, Any]:
+        """`event` with the members that Chalice expects, and with headers of the right types."""
+        header_lines = {
+            name: lines
+            for name, lines in _object(event.get("multiValueHeaders")).items()
+            if lines and isinstance(lines, list)
+        }
+        headers = _object(event.get("headers"))
+        if not headers:
+            headers = {name: lines[-1] for name, lines in header_lines.items()}
+        return {
+            "multiValueQueryStringParameters": None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "body": None,
+            **event,
+            "headers": {name: line for name, line in headers.items() if isinstance(line, str)},
+            "multiValueHeaders": header_lines,
+        }
+
+    def _handle_request(self, request: Request | None, get_response: GetResponse) -> Response:
+        """Chalice middleware around everything else: respond, and log one line."""
+        started = time.perf_counter()
+        self._database_calls.set(0)
+        context: dict[str, Any] = request.context if request else {}
+        request_id = self._request_id(request, context)
+        response, error = self._respond(request, get_response, request_id)
+        duration_ms = round((time.perf_counter() - started) * 1000, 1)
+        self._log_request(context, request_id, response.status_code, duration_ms, error)
+        return response
+
+    def _request_id(self, request: Request | None, context: dict[str, Any]) -> str:
+        """API Gateway's id, which its own logs have too; the function's id if there is none."""
+        gateway_id = context.get("requestId")
+        if gateway_id:
+            return str(gateway_id)
+        lambda_context = request.lambda_context if request else self.lambda_context
+        return getattr(lambda_context, "aws_request_id", "")
+
+    def _respond(
+        self, request: Request | None, get_response: GetResponse, request_id: str
+    ) -> tuple[Response, BaseException | None]:
+        """The response, and the exception that it reports, if any."""
+        if request is None:
+            problem = generic_problem(
+                HTTPStatus.BAD_REQUEST,
+                "This function only accepts API Gateway REST API events.",
+            )
+            return problem_response(problem, request_id, self._cors), None
+        try:
+            response = get_response(request)
+        except ChaliceUnhandledError as unhandled:
+            error = unhandled.__cause__ or unhandled
+        except Exception as raised:
+            error = raised
+        else:
+            return self._completed(request, response, request_id), None
+        return problem_response(problem_for(error), request_id, self._cors), error
+
+    def _completed(self, request: Request, response: Response, request_id: str) -> Response:
+        """`response`; as a problem if it is one of Chalice's own errors, such as 405 and 415."""
+        if response.status_code < HTTPStatus.BAD_REQUEST or not _is_chalice_error(response):
+            return response
+        headers: Headers = dict(response.headers)
+        if response.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
+            headers["Accept-Patch"] = ", ".join(PATCH_TYPES)
+        problem = generic_problem(response.status_code, response.body["Message"], headers)
+        return problem_response(problem, request_id, self._cors)
+
+    def _log_request(
+        self,
+        context: dict[str, Any],
+        request_id: str,
+        status: int,
+        duration_ms: float,
+        error: BaseException | None,
+    ) -> None:
+        """One line a request. Client errors are logged without a traceback."""
+        method = context.get("httpMethod", "-")
+        route = context.get("resourcePath", "-")
+        is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        traceback = None
+        if error is not None and is_server_error:
+            traceback = error.__cause__ or error  # StoreUnavailable: botocore's exception
+        self.log.log(
+            logging.ERROR if is_server_error else logging.INFO,
+            "%s %s: %d in %.1f ms (request_id %s)",
+            method,
+            route,
+            status,
+            duration_ms,
+            request_id,
+            exc_info=traceback,
+            extra={
+                "request_id": request_id,
+                "method": method,
+                "route": route,
+                "status": int(status),
+                "sub": claimed_sub(context),
+                "duration_ms": duration_ms,
+                "database_calls": self._database_calls.get(),
+                "error": None if error is None else type(error).__name__,
+            },
+        )
+
+
+def _with_exceptions_passed_on(view: View) -> View:
+    """`view`, with its exceptions as ChaliceUnhandledError.
+
+    Chalice answers other exceptions of a view itself, before any middleware sees them. Its own
+    view errors, such as chalice.NotFoundError, keep their meaning.
+    """
+
+    @functools.wraps(view)
+    def passing_exceptions_on(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(*args, **kwargs)
+        except ChaliceViewError:
+            raise
+        except Exception as error:
+            raise ChaliceUnhandledError from error
+
+    return passing_exceptions_on
+
+
+def _is_chalice_error(response: Response) -> bool:
+    return isinstance(response.body, dict) and {"Code", "Message"} <= set(response.body)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+# --- Reading requests -----------------------------------------------------------------------------
+
+
+def json_body(request: Request) -> JSON:
+    """The request's body as a JSON value. Raises MalformedJSON or InvalidProfile."""
+    try:
+        body: Any = request.raw_body
+    except ValueError as error:  # base64 that is none, or text with lone surrogates
+        raise MalformedJSON("The body is not UTF-8 text.") from error
+    return read_json(body)
+
+
+def read_precondition(request: Request, *, required: bool) -> Precondition:
+    """The request's If-Match and If-None-Match. Raises MalformedPrecondition.
+
+    `required`: whether an existing profile may only be changed if one of them was sent.
+    """
+    return Precondition(
+        if_match=parse_if_match(_header_lines(request, "if-match")),
+        if_none_match=parse_if_none_match(_header_lines(request, "if-none-match")),
+        required=required,
+    )
+
+
+def _header_lines(request: Request, name: str) -> list[str]:
+    """The lines of a header; empty if it was not sent. `name` is in lower case."""
+    headers: Any = request.to_original_event().get("multiValueHeaders") or request.headers
+    lines: list[str] = []
+    for key, value in headers.items():
+        if key.lower() == name:
+            values = value if isinstance(value, list) else [value]
+            lines.extend(str(line) for line in values)
+    return lines
+
+
+# --- Writing responses ----------------------------------------------------------------------------
+
+
+def json_response(value: JSON) -> Response:
+    """200 with `value` as JSON."""
+    headers: Headers = {"Content-Type": JSON_TYPE, **NO_STORE}
+    return Response(write_json(value), headers, HTTPStatus.OK)
+
+
+def profile_response(profile: Profile) -> Response:
+    """200 with the profile in the shape of the original example, and its ETag."""
+    body: dict[str, JSON] = {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
+    if profile.created_at is not None:
+        body["created_at"] = profile.created_at
+    if profile.updated_at is not None:
+        body["updated_at"] = profile.updated_at
+    response = json_response(body)
+    response.headers["ETag"] = _etag(profile)
+    return response
+
+
+def not_modified(profile: Profile) -> Response:
+    """304: the caller's copy of the profile is current."""
+    return Response("", {"ETag": _etag(profile), **NO_STORE}, HTTPStatus.NOT_MODIFIED)
+
+
+def no_content() -> Response:
+    """204: the request was carried out, and there is nothing to show."""
+    return Response("", dict(NO_STORE), HTTPStatus.NO_CONTENT)
+
+
+def problem_response(problem: Problem, request_id: str, cors: CORSConfig) -> Response:
+    """The response that reports `problem`."""
+    headers: Headers = {
+        **problem.headers,
+        "Content-Type": PROBLEM_TYPE,
+        **NO_STORE,
+        **cors.get_access_control_headers(),
+    }
+    return Response(json.dumps(problem.document(request_id)), headers, problem.status)
+
+
+def _etag(profile: Profile) -> str:
+    return f'"{profile.revision}"'

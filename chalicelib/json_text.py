@@ -1,0 +1,106 @@
+"""JSON texts: strict reading, exact writing.
+
+Numbers are never floats: they are read as int or Decimal, and written digit for digit.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, NoReturn
+
+from chalicelib.errors import InvalidProfile, MalformedJSON, Violation
+
+if TYPE_CHECKING:
+    from chalicelib.profile import JSON
+
+OUT_OF_RANGE = Decimal("1E+999999")
+"""Stands for a number whose exponent Decimal cannot hold. profile.py refuses both alike."""
+
+
+def read_json(body: bytes) -> JSON:
+    """The value of `body`, which must be one JSON text in UTF-8.
+
+    Raises MalformedJSON for what RFC 8259 or I-JSON (RFC 7493) does not allow: a syntax error,
+    another encoding, a byte order mark, a name twice in one object, a lone surrogate, NaN,
+    Infinity, an empty body. Raises InvalidProfile for nesting that is too deep to parse.
+    """
+    try:
+        text = str(body, "utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedJSON("The body is not UTF-8 text.") from error
+    try:
+        value: JSON = json.loads(
+            text,
+            parse_int=_read_number,
+            parse_float=_read_number,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object_without_duplicates,
+        )
+        _refuse_lone_surrogates(text, value)
+    except RecursionError as error:
+        raise InvalidProfile([Violation("", "The JSON is nested too deeply.")]) from error
+    except json.JSONDecodeError as error:
+        raise MalformedJSON(f"The body is not valid JSON: {_reason(text, error)}.") from error
+    return value
+
+
+def _reason(text: str, error: json.JSONDecodeError) -> str:
+    if not text.strip():
+        return "it is empty"
+    return f"{error.msg}, line {error.lineno}, column {error.colno}"
+
+
+def _read_number(text: str) -> int | Decimal:
+    if len(text) <= 40 and text.lstrip("-").isdecimal():
+        return int(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # the exponent has 19 digits or more
+        coefficient = text.lower().partition("e")[0]
+        is_zero = Decimal(coefficient) == 0
+        return 0 if is_zero else OUT_OF_RANGE
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedJSON(f"The body is not valid JSON: {name} is not a JSON value.")
+
+
+def _object_without_duplicates(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    members: dict[str, JSON] = {}
+    for name, value in pairs:
+        if name in members:
+            shown = json.dumps(name[:100])
+            raise MalformedJSON(f"The body has the name {shown} twice in one object.")
+        members[name] = value
+    return members
+
+
+def _refuse_lone_surrogates(text: str, value: JSON) -> None:
+    """Raise MalformedJSON if an escape in `text` left half a surrogate pair in `value`."""
+    if "\\ud" not in text.lower():
+        return
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise MalformedJSON(
+            "The body has half of a surrogate pair (\\ud800 to \\udfff) on its own."
+        ) from error
+
+
+def write_json(value: JSON) -> str:
+    """`value` as a JSON text with exact numbers.
+
+    json.dumps cannot write a Decimal as a number, so objects and lists are written here.
+    """
+    if isinstance(value, dict):
+        members = [f"{_encode(name)}:{write_json(member)}" for name, member in value.items()]
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(write_json, value)) + "]"
+    if isinstance(value, Decimal):
+        return str(value)
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode

@@ -1,0 +1,100 @@
+"""Preconditions: what If-Match and If-None-Match say, and when they hold (RFC 9110, section 13)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from chalicelib.errors import MalformedPrecondition, PreconditionFailed, PreconditionRequired
+
+ENTITY_TAG = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"(?=[ \t]*(?:,|$))')
+MAX_TAGS = 100
+"""Tags in one header. DynamoDB's IN operator takes at most 100 values."""
+
+
+class Wildcard(Enum):
+    """The `*` of a header: any stored profile. It is not an entity tag."""
+
+    ANY = "*"
+
+
+Tags: TypeAlias = frozenset[str] | Literal[Wildcard.ANY]
+"""The value of one header: a set of revisions without their quotes, or ANY."""
+
+
+@dataclass(frozen=True)
+class Precondition:
+    """What must hold of the stored revision. A header that was not sent is None."""
+
+    if_match: Tags | None = None
+    if_none_match: Tags | None = None
+    required: bool = False
+    """Whether an existing profile may only be changed if one of the headers was sent."""
+
+    def check(self, revision: str | None) -> None:
+        """Check everything that must hold before a write.
+
+        `revision` is the stored profile's; None if no profile is stored.
+        Raises PreconditionFailed or PreconditionRequired.
+        """
+        self.require_match(revision)
+        if self.excludes(revision):
+            raise PreconditionFailed(revision)
+        is_unconditional = self.if_match is None and self.if_none_match is None
+        if self.required and is_unconditional and revision is not None:
+            raise PreconditionRequired("Send the ETag of the profile that you change in If-Match.")
+
+    def require_match(self, revision: str | None) -> None:
+        """Raise PreconditionFailed if If-Match was sent and does not name `revision`."""
+        if self.if_match is not None and not _includes(self.if_match, revision):
+            raise PreconditionFailed(revision)
+
+    def excludes(self, revision: str | None) -> bool:
+        """Whether If-None-Match was sent and names `revision`."""
+        return self.if_none_match is not None and _includes(self.if_none_match, revision)
+
+
+UNCONDITIONAL = Precondition()
+
+
+def _includes(tags: Tags, revision: str | None) -> bool:
+    if revision is None:
+        return False
+    if tags is Wildcard.ANY:
+        return True
+    return revision in tags
+
+
+def parse_if_match(lines: Sequence[str]) -> Tags | None:
+    """The revisions in the lines of an If-Match header; None if there are no lines.
+
+    Weak tags are left out: If-Match compares strongly, and a weak tag never matches then
+    (RFC 9110, section 8.8.3.2). Raises MalformedPrecondition.
+    """
+    return _parse("If-Match", lines, keep_weak=False)
+
+
+def parse_if_none_match(lines: Sequence[str]) -> Tags | None:
+    """The revisions in the lines of an If-None-Match header; None if there are no lines.
+
+    Weak tags count like strong ones: If-None-Match compares weakly. Raises MalformedPrecondition.
+    """
+    return _parse("If-None-Match", lines, keep_weak=True)
+
+
+def _parse(header: str, lines: Sequence[str], *, keep_weak: bool) -> Tags | None:
+    if not lines:
+        return None
+    text = ",".join(lines).strip()  # several lines of a header are one list (RFC 9110, 5.3)
+    if text == "*":
+        return Wildcard.ANY
+    found = ENTITY_TAG.findall(text)
+    rest = ENTITY_TAG.sub("", text).strip(", \t")
+    if not found or len(found) > MAX_TAGS or rest:
+        raise MalformedPrecondition(
+            f'{header} must be * or a list of up to {MAX_TAGS} entity tags, like "one", "another".'
+        )
+    return frozenset(tag for weak, tag in found if keep_weak or not weak)

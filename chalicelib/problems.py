@@ -1,0 +1,131 @@
+"""Errors as RFC 9457 problems. The only place that knows the status code of an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from chalicelib import errors
+
+TYPE_PREFIX = "urn:problem-type:user-profile:"
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """A kind of problem. `name` is the end of its type URI; `headers` are sent with it."""
+
+    status: HTTPStatus
+    name: str
+    title: str
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+
+PROBLEM_TYPES: dict[type[errors.ProfileError], ProblemType] = {
+    errors.MalformedJSON: ProblemType(
+        HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not valid JSON"
+    ),
+    errors.MalformedPrecondition: ProblemType(
+        HTTPStatus.BAD_REQUEST, "malformed-precondition", "The precondition is not readable"
+    ),
+    errors.NotSignedIn: ProblemType(
+        HTTPStatus.UNAUTHORIZED,
+        "not-signed-in",
+        "You are not signed in",
+        {"WWW-Authenticate": 'Bearer realm="user-profile"'},
+    ),
+    errors.ProfileNotFound: ProblemType(
+        HTTPStatus.NOT_FOUND, "profile-not-found", "There is no profile yet"
+    ),
+    errors.PreconditionFailed: ProblemType(
+        HTTPStatus.PRECONDITION_FAILED,
+        "precondition-failed",
+        "The profile is not as you last saw it",
+    ),
+    errors.ProfileTooLarge: ProblemType(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "profile-too-large", "The profile is too large"
+    ),
+    errors.InvalidProfile: ProblemType(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-profile", "The profile is not valid"
+    ),
+    errors.PreconditionRequired: ProblemType(
+        HTTPStatus.PRECONDITION_REQUIRED,
+        "precondition-required",
+        "The change needs a precondition",
+    ),
+    errors.StoreUnavailable: ProblemType(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "store-unavailable",
+        "Temporarily unavailable",
+        {"Retry-After": "1"},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem: the members of an RFC 9457 document, and the headers to send with it."""
+
+    status: HTTPStatus
+    title: str
+    detail: str
+    type: str = "about:blank"
+    errors: tuple[errors.Violation, ...] = ()
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+    def document(self, request_id: str) -> dict[str, Any]:
+        """The body of the response, as an object for json.dumps."""
+        members: dict[str, Any] = {
+            "type": self.type,
+            "title": self.title,
+            "status": int(self.status),
+            "detail": self.detail,
+        }
+        if self.errors:
+            members["errors"] = [
+                {"pointer": violation.pointer, "detail": violation.detail}
+                for violation in self.errors
+            ]
+        members["request_id"] = request_id
+        return members
+
+
+def generic_problem(
+    status: int, detail: str, headers: Mapping[str, str | list[str]] | None = None
+) -> Problem:
+    """A problem that its status code says all about (RFC 9457, 4.2.1: `about:blank`)."""
+    known = HTTPStatus(status)
+    return Problem(known, known.phrase, detail, headers=headers or {})
+
+
+def problem_for(error: BaseException) -> Problem:
+    """The problem to report for `error`. An exception that is not a ProfileError is a 500."""
+    problem_type = _type_of(error)
+    if problem_type is None:
+        return generic_problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "An unexpected error occurred. Report the request_id to the operator of this service.",
+        )
+    headers: dict[str, str | list[str]] = dict(problem_type.headers)
+    if isinstance(error, errors.PreconditionFailed) and error.revision:
+        headers["ETag"] = f'"{error.revision}"'
+    violations: tuple[errors.Violation, ...] = ()
+    if isinstance(error, errors.InvalidProfile):
+        violations = tuple(error.violations)
+    return Problem(
+        status=problem_type.status,
+        title=problem_type.title,
+        detail=str(error),
+        type=TYPE_PREFIX + problem_type.name,
+        errors=violations,
+        headers=headers,
+    )
+
+
+def _type_of(error: BaseException) -> ProblemType | None:
+    """The row of the table for the error's class, or for the nearest of its base classes."""
+    for kind in type(error).__mro__:
+        if kind in PROBLEM_TYPES:
+            return PROBLEM_TYPES[kind]
+    return None

@@ -1,0 +1,46 @@
+"""AWS as the shell is signed in to it: the account, and the errors of AWS calls in plain words.
+
+All AWS calls go where the environment points (region, credentials, AWS_ENDPOINT_URL): to AWS or to
+an emulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from deploy.errors import DeploymentError
+
+
+@contextmanager
+def report_aws_errors(subject: str) -> Iterator[None]:
+    """Raise the errors of AWS calls as DeploymentError. `subject` names what the calls are for."""
+    try:
+        yield
+    except NoRegionError as error:
+        raise DeploymentError(
+            "no AWS region is set. Set one: export AWS_DEFAULT_REGION=eu-central-1"
+        ) from error
+    except NoCredentialsError as error:
+        raise DeploymentError(
+            "there are no AWS credentials. Sign in (`aws configure`, `aws sso login`), or export "
+            "AWS_PROFILE=..."
+        ) from error
+    except ClientError as error:
+        message = error.response["Error"]["Message"]
+        raise DeploymentError(
+            f"AWS refused {error.operation_name} ({subject}): {message}"
+        ) from error
+    # ValueError: boto3 rejects an AWS_ENDPOINT_URL that is not a URL.
+    except (BotoCoreError, Boto3Error, ValueError) as error:
+        raise DeploymentError(f"cannot call AWS ({subject}): {error}") from error
+
+
+def account_id() -> str:
+    """Return the number of the account that the shell is signed in to. Raises DeploymentError."""
+    with report_aws_errors("finding out the account"):
+        return boto3.client("sts").get_caller_identity()["Account"]

@@ -1,0 +1,46 @@
+"""The `chalice` command: running it, and the record that `chalice deploy` leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.errors import DeploymentError
+
+
+def run_chalice(*arguments: str) -> None:
+    """Run a `chalice` command and show its output. Raises DeploymentError if it fails."""
+    chalice = Path(sys.executable).with_name("chalice")
+    done = subprocess.run([str(chalice), *arguments], env=os.environ, check=False)
+    if done.returncode != 0:
+        raise DeploymentError(f"`chalice {arguments[0]}` failed; its output is above.")
+
+
+@dataclass(frozen=True)
+class DeployedApi:
+    """An API that `chalice deploy` made."""
+
+    api_id: str
+    url: str
+
+
+def deployed_api(stage: str) -> DeployedApi | None:
+    """Return the API that `chalice deploy` recorded for the stage in this folder, None without one.
+
+    Raises DeploymentError if the record is unreadable.
+    """
+    file = Path(".chalice") / "deployed" / f"{stage}.json"
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise DeploymentError(f"cannot read {file}, written by chalice deploy: {error}") from error
+    for resource in record["resources"]:
+        if resource["resource_type"] == "rest_api":
+            return DeployedApi(resource["rest_api_id"], resource["rest_api_url"])
+    return None

@@ -1,0 +1,225 @@
+"""What must hold for a live deployment: one function for each check, in the order of CHECKS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import requests
+
+PROFILE = "/user/profile"
+ORIGIN = "https://smoke.example.com"
+"""Sent with each request, as a browser does for a page on this origin."""
+TIMEOUT_SECONDS = 30
+DEMANDING_PROFILE = (
+    '{"tenth":0.1,"long":12345678901234567890.5,"digits":12345678901234567890123456789012345678,'
+    '"small":1E-130,"text":"\\u0000 \U0001f600 \\u202e","empty":["",{},[]],"pk":"mine",'
+    '"nothing":null}'
+)
+"""Numbers and texts that do not survive careless JSON or database code."""
+
+
+class CheckFailed(Exception):
+    """The deployment does not do what it should. The text states what it did instead."""
+
+
+class CheckNotPossible(Exception):
+    """A check was not made. The text states what it needs."""
+
+
+@dataclass
+class Client:
+    """Sends requests to the deployment as one signed-in user."""
+
+    url: str
+    """The API's URL, without /user/profile."""
+    id_token: str
+    access_token: str | None = None
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def send(
+        self,
+        method: str,
+        body: str | None = None,
+        *,
+        path: str = PROFILE,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send one request, with the user's id token unless `token` replaces it; "" sends none.
+
+        Raises requests.RequestException.
+        """
+        all_headers = {"Origin": ORIGIN}
+        if token is None:
+            token = self.id_token
+        if token:
+            all_headers["Authorization"] = token
+        if body is not None:
+            all_headers["Content-Type"] = "application/json"
+        if headers is not None:
+            all_headers.update(headers)
+        data = None
+        if body is not None:
+            data = body.encode()
+        return self.session.request(
+            method, self.url + path, data=data, headers=all_headers, timeout=TIMEOUT_SECONDS
+        )
+
+
+def expect(
+    response: requests.Response, status: int, headers: Mapping[str, str] | None = None
+) -> None:
+    """Check the status, and that each of these headers contains the given text.
+
+    Raises CheckFailed.
+    """
+    if response.status_code != status:
+        raise CheckFailed(f"{response.status_code} instead of {status}: {response.text[:200]}")
+    if headers is None:
+        return
+    for name, expected in headers.items():
+        value = response.headers.get(name, "")
+        if expected.lower() not in value.lower():
+            raise CheckFailed(f"the header {name} is {value!r} and does not contain {expected!r}")
+
+
+def expect_problem(
+    response: requests.Response, status: int, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Check that the response is a problem that scripts in a browser can read; return it.
+
+    Raises CheckFailed.
+    """
+    expect(response, status, headers)
+    expect(response, status, {"Content-Type": "application/problem+json"})
+    if not response.headers.get("Access-Control-Allow-Origin"):
+        raise CheckFailed("no Access-Control-Allow-Origin: browsers hide the response from scripts")
+    problem: dict[str, Any] = response.json()
+    if problem.get("status") != status or not problem.get("request_id"):
+        raise CheckFailed(f"the problem lacks its status or request_id: {response.text[:200]}")
+    return problem
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+def no_token_is_refused(client: Client) -> None:
+    expect_problem(client.send("GET", token=""), 401)
+
+
+def forged_tokens_are_refused(client: Client) -> None:
+    expect_problem(client.send("GET", token=_with_wrong_signature(client.id_token)), 401)
+    expect_problem(client.send("GET", token="junk"), 401)  # noqa: S106 - not a real token
+
+
+def _with_wrong_signature(token: str) -> str:
+    head, payload, signature = token.split(".")
+    other_first = "A"
+    if signature.startswith("A"):
+        other_first = "B"
+    return f"{head}.{payload}.{other_first}{signature[1:]}"
+
+
+def access_token_is_refused(client: Client) -> None:
+    if client.access_token is None:
+        raise CheckNotPossible("needs EMAIL and PASSWORD instead of TOKEN")
+    expect_problem(client.send("GET", token=client.access_token), 401)
+
+
+def id_token_is_accepted(client: Client) -> None:
+    expect_problem(client.send("GET"), 404)
+    expect_problem(client.send("GET", token=f"Bearer {client.id_token}"), 404)
+
+
+# --- browsers -------------------------------------------------------------------------------------
+
+
+def preflight_allows_patch(client: Client) -> None:
+    preflight = {
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "authorization,if-match",
+    }
+    response = client.send("OPTIONS", token="", headers=preflight)
+    allowed = {
+        "Access-Control-Allow-Methods": "PATCH",
+        "Access-Control-Allow-Headers": "If-Match",
+    }
+    expect(response, 200, allowed)
+    origin = response.headers.get("Access-Control-Allow-Origin")
+    if origin not in ("*", ORIGIN):
+        raise CheckFailed(f"Access-Control-Allow-Origin is {origin}")
+
+
+# --- profiles -------------------------------------------------------------------------------------
+
+
+def profile_data(response: requests.Response) -> Any:
+    """Return the profile data of a response, with its numbers exact."""
+    return json.loads(response.content, parse_float=Decimal)["profile_data"]
+
+
+def data_is_read_back_exactly(client: Client) -> None:
+    sent = json.loads(DEMANDING_PROFILE, parse_float=Decimal)
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "ETag": '"'}
+    for response in (client.send("POST", DEMANDING_PROFILE), client.send("GET")):
+        expect(response, 200, headers)
+        if profile_data(response) != sent:
+            raise CheckFailed(f"sent {DEMANDING_PROFILE}, received {response.text[:300]}")
+
+
+def preconditions_are_checked(client: Client) -> None:
+    current = client.send("GET")
+    expect(current, 200, {"ETag": '"'})
+    etag = current.headers["ETag"]
+    expect(client.send("GET", headers={"If-None-Match": etag}), 304, {"ETag": etag})
+    other = client.send("PUT", "{}", headers={"If-Match": '"another"'})
+    expect_problem(other, 412, {"ETag": etag})
+    existing = client.send("PUT", "{}", headers={"If-None-Match": "*"})
+    expect_problem(existing, 412, {"ETag": etag})
+    patch = {"If-Match": etag, "Content-Type": "application/merge-patch+json"}
+    expect(client.send("PATCH", '{"text":null}', headers=patch), 200)
+
+
+def bad_requests_are_explained(client: Client) -> None:
+    expect_problem(client.send("POST", "{"), 400)
+    expect_problem(client.send("POST", "{}", headers={"Content-Type": "text/plain"}), 415)
+    invalid = expect_problem(client.send("POST", '{"a":{"":1}}'), 422)
+    if not invalid.get("errors"):
+        raise CheckFailed("422 without errors that name the wrong fields")
+
+
+def unknown_path_is_not_found(client: Client) -> None:
+    expect_problem(client.send("GET", path="/user/nobody", token=""), 404)
+    # API Gateway reads a token on an unknown path as an AWS signature: other errors may result.
+    response = client.send("GET", path="/user/nobody")
+    if not 400 <= response.status_code < 500:
+        raise CheckFailed(f"{response.status_code} instead of 404")
+    expect_problem(response, response.status_code)
+
+
+def delete_can_be_repeated(client: Client) -> None:
+    expect(client.send("DELETE"), 204)
+    expect(client.send("DELETE"), 204)
+    expect_problem(client.send("GET"), 404)
+
+
+CHECKS: dict[str, Callable[[Client], None]] = {
+    "no token: 401, readable by scripts": no_token_is_refused,
+    "a forged token: 401, readable by scripts": forged_tokens_are_refused,
+    "an access token: 401, readable by scripts": access_token_is_refused,
+    "the id token, with and without Bearer: accepted": id_token_is_accepted,
+    "preflight: PATCH with If-Match is allowed": preflight_allows_patch,
+    "profile data is read back exactly": data_is_read_back_exactly,
+    "ETag, If-Match and If-None-Match: 304, 412, 200": preconditions_are_checked,
+    "bad requests: 400, 415, 422, readable by scripts": bad_requests_are_explained,
+    "an unknown path: 404, readable by scripts": unknown_path_is_not_found,
+    "DELETE, twice: 204": delete_can_be_repeated,
+}
+"""What each check is called in the output, and its function, which raises CheckFailed.
+
+The order matters: the first ones expect no profile, and the later ones use what was stored before.
+"""

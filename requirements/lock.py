@@ -1,0 +1,37 @@
+"""Write the locks from requirements.txt and the .in files: python3 -m requirements.lock [OPTION]...
+
+The options are those of `uv pip compile`, such as `--upgrade` or `-P boto3`. Without any, what is
+pinned stays pinned as long as it fits the .in files.
+"""
+
+import subprocess
+import sys
+
+from requirements.install import OLDEST_PYTHON, ROOT, TOOLS, install
+from requirements.sources import header
+
+INPUTS = {
+    "run": ["requirements.txt", "requirements/run.in"],
+    "develop": ["requirements.txt", "requirements/run.in", "requirements/develop.in"],
+    "tools": ["requirements/tools.in"],
+}
+"""Each lock, and the files it is made from."""
+COMPILE = ("pip", "compile", "--quiet", "--no-header", "--generate-hashes")
+# One lock for every supported Python and operating system.
+EVERYWHERE = ("--universal", "--python-version", f"{OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]}")
+
+
+def write_lock(name: str, options: list[str]) -> None:
+    """Write requirements/`name`.txt. `options` are added to those of `uv pip compile`."""
+    files = [f"requirements/{name}.in", "--output-file", f"requirements/{name}.txt"]
+    command = [f"{TOOLS}/bin/uv", *COMPILE, *EVERYWHERE, *options, *files]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        sys.exit(f"error: uv could not write requirements/{name}.txt; its message is above.")
+    lock = ROOT / "requirements" / f"{name}.txt"
+    lock.write_text(header(ROOT, INPUTS[name]) + lock.read_text())
+
+
+if __name__ == "__main__":
+    install(ROOT / "requirements" / "tools.txt", TOOLS)  # even if it is stale: it contains uv
+    for lock_name in INPUTS:
+        write_lock(lock_name, sys.argv[1:])

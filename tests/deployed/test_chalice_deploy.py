@@ -1,0 +1,71 @@
+"""`chalice deploy` and `chalice package` by hand, without `make deploy`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import User, assert_problem, users_of
+from tests.deployed.conftest import CHALICE, Account, Deployment, Shell, chalice_deploy
+from tests.deployed.test_commands import assert_page_is_configured_for
+from tests.support.chalice_adapter import chalice_endpoint
+
+NOT_FOUND_TITLE = "There is no profile yet"
+
+
+@pytest.fixture(scope="module")
+def grace(deployed_by_chalice: Deployment) -> User:
+    return users_of(deployed_by_chalice.cloud)()
+
+
+def test_it_serves_profiles(deployed_by_chalice: Deployment, grace: User) -> None:
+    api = deployed_by_chalice.api
+    assert api.post(grace, '{"name": "Ada", "n": 0.1}').status == 200
+    assert api.get(grace).json()["profile_data"]["name"] == "Ada"
+
+
+def test_its_own_errors_are_problems(deployed_by_chalice: Deployment, grace: User) -> None:
+    api = deployed_by_chalice.api
+    assert_problem(api("GET"), 401, "not-signed-in")
+    assert_problem(api("GET", token=grace.access_token), 401, "not-signed-in")
+
+
+def test_the_page_is_configured_for_it(account: Account, deployed_by_chalice: Deployment) -> None:
+    output = account.make("web-config", "STAGE=prod")
+    assert_page_is_configured_for(deployed_by_chalice, account, output)
+
+
+def test_a_changed_source_is_served_after_the_next_one(
+    account: Account, deployed_by_chalice: Deployment, grace: User
+) -> None:
+    deployed_by_chalice.api("DELETE", token=grace.id_token)
+    (source,) = (
+        path
+        for path in (account.folder / "chalicelib").glob("*.py")
+        if NOT_FOUND_TITLE in path.read_text()
+    )
+    with account.changed(f"chalicelib/{source.name}"):
+        source.write_text(source.read_text().replace(NOT_FOUND_TITLE, "Nothing here so far"))
+        chalice_deploy(account, deployed_by_chalice.cloud, deployed_by_chalice.stack_of_api)
+    assert deployed_by_chalice.api.get(grace).json()["title"] == "Nothing here so far"
+
+
+@pytest.mark.parametrize("command", ["deploy", "package"])
+def test_without_a_backend_it_stops(account: Account, tmp_path: Path, command: str) -> None:
+    arguments = [str(tmp_path)] if command == "package" else []
+    with account.stages_changed() as stages:
+        stages.set("dev", {})
+        done = account.run(CHALICE, command, "--stage", "dev", *arguments)
+    assert done.returncode == 1
+    assert done.stderr == "error: the stage dev has no backend yet. Run: make backend STAGE=dev\n"
+
+
+def test_make_destroy_deletes_its_api(
+    account: Account, deployed_by_chalice: Deployment, shell: Shell
+) -> None:
+    """The last test of this file: the API is gone afterwards."""
+    cloud = deployed_by_chalice.cloud
+    with chalice_endpoint(cloud.port, deployed_by_chalice.stack_of_api) as endpoint:
+        account.make("destroy", "STAGE=prod", AWS_ENDPOINT_URL=endpoint)
+    assert deployed_by_chalice.api("GET").status in (403, 404)
+    assert "has no API in this account" in shell.run("destroy", "prod")
+    assert cloud.outputs["TableName"] == account.environment("prod")["DYNAMODB_TABLE"]

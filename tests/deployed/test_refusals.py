@@ -1,0 +1,156 @@
+"""What the commands of deploy/ refuse, before anything is changed, and what they advise."""
+
+from dataclasses import dataclass, field
+
+import boto3
+import pytest
+
+from tests.conftest import Cloud
+from tests.deployed.conftest import Account, Shell
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A command that cannot succeed, and what its error contains."""
+
+    command: tuple[str, ...]
+    message: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+NOWHERE = "http://127.0.0.1:9/api"
+REFUSALS = {
+    "no stage": Refusal(("backend", ""), "STAGE is required: make backend STAGE=dev"),
+    "an unknown stage": Refusal(("deploy", "nowhere"), "there is no stage 'nowhere'"),
+    "the local stage": Refusal(("deploy", "local"), "make local"),
+    "a reserved domain suffix": Refusal(
+        ("backend", "prod", "--domain-suffix=my-aws"), "without the words"
+    ),
+    "no credentials": Refusal(
+        ("backend", "dev"),
+        "there are no AWS credentials",
+        {
+            "AWS_ACCESS_KEY_ID": "",
+            "AWS_SECRET_ACCESS_KEY": "",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        },
+    ),
+    "an unknown AWS profile": Refusal(
+        ("deploy", "dev"), "(nope) could not be found", {"AWS_PROFILE": "nope"}
+    ),
+    "another region": Refusal(
+        ("deploy", "dev"), "AWS_DEFAULT_REGION=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}
+    ),
+    "a gateway that Chalice did not make": Refusal(
+        ("gateway", "dev"), "`chalice deploy --stage dev` has not been run"
+    ),
+    "smoke of a stage without an API": Refusal(
+        ("smoke", "--stage=prod"), "Run make deploy STAGE=prod"
+    ),
+    "smoke without a URL": Refusal(("smoke",), "make smoke URL="),
+    "smoke without a user": Refusal(("smoke", f"--url={NOWHERE}"), "a user is required"),
+    "smoke without a backend": Refusal(
+        ("smoke", f"--url={NOWHERE}", "--stage=prod"),
+        "Run: make backend STAGE=prod",
+        {"USER_EMAIL": "ada@example.com", "USER_PASSWORD": "x"},
+    ),
+    "smoke of a URL without a server": Refusal(
+        ("smoke", f"--url={NOWHERE}"), "does not answer", {"USER_TOKEN": "a.b.c"}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_command_that_cannot_succeed_is_refused(
+    account: Account, dev_backend: Cloud, shell: Shell, name: str
+) -> None:
+    refusal = REFUSALS[name]
+    with account.stages_changed() as stages:
+        stages.set("prod", {})
+        assert refusal.message in shell.error(*refusal.command, **refusal.variables)
+
+
+def test_make_shows_the_error_and_fails(account: Account) -> None:
+    done = account.run("make", "-s", "deploy")
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[0] == "error: STAGE is required: make deploy STAGE=dev"
+
+
+@pytest.mark.parametrize("command", ["backend", "deploy", "destroy"])
+def test_a_backend_in_another_account_is_left_alone(
+    account: Account, dev_backend: Cloud, shell: Shell, command: str
+) -> None:
+    arn = dev_backend.outputs["UserPoolArn"].replace(":000000000000:", ":111111111111:")
+    with account.stages_changed() as stages:
+        stages.update("dev", USER_POOL_ARN=arn)
+        assert "is in the account 111111111111" in shell.error(command, "dev")
+
+
+def test_the_policy_must_name_the_recorded_table(
+    account: Account, dev_backend: Cloud, shell: Shell
+) -> None:
+    with account.stages_changed() as stages:
+        stages.update("dev", DYNAMODB_TABLE="user-profile-dev-restored")
+        error = shell.error("deploy", "dev")
+    assert "does not name the table user-profile-dev-restored" in error
+
+
+def test_two_stages_must_not_share_a_table(
+    account: Account, dev_backend: Cloud, shell: Shell
+) -> None:
+    with account.stages_changed() as stages:
+        stages.set("copy", stages.environment("dev"))
+        assert "copy and dev record the same table" in shell.error("deploy", "copy")
+
+
+def test_the_recorded_user_pool_must_be_an_arn(
+    account: Account, dev_backend: Cloud, shell: Shell
+) -> None:
+    with account.stages_changed() as stages:
+        stages.set("copy", {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": "no"})
+        assert "is not the ARN of a user pool" in shell.error("deploy", "copy")
+
+
+def test_a_stage_needs_a_policy_file(account: Account, dev_backend: Cloud, shell: Shell) -> None:
+    arn = dev_backend.outputs["UserPoolArn"]
+    with account.stages_changed() as stages:
+        stages.set("copy", {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": arn})
+        assert "has no .chalice/policy-copy.json" in shell.error("deploy", "copy")
+
+
+def test_a_schema_needs_its_validator_in_the_package(
+    account: Account, dev_backend: Cloud, shell: Shell
+) -> None:
+    requirements = account.folder / "requirements.txt"
+    without = [line for line in requirements.read_text().splitlines() if "jsonschema" not in line]
+    with account.changed("requirements.txt"), account.stages_changed() as stages:
+        requirements.write_text("\n".join(without))
+        stages.update("dev", PROFILE_SCHEMA="any.json")
+        assert "needs jsonschema-rs in requirements.txt" in shell.error("package", "dev")
+
+
+def test_a_taken_sign_in_domain_is_explained(
+    account: Account, dev_backend: Cloud, shell: Shell
+) -> None:
+    cognito = boto3.client("cognito-idp")
+    another_pool = cognito.create_user_pool(PoolName="another")["UserPool"]["Id"]
+    cognito.create_user_pool_domain(Domain="user-profile-second-taken", UserPoolId=another_pool)
+    with account.stages_changed() as stages:
+        stages.set("second", {})
+        taken = shell.error("backend", "second", "--domain-suffix=taken")
+        again = shell.error("backend", "second", "--domain-suffix=free")
+    assert "UserPoolDomain" in taken
+    assert "delete-stack --stack-name user-profile-second-backend" in again
+
+
+def test_an_unreadable_record_of_chalice_is_explained(
+    account: Account, dev_backend: Cloud, shell: Shell
+) -> None:
+    folder = account.folder / ".chalice" / "deployed"
+    folder.mkdir(exist_ok=True)
+    record = folder / "dev.json"
+    record.write_text("{")
+    try:
+        assert "cannot read .chalice/deployed/dev.json" in shell.error("gateway", "dev")
+    finally:
+        record.unlink()

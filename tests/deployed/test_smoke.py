@@ -1,0 +1,115 @@
+"""The checks of `make smoke`: they pass for a correct service, and fail for others."""
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from deploy import smoke
+from deploy.smoke_checks import CHECKS, CheckFailed, Client
+from local.api import serving
+from local.process import free_port
+from tests.conftest import Api, Cloud, User, assert_problem, users_of
+
+
+@pytest.fixture(scope="module")
+def local_api(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
+    """`chalice local`, which answers preflights too, as the emulated API Gateway does not."""
+    logs.append(cloud.folder / "smoke-api.log")
+    port = free_port()
+    with serving(port, logs[-1]):
+        yield Api(port)
+
+
+@pytest.fixture(scope="module")
+def new_user(cloud: Cloud) -> Callable[[], User]:
+    return users_of(cloud)
+
+
+def client_of(api: Api, user: User) -> Client:
+    return Client(f"http://127.0.0.1:{api.port}", user.id_token, user.access_token)
+
+
+def test_all_checks_pass_and_leave_nothing(
+    local_api: Api, new_user: Callable[[], User], capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = new_user()
+    assert smoke.run(client_of(local_api, user), overwrite=False) == 0
+    assert capsys.readouterr().out.count("  ok\n") == len(CHECKS)
+    assert_problem(local_api.get(user), 404, "profile-not-found")
+
+
+def test_a_profile_is_replaced_only_if_told_to_and_restored(
+    local_api: Api, new_user: Callable[[], User]
+) -> None:
+    user = new_user()
+    local_api.post(user, '{"mine": 0.10}')
+    with pytest.raises(smoke.Refused, match="OVERWRITE=yes"):
+        smoke.run(client_of(local_api, user), overwrite=False)
+    assert smoke.run(client_of(local_api, user), overwrite=True) == 0
+    assert local_api.get(user).json()["profile_data"].keys() == {"mine"}
+
+
+def test_a_profile_that_cannot_be_restored_is_in_a_file(
+    local_api: Api, new_user: Callable[[], User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = new_user()
+    local_api.post(user, '{"mine": 1}')
+    client = client_of(local_api, user)
+
+    def fail(*_: object, **__: object) -> None:
+        raise requests.ConnectionError("the network is gone")
+
+    def lose_the_network(_: Client) -> None:
+        monkeypatch.setattr(client.session, "request", fail)
+
+    monkeypatch.setattr(smoke, "CHECKS", {"the last check": lose_the_network})
+    with pytest.raises(smoke.Refused, match=r"The profile is in .*\.json") as refused:
+        smoke.run(client, overwrite=True)
+    file = Path(str(refused.value).partition("The profile is in ")[2].partition(": PUT")[0])
+    assert file.read_text() == '{"mine":1}'
+    file.unlink()
+
+
+def test_a_service_that_refuses_the_user_is_not_checked(local_api: Api) -> None:
+    client = Client(f"http://127.0.0.1:{local_api.port}", "not.a.token")
+    with pytest.raises(smoke.Refused, match="does not accept this user: 401"):
+        smoke.run(client, overwrite=False)
+
+
+class AgreeableHandler(http.server.BaseHTTPRequestHandler):
+    """Answers every request with 200 and {}, readable by scripts."""
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture(scope="module")
+def agreeable() -> Iterator[Client]:
+    """A client of a service that agrees to everything."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), AgreeableHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield Client(f"http://127.0.0.1:{server.server_port}", "an.id.token", "an.access.token")
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_no_check_passes_whatever_the_answer(agreeable: Client, name: str) -> None:
+    with pytest.raises(CheckFailed):
+        CHECKS[name](agreeable)

@@ -1,0 +1,218 @@
+"""The template of `make package`, which CloudFormation deploys, and the role that it makes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import boto3
+import botocore.session
+import pytest
+from samtranslator.translator.transform import transform
+
+from deploy.gateway_responses import MEMBER, STAGE_NAME, gateway_responses
+from tests.deployed.conftest import Account, Deployment
+from tests.support.dynamodb_calls import actions_of_the_service
+
+Template: TypeAlias = dict[str, Any]
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture(scope="module")
+def template(package: Path) -> Template:
+    loaded: Template = json.loads((package / "sam.json").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def definition(template: Template) -> dict[str, Any]:
+    """The OpenAPI definition of the API."""
+    found: dict[str, Any] = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    return found
+
+
+class NoManagedPolicies:
+    """What SAM's transform asks for the ARNs of managed policies: none are used by name."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def test_cfn_lint_accepts_it_before_and_after_sams_transform(
+    package: Path, template: Template, tmp_path: Path
+) -> None:
+    uploaded = copy.deepcopy(template)
+    uploaded["Resources"]["APIHandler"]["Properties"]["CodeUri"] = "s3://bucket/key"
+    transformed = tmp_path / "transformed.json"
+    transformed.write_text(json.dumps(transform(uploaded, {}, NoManagedPolicies())))
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run(
+        [cfn_lint, package / "sam.json", transformed], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_api_has_one_stage_which_the_alarms_watch(account: Account, template: Template) -> None:
+    config = json.loads((account.folder / ".chalice/config.json").read_text())
+    api = template["Resources"]["RestAPI"]["Properties"]
+    assert api["StageName"] == config["api_gateway_stage"] == STAGE_NAME
+    assert api["OpenApiVersion"] == "2.0", "otherwise SAM makes another stage, named Stage"
+    watched = [
+        dimension["Value"]
+        for resource in template["Resources"].values()
+        for dimension in resource.get("Properties", {}).get("Dimensions", [])
+        if dimension["Name"] == "Stage"
+    ]
+    assert watched == [STAGE_NAME, STAGE_NAME]
+
+
+def test_the_api_is_named_after_its_stack(template: Template, definition: dict[str, Any]) -> None:
+    """Metrics of an API go by its name, and Chalice gives all stages the same."""
+    name = template["Resources"]["RestAPI"]["Properties"]["Name"]
+    assert name == definition["info"]["title"] == {"Ref": "AWS::StackName"}
+
+
+def test_requests_are_traced(template: Template) -> None:
+    assert template["Resources"]["RestAPI"]["Properties"]["TracingEnabled"] is True
+    assert template["Resources"]["APIHandler"]["Properties"]["Tracing"] == "Active"
+
+
+def test_every_method_but_options_has_the_authorizer(definition: dict[str, Any]) -> None:
+    methods = definition["paths"]["/user/profile"]
+    assert set(methods) == METHODS | {"options"}
+    for method in METHODS:
+        assert methods[method]["security"] == [{"user-pool": []}]
+    assert "security" not in methods["options"]
+
+
+def test_the_authorizer_accepts_tokens_of_the_apps_client_only(
+    account: Account, definition: dict[str, Any]
+) -> None:
+    recorded = account.environment("dev")
+    authorizer = definition["securityDefinitions"]["user-pool"]
+    assert authorizer["x-amazon-apigateway-authorizer"] == {
+        "type": "cognito_user_pools",
+        "providerARNs": [recorded["USER_POOL_ARN"]],
+        "identityValidationExpression": f"^({recorded['USER_POOL_CLIENT_ID']})$",
+    }
+
+
+def test_the_preflight_lets_a_browser_send_everything(definition: dict[str, Any]) -> None:
+    options = definition["paths"]["/user/profile"]["options"]
+    response = options["x-amazon-apigateway-integration"]["responses"]["default"]
+    headers = {
+        name.removeprefix("method.response.header."): value.strip("'")
+        for name, value in response["responseParameters"].items()
+    }
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    methods = headers["Access-Control-Allow-Methods"].lower().split(",")
+    assert set(methods) == METHODS | {"options"}
+    allowed = set(headers["Access-Control-Allow-Headers"].split(","))
+    assert {"Authorization", "Content-Type", "If-Match", "If-None-Match"} <= allowed
+
+
+def test_api_gateways_own_errors_are_the_projects(definition: dict[str, Any]) -> None:
+    assert definition[MEMBER] == gateway_responses()
+
+
+def test_the_only_managed_policies_write_traces_and_logs(template: Template) -> None:
+    """Those two name no resource: the calls that they allow have none on AWS."""
+    roles = roles_of(template)
+    assert set(roles) == {"ApiHandlerRole", "GatewayLogsRole"}
+    managed = {
+        name: [arn["Fn::Sub"].rpartition("/")[2] for arn in role["ManagedPolicyArns"]]
+        for name, role in roles.items()
+    }
+    assert managed == {
+        "ApiHandlerRole": ["AWSXRayDaemonWriteAccess"],
+        "GatewayLogsRole": ["AmazonAPIGatewayPushToCloudWatchLogs"],
+    }
+    assert "Policies" not in roles["GatewayLogsRole"]
+
+
+def test_the_functions_policy_names_its_table_and_logs(template: Template) -> None:
+    (policy,) = roles_of(template)["ApiHandlerRole"]["Policies"]
+    data, logs = policy["PolicyDocument"]["Statement"]
+    assert "*" not in "".join(data["Action"] + logs["Action"])
+    assert data["Resource"] == "arn:aws:dynamodb:*:*:table/user-profile-dev"
+    for resource in logs["Resource"]:
+        assert ":log-group:/aws/lambda/user-profile-dev" in resource
+
+
+def roles_of(template: Template) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role"
+    }
+
+
+def test_logs_are_json_and_are_kept_for_30_days(template: Template) -> None:
+    resources = template["Resources"]
+    assert resources["APIHandler"]["Properties"]["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "LogGroup": {"Ref": "FunctionLogs"},
+    }
+    retention = [
+        resource["Properties"]["RetentionInDays"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Logs::LogGroup"
+    ]
+    assert retention == [30, 30]
+
+
+def test_access_logs_have_no_addresses(template: Template) -> None:
+    """IP addresses are personal data."""
+    settings = template["Resources"]["RestAPI"]["Properties"]["AccessLogSetting"]
+    line = json.loads(settings["Format"])
+    assert line["status"] == "$context.status"
+    assert "$context.identity" not in settings["Format"]
+
+
+def test_alarms_go_to_the_topic_if_there_is_one(template: Template) -> None:
+    alarms = [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    watched = {alarm["MetricName"] for alarm in alarms}
+    assert watched == {"5XXError", "Latency", "Throttles", "Errors"}
+    topic_or_none = ["WithAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]
+    for alarm in alarms:
+        assert alarm["AlarmActions"]["Fn::If"] == topic_or_none
+
+
+def test_the_deployed_role_allows_the_services_calls_only(deployed: Deployment) -> None:
+    table = deployed.cloud.outputs["TableArn"]
+    role = deployed_role("user-profile-dev-ApiHandler")
+    service = botocore.session.get_session().get_service_model("dynamodb")
+    every_action = [f"dynamodb:{name}" for name in service.operation_names]
+    assert allowed_actions(role, every_action, table) == actions_of_the_service()
+    for other in (f"{table}-2", table.replace("-dev", "-prod"), f"{table}/index/sk-pk-index"):
+        assert allowed_actions(role, every_action, other) == set()
+
+
+def deployed_role(prefix: str) -> str:
+    """Return the ARN of the only role whose name begins with `prefix`."""
+    roles = boto3.client("iam").list_roles()["Roles"]
+    (arn,) = (role["Arn"] for role in roles if role["RoleName"].startswith(prefix))
+    return arn
+
+
+def allowed_actions(role: str, actions: list[str], resource: str) -> set[str]:
+    """Return which of the actions the role may do with the resource."""
+    iam = boto3.client("iam")
+    allowed = set()
+    for action in actions:
+        simulated = iam.simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
+        )
+        (result,) = simulated["EvaluationResults"]
+        if result["EvalDecision"] == "allowed":
+            allowed.add(action)
+    return allowed

@@ -1,0 +1,161 @@
+"""The routes, on an app of their own with settings and a store of the test."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from app import create_app
+from chalicelib.errors import ProfileNotFound
+from chalicelib.http import ProfileApp
+from chalicelib.preconditions import UNCONDITIONAL, Precondition
+from chalicelib.profile import JSON, Profile
+from chalicelib.settings import Settings
+from tests.support.events import PROFILE_PATH, api_gateway_event, id_token_claims
+
+SETTINGS = Settings(
+    user_pool_arn="arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc",
+    client_ids=("client.one", "client-two"),
+    require_preconditions=True,
+)
+
+
+class OneProfile:
+    """A store with room for one profile. It notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.profile: Profile | None = None
+        self.preconditions: list[Precondition] = []
+
+    def get(self, sub: str) -> Profile:
+        if self.profile is None:
+            raise ProfileNotFound("Nothing is stored.")
+        return self.profile
+
+    def replace(self, sub: str, data: JSON, precondition: Precondition) -> Profile:
+        self.preconditions.append(precondition)
+        self.profile = Profile("USERS#ALL", f"USER#{sub}", data, "r1")
+        return self.profile
+
+    patch = replace
+
+    def delete(self, sub: str, precondition: Precondition) -> None:
+        self.preconditions.append(precondition)
+        self.profile = None
+
+
+@pytest.fixture
+def store() -> OneProfile:
+    return OneProfile()
+
+
+@pytest.fixture
+def app(store: OneProfile) -> ProfileApp:
+    any_store: Any = store
+    return create_app(SETTINGS, lambda: any_store)
+
+
+def call(
+    app: ProfileApp,
+    method: str,
+    body: str | None = None,
+    *,
+    path: str = PROFILE_PATH,
+    client: str = "client.one",
+    **headers: str,
+) -> dict[str, Any]:
+    """The app's response to user 5f0c. Headers are written with _ for -."""
+    request = api_gateway_event(
+        method,
+        path,
+        claims=id_token_claims("5f0c", client),
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        body=body,
+    )
+    return app(request, None)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH"])
+def test_a_write_stores_the_body_for_the_caller(
+    app: ProfileApp, store: OneProfile, method: str
+) -> None:
+    response = call(app, method, '{"a": 1}')
+    assert response["statusCode"] == 200
+    assert response["headers"]["ETag"] == '"r1"'
+    assert store.profile == Profile("USERS#ALL", "USER#5f0c", {"a": 1}, "r1")
+    assert json.loads(call(app, "GET")["body"]) == json.loads(response["body"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"If_None_Match": '"r1"'}, 304),
+        ({"If_None_Match": '"r0"'}, 200),
+        ({"If_Match": '"r1"'}, 200),
+        ({"If_Match": '"r0"'}, 412),
+        ({"If_Match": '"r0"', "If_None_Match": '"r1"'}, 412),
+        ({"If_Match": '"r1"', "If_None_Match": '"r1"'}, 304),
+        ({"If_Match": "r1"}, 400),
+    ],
+)
+def test_a_read_may_have_preconditions(
+    app: ProfileApp, headers: dict[str, str], status: int
+) -> None:
+    call(app, "PUT", "{}")
+    assert call(app, "GET", **headers)["statusCode"] == status
+
+
+def test_a_missing_profile_is_a_404_before_any_precondition(app: ProfileApp) -> None:
+    assert call(app, "GET", If_Match="*")["statusCode"] == 404
+
+
+def test_a_delete_has_no_content(app: ProfileApp, store: OneProfile) -> None:
+    call(app, "PUT", "{}")
+    response = call(app, "DELETE")
+    assert response["statusCode"] == 204
+    assert response["body"] == ""
+    assert store.profile is None
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])
+def test_writes_pass_their_precondition_to_the_store(
+    app: ProfileApp, store: OneProfile, method: str
+) -> None:
+    call(app, method, "{}", If_Match='"r1"')
+    assert store.preconditions == [Precondition(if_match=frozenset({"r1"}), required=True)]
+
+
+def test_preconditions_are_optional_by_default(store: OneProfile) -> None:
+    any_store: Any = store
+    call(create_app(Settings(), lambda: any_store), "PUT", "{}")
+    assert store.preconditions == [UNCONDITIONAL]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "PATCH", "DELETE"])
+def test_only_this_apps_clients_may_call(app: ProfileApp, store: OneProfile, method: str) -> None:
+    """Before anything else: the precondition and the body are not looked at."""
+    response = call(app, method, "{", client="another", If_Match="malformed")
+    assert response["statusCode"] == 401
+    assert store.preconditions == []
+
+
+def test_every_route_has_the_authorizer_and_cors(app: ProfileApp) -> None:
+    for path, methods in app.routes.items():
+        for method, route in methods.items():
+            assert route.cors is not None, f"{method} {path}: add **signed_in to its decorator"
+            definition = route.authorizer.to_swagger()["x-amazon-apigateway-authorizer"]
+            assert definition["providerARNs"] == [SETTINGS.user_pool_arn]
+            expression = definition["identityValidationExpression"]
+            assert expression == r"^(client\.one|client\-two)$"
+
+
+def test_without_client_ids_every_client_may_call(store: OneProfile) -> None:
+    any_store: Any = store
+    app = create_app(Settings(), lambda: any_store)
+    definition = app.routes["/user/profile"]["GET"].authorizer.to_swagger()
+    extension = definition["x-amazon-apigateway-authorizer"]
+    assert "identityValidationExpression" not in extension
+    assert call(app, "PUT", "{}", client="any")["statusCode"] == 200

@@ -1,0 +1,134 @@
+"""Who may import whom, where each kind of knowledge lives, and what importing app.py does."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SERVICE = [ROOT / "app.py", *sorted((ROOT / "chalicelib").glob("*.py"))]
+
+LAYERS = [
+    ["app"],
+    ["http"],
+    ["store"],
+    ["dynamodb", "conditions", "problems", "schema"],
+    ["items", "json_text"],
+    ["profile", "preconditions", "identity", "settings", "startup"],
+    ["errors"],
+]
+"""Modules of the service from the outside in. A module imports only from layers further in."""
+
+THIRD_PARTY = {
+    "app": {"chalice"},
+    "http": {"chalice"},
+    "dynamodb": {"botocore"},
+    "schema": {"jsonschema_rs"},
+}
+"""Packages that are not the standard library's, and the only modules that import them."""
+
+HOMES = [
+    ("USER#", "items.py"),
+    ("ConditionExpression", "store.py"),
+    ("attribute_not_exists", "conditions.py"),
+    ("ProvisionedThroughputExceededException", "dynamodb.py"),
+    ("urn:problem-type", "problems.py"),
+]
+
+
+def layer_of(module: str) -> int:
+    for number, modules in enumerate(LAYERS):
+        if module in modules:
+            return number
+    pytest.fail(f"Add {module} to LAYERS in {Path(__file__).name}: what may import it?")
+
+
+def runtime_imports(path: Path) -> Iterator[str]:
+    """The full names that a module imports when it runs; not those under TYPE_CHECKING."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", SERVICE, ids=lambda path: path.stem)
+def test_the_service_imports_only_further_in(path: Path) -> None:
+    if path.stem == "__init__":
+        assert not list(runtime_imports(path))
+        return
+    for name in runtime_imports(path):
+        package, _, module = name.partition(".")
+        if package == "chalicelib":
+            imported = module.partition(".")[0]
+            assert layer_of(imported) > layer_of(path.stem), f"{path.stem} imports {imported}"
+
+
+@pytest.mark.parametrize("path", SERVICE, ids=lambda path: path.stem)
+def test_other_packages_are_imported_only_at_the_edges(path: Path) -> None:
+    packages = {name.partition(".")[0] for name in runtime_imports(path)}
+    others = packages - {"chalicelib"} - set(sys.stdlib_module_names)
+    if path.stem == "app":
+        others -= {"local"}  # under the chalice command only: see test_startup.py
+    unexpected = others - THIRD_PARTY.get(path.stem, set())
+    assert not unexpected, (
+        f"{path.name} imports {unexpected}. If it must, add it to THIRD_PARTY in "
+        f"{Path(__file__).name}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("chalicelib", {"app", "deploy", "local", "tests", "bench"}),
+        ("deploy", {"app", "local", "tests", "bench"}),
+        ("local", {"tests", "bench"}),
+        ("tests", {"bench"}),
+    ],
+)
+def test_folders_do_not_import_their_users(folder: str, forbidden: set[str]) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        packages = {name.partition(".")[0] for name in runtime_imports(path)}
+        assert not packages & forbidden, path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize(("text", "home"), HOMES)
+def test_each_kind_of_knowledge_has_one_home(text: str, home: str) -> None:
+    assert [path.name for path in SERVICE if text in path.read_text()] == [home]
+
+
+BARE_SHELL = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+
+def run_python(code: str, **variables: str) -> str:
+    """What `code` prints, run in the project's folder in a shell without AWS variables."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=BARE_SHELL | variables,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_app_needs_no_settings_and_no_network() -> None:
+    run_python(
+        "import socket\n"
+        "def refuse(*_): raise AssertionError('a connection was made')\n"
+        "socket.socket.connect = socket.create_connection = refuse\n"
+        "import app, sys\n"
+        "assert not {'local', 'deploy', 'jsonschema_rs', 'boto3'} & set(sys.modules)\n"
+    )

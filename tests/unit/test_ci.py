@@ -1,0 +1,74 @@
+"""What runs in CI: `make test`, on every supported Python, with few rights."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from requirements.install import OLDEST_PYTHON
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+SUPPORTED_PYTHONS = SETTINGS["tox"]["env_list"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
+RELEASE = re.compile(r"[\w.-]+/[\w./-]+@(v\d+(\.\d+)*|[0-9a-f]{40})")
+"""An action at a released version, or at a commit."""
+
+
+def test_ci_is_make_test_on_every_supported_python() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert job["strategy"]["matrix"]["python"] == SUPPORTED_PYTHONS
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make test"]
+
+
+def test_the_oldest_supported_python_is_the_same_everywhere() -> None:
+    oldest = f"{OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]}"
+    assert SUPPORTED_PYTHONS[0] == oldest
+    assert SETTINGS["ruff"]["target-version"] == "py" + oldest.replace(".", "")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_only_reads_and_ends_in_time(path: Path) -> None:
+    workflow: dict[str, Any] = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["concurrency"]["group"]
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job
+        assert 0 < job["timeout-minutes"] <= 90
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_uses_released_actions(path: Path) -> None:
+    workflow: dict[str, Any] = yaml.safe_load(path.read_text())
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            if "uses" in step:
+                assert RELEASE.fullmatch(step["uses"])
+
+
+def test_dependabot_updates_every_lock() -> None:
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    updated = set()
+    for update in updates:
+        for folder in update.get("directories", [update.get("directory")]):
+            updated.add((update["package-ecosystem"], folder))
+    expected = {("uv", "/requirements"), ("github-actions", "/")}
+    for lock in [*ROOT.glob("web/package-lock.json"), *ROOT.glob("tests/*/package-lock.json")]:
+        expected.add(("npm", f"/{lock.parent.relative_to(ROOT).as_posix()}"))
+    assert updated == expected
+
+
+def test_ruff_refuses_commands_that_go_through_a_shell() -> None:
+    lint = SETTINGS["ruff"]["lint"]
+    ignored = set(lint["ignore"])
+    for pattern, rules in lint["per-file-ignores"].items():
+        if pattern != "bench/peers/*":  # examples to measure against
+            ignored |= set(rules)
+    assert "S" in lint["select"]
+    assert ignored.isdisjoint({"ALL", "S", "S6", "S60", "S602", "S604", "S605", "S609"})

@@ -1,0 +1,133 @@
+"""Small parts of deploy/: waiting, ARNs, the bucket for packages, deleting an API."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy import api, aws, chalice_cli, packaging, polling, stacks
+from deploy.arn import UserPoolArn
+from deploy.chalice_cli import DeployedApi
+from deploy.errors import DeploymentError
+
+ACCOUNT = "123456789012"
+
+
+def test_waiting_ends_when_it_is_ready() -> None:
+    answers = iter([False, False, True, False])
+    polling.wait_until(lambda: next(answers))
+    assert list(answers) == [False]
+
+
+def test_waiting_ends_after_the_timeout() -> None:
+    with pytest.raises(TimeoutError):
+        polling.wait_until(lambda: False, timeout=0)
+
+
+def test_a_user_pools_arn_has_its_parts() -> None:
+    arn = UserPoolArn.parse("arn:aws-cn:cognito-idp:cn-north-1:123456789012:userpool/pool")
+    assert arn == UserPoolArn("aws-cn", "cn-north-1", "123456789012", "pool")
+    assert arn.issuer == "https://cognito-idp.cn-north-1.amazonaws.com.cn/pool"
+
+
+@pytest.mark.parametrize("text", ["", "pool", "arn:aws:sns:us-east-1:1:topic", "arn:aws"])
+def test_another_text_is_no_user_pools_arn(text: str) -> None:
+    with pytest.raises(ValueError, match="is not the ARN of a user pool"):
+        UserPoolArn.parse(text)
+
+
+@pytest.mark.parametrize("by_cloudformation", [True, False])
+@pytest.mark.parametrize("by_chalice", [True, False])
+def test_an_api_is_deleted_however_it_was_deployed(
+    monkeypatch: pytest.MonkeyPatch, by_cloudformation: bool, by_chalice: bool
+) -> None:
+    deleted: list[str] = []
+
+    def delete_stack(name: str, _: object) -> bool:
+        if by_cloudformation:
+            deleted.append(name)
+        return by_cloudformation
+
+    def run_chalice(command: str, *_: str) -> None:
+        deleted.append(f"chalice {command}")
+
+    deployed = DeployedApi("id", "https://example.com") if by_chalice else None
+    monkeypatch.setattr(stacks, "delete", delete_stack)
+    monkeypatch.setattr(chalice_cli, "run_chalice", run_chalice)
+    monkeypatch.setattr(chalice_cli, "deployed_api", lambda _: deployed)
+    assert api.destroy("dev", print) == (by_cloudformation or by_chalice)
+    expected = ["user-profile-dev"] * by_cloudformation + ["chalice delete"] * by_chalice
+    assert deleted == expected
+
+
+class FakeS3:
+    """Answers HeadBucket with a status, and notes what is created."""
+
+    def __init__(self, region: str, bucket_status: int) -> None:
+        self.meta = SimpleNamespace(region_name=region)
+        self.created: list[dict[str, Any]] = []
+        self._bucket_status = bucket_status
+
+    def head_bucket(self, **_: str) -> None:
+        if self._bucket_status != 200:
+            response: Any = {
+                "Error": {"Code": str(self._bucket_status), "Message": "no"},
+                "ResponseMetadata": {"HTTPStatusCode": self._bucket_status},
+            }
+            raise ClientError(response, "HeadBucket")
+
+    def create_bucket(self, **request: Any) -> None:
+        self.created.append(request)
+
+    def put_object(self, **request: Any) -> None:
+        assert request["ExpectedBucketOwner"] == ACCOUNT
+
+
+@pytest.fixture
+def zip_file(tmp_path: Path) -> Path:
+    file = tmp_path / "deployment.zip"
+    file.write_bytes(b"content")
+    return file
+
+
+def upload(fake: FakeS3, file: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(boto3, "client", lambda _: fake)
+    monkeypatch.setattr(aws, "account_id", lambda: ACCOUNT)
+    return packaging.upload(file)
+
+
+@pytest.mark.parametrize(
+    ("region", "configuration"),
+    [
+        ("us-east-1", {}),
+        (
+            "eu-central-1",
+            {"CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}},
+        ),
+    ],
+)
+def test_the_bucket_for_packages_is_created_in_the_region(
+    monkeypatch: pytest.MonkeyPatch, zip_file: Path, region: str, configuration: dict[str, Any]
+) -> None:
+    s3 = FakeS3(region, bucket_status=404)
+    bucket = f"user-profile-packages-{ACCOUNT}-{region}"
+    assert upload(s3, zip_file, monkeypatch).startswith(f"s3://{bucket}/")
+    assert s3.created == [{"Bucket": bucket, **configuration}]
+
+
+def test_an_existing_bucket_for_packages_is_used(
+    monkeypatch: pytest.MonkeyPatch, zip_file: Path
+) -> None:
+    s3 = FakeS3("us-east-1", bucket_status=200)
+    assert upload(s3, zip_file, monkeypatch).endswith(".zip")
+    assert s3.created == []
+
+
+def test_a_bucket_of_another_account_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, zip_file: Path
+) -> None:
+    with pytest.raises(DeploymentError, match="cannot be used"):
+        upload(FakeS3("us-east-1", bucket_status=403), zip_file, monkeypatch)

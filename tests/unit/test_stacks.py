@@ -1,0 +1,99 @@
+"""CloudFormation's unusual answers: refusals, stacks in a bad state, changes by somebody else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy import stacks
+from deploy.errors import DeploymentError
+
+NAME = "some-stack"
+
+
+class FakeCloudFormation:
+    """Has one stack, whose status is the next of `statuses` at each call; the last one stays."""
+
+    def __init__(self, statuses: Sequence[str]) -> None:
+        self._statuses = list(statuses)
+
+    def describe_stacks(self, **_: str) -> Any:
+        status = self._statuses[0]
+        if len(self._statuses) > 1:
+            self._statuses.pop(0)
+        return {"Stacks": [{"StackName": NAME, "StackStatus": status, "Outputs": []}]}
+
+    def describe_stack_events(self, **_: str) -> Any:
+        return {"StackEvents": []}
+
+    def get_template_summary(self, **_: str) -> Any:
+        return {"Parameters": []}
+
+    def update_stack(self, **_: object) -> None:
+        error = {"Code": "ValidationError", "Message": "No updates are to be performed."}
+        raise ClientError({"Error": error}, "UpdateStack")  # type: ignore[typeddict-item]
+
+
+@pytest.fixture
+def steps() -> list[str]:
+    """What is reported as done."""
+    return []
+
+
+def cloudformation_is(fake: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "client", lambda _: fake)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("ROLLBACK_COMPLETE", f"delete-stack --stack-name {NAME}"),
+        ("REVIEW_IN_PROGRESS", f"delete-stack --stack-name {NAME}"),
+        ("UPDATE_ROLLBACK_FAILED", f"continue-update-rollback --stack-name {NAME}"),
+    ],
+)
+def test_a_stack_that_cannot_be_updated_comes_with_advice(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str], status: str, advice: str
+) -> None:
+    cloudformation_is(FakeCloudFormation([status]), monkeypatch)
+    with pytest.raises(DeploymentError, match=advice):
+        stacks.deploy(NAME, "{}", {}, steps.append)
+
+
+def test_a_change_by_somebody_else_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str]
+) -> None:
+    statuses = ["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+    cloudformation_is(FakeCloudFormation(statuses), monkeypatch)
+    assert stacks.deploy(NAME, "{}", {}, steps.append) == {}
+    assert steps == ["the stack is being changed already: waiting for that to end"]
+
+
+def test_a_refusal_is_not_taken_for_an_absent_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    class RefusingCloudFormation:
+        def describe_stacks(self, **_: str) -> None:
+            error = {"Code": "AccessDenied", "Message": "not you"}
+            raise ClientError({"Error": error}, "DescribeStacks")  # type: ignore[typeddict-item]
+
+    cloudformation_is(RefusingCloudFormation(), monkeypatch)
+    with pytest.raises(DeploymentError, match="not you"):
+        stacks.outputs(NAME)
+
+
+def test_an_aws_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with pytest.raises(DeploymentError, match="Could not connect"):
+        stacks.outputs(NAME)
+
+
+def test_without_a_region_there_is_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(DeploymentError, match="export AWS_DEFAULT_REGION="):
+        stacks.outputs(NAME)

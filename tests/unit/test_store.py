@@ -1,0 +1,216 @@
+"""The store without a database: the requests it makes, and what it makes of errors.
+
+The requests matter by themselves where the emulator does not show a difference: it is always
+consistent, for example.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from chalicelib.errors import InvalidProfile, ProfileNotFound, ProfileTooLarge, StoreUnavailable
+from chalicelib.preconditions import Precondition
+from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, pause
+from tests.support.store import RecordingClient
+
+KEY = {"pk": {"S": "USERS#ALL"}, "sk": {"S": "USER#5f0c"}}
+STORED = KEY | {"profile_data": {"M": {}}, "revision": {"S": "r0"}}
+IF_R0 = Precondition(if_match=frozenset({"r0"}))
+
+
+class OneItem:
+    """A DynamoDB client with one item, whose conditions always hold."""
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        return {"Item": STORED}
+
+    def update_item(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": STORED}
+
+    def delete_item(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+
+class Failing:
+    """A DynamoDB client whose every call raises the same exception."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def _fail(self, **_: Any) -> None:
+        raise self._error
+
+    get_item = update_item = delete_item = _fail
+
+
+def store_with(client: Any) -> ProfileStore:
+    return ProfileStore(client, "profiles", clock=lambda: "t1", revisions=lambda: "r1")
+
+
+CALLS: dict[str, Callable[[ProfileStore], object]] = {
+    "get": lambda store: store.get("5f0c"),
+    "replace": lambda store: store.replace("5f0c", {"a": 1}, IF_R0),
+    "patch": lambda store: store.patch("5f0c", {"a": 1}, IF_R0),
+    "delete": lambda store: store.delete("5f0c", IF_R0),
+}
+
+
+def requests_of(call: Callable[[ProfileStore], object]) -> list[tuple[str, dict[str, Any]]]:
+    client = RecordingClient(OneItem())
+    call(store_with(client))
+    return client.calls
+
+
+READ = ("get_item", {"TableName": "profiles", "Key": KEY, "ConsistentRead": True})
+"""Consistent: a user must see what they have just saved."""
+
+
+def test_a_read_is_consistent() -> None:
+    assert requests_of(CALLS["get"]) == [READ]
+
+
+def update(condition: str, name: str) -> tuple[str, dict[str, Any]]:
+    arguments = {
+        "TableName": "profiles",
+        "Key": KEY,
+        "UpdateExpression": (
+            "SET profile_data = :data, revision = :revision, updated_at = :now, "
+            "created_at = if_not_exists(created_at, :now)"
+        ),
+        "ExpressionAttributeValues": {
+            ":data": {"M": {"a": {"N": "1"}}},
+            ":revision": {"S": "r1"},
+            ":now": {"S": "t1"},
+            name: {"S": "r0"},
+        },
+        "ReturnValues": "ALL_NEW",
+        "ConditionExpression": condition,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    return ("update_item", arguments)
+
+
+def test_a_replacement_is_one_conditional_update() -> None:
+    assert requests_of(CALLS["replace"]) == [update("revision IN (:tag0)", ":tag0")]
+
+
+def test_a_patch_is_a_consistent_read_and_an_update() -> None:
+    assert requests_of(CALLS["patch"]) == [READ, update("revision = :seen", ":seen")]
+
+
+def test_a_delete_is_one_conditional_delete() -> None:
+    arguments = {
+        "TableName": "profiles",
+        "Key": KEY,
+        "ExpressionAttributeValues": {":tag0": {"S": "r0"}},
+        "ConditionExpression": "revision IN (:tag0)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    assert requests_of(CALLS["delete"]) == [("delete_item", arguments)]
+
+
+def test_without_a_precondition_there_is_no_condition() -> None:
+    ((_, update_arguments),) = requests_of(lambda store: store.replace("5f0c", {}))
+    assert "ConditionExpression" not in update_arguments
+    assert requests_of(lambda store: store.delete("5f0c")) == [
+        ("delete_item", {"TableName": "profiles", "Key": KEY})
+    ]
+
+
+def test_warming_up_reads_nobodys_profile() -> None:
+    ((operation, arguments),) = requests_of(ProfileStore.warm_up)
+    assert operation == "get_item"
+    assert arguments["Key"]["sk"] == {"S": "USER#nobody"}
+
+
+def test_an_empty_response_means_no_profile() -> None:
+    class Empty(OneItem):
+        def get_item(self, **_: Any) -> dict[str, Any]:
+            return {}
+
+    with pytest.raises(ProfileNotFound):
+        store_with(Empty()).get("5f0c")
+
+
+def test_a_bad_patch_is_reported_before_a_failed_precondition() -> None:
+    with pytest.raises(InvalidProfile):
+        store_with(OneItem()).patch("5f0c", [], Precondition(if_match=frozenset({"other"})))
+
+
+# --- Errors ---------------------------------------------------------------------------------------
+
+
+def client_error(code: str, status: int = 400, message: str = "no") -> ClientError:
+    metadata: Any = {"HTTPStatusCode": status}
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
+    return ClientError(response, "UpdateItem")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ProvisionedThroughputExceededException"),
+        client_error("ThrottlingException"),
+        client_error("RequestLimitExceeded"),
+        client_error("TransactionConflictException"),
+        client_error("InternalServerError", 500),
+        client_error("ServiceUnavailable", 503),
+        EndpointConnectionError(endpoint_url="http://127.0.0.1"),
+        ReadTimeoutError(endpoint_url="http://127.0.0.1"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_busy_or_silent_database_is_unavailable(call: str, error: Exception) -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        CALLS[call](store_with(Failing(error)))
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "code", ["ResourceNotFoundException", "AccessDeniedException", "ValidationException"]
+)
+def test_a_deployment_mistake_stays_botocores_error(call: str, code: str) -> None:
+    with pytest.raises(ClientError):
+        CALLS[call](store_with(Failing(client_error(code, message="something else"))))
+
+
+def test_the_databases_own_size_limit_is_recognized() -> None:
+    message = "Item size to update has exceeded the maximum allowed size"
+    error = client_error("ValidationException", message=message)
+    with pytest.raises(ProfileTooLarge):
+        store_with(Failing(error)).replace("5f0c", {})
+
+
+def test_writes_that_always_conflict_end_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = iter(range(0, 1000, 3))
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    conflict = client_error("ConditionalCheckFailedException")
+    conflict.response["Item"] = STORED  # type: ignore[typeddict-unknown-key]
+    client = RecordingClient(Failing(conflict))
+    pauses: list[int] = []
+    store = ProfileStore(client, "profiles", pause=pauses.append)  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable):
+        store.replace("5f0c", {"a": 1}, IF_R0)
+    assert client.operations == ["update_item", "update_item"]
+    assert pauses == [1]
+
+
+def test_pauses_double_up_to_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    longest: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr("random.uniform", lambda _, most: longest.append(most) or most)
+    for attempt in range(1, MAX_WRITE_ATTEMPTS):
+        pause(attempt)
+    assert slept == longest
+    assert longest[:4] == [0.1, 0.2, 0.4, 0.8]
+    assert set(longest[4:]) == {1.0}
