@@ -18,7 +18,7 @@ from pathlib import Path
 
 import requests
 
-from chalicelib.web import dump_json
+from chalicelib.json_text import write_json
 from deploy import api, chalice_config, checks, cognito, stacks
 from deploy.errors import DeploymentError
 from deploy.smoke_checks import (
@@ -177,7 +177,7 @@ def _saved_profile(client: Client, *, overwrite: bool) -> Path | None:
     with tempfile.NamedTemporaryFile(
         "w", prefix="profile-", suffix=".json", encoding="utf-8", delete=False
     ) as file:
-        file.write(dump_json(profile_data(response)))
+        file.write(write_json(profile_data(response)))
     return Path(file.name)
 
 

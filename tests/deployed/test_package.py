@@ -92,7 +92,7 @@ def test_it_runs_with_the_runtimes_sdk_too(
     """As where Chalice did not find vendor/."""
     runtime = tmp_path / "runtime"
     task = tmp_path / "task"
-    runtimes.install(runtime, also=vendor.PACKAGES)
+    runtimes.install(runtime, extra_packages=vendor.PACKAGES)
     own = [name for name in archive.namelist() if name.split("/")[0] in OWN_CODE]
     archive.extractall(task, own)
     variables = aws_variables | account.environment("dev")

@@ -112,9 +112,14 @@ def test_preconditions_work_on_items_of_the_example(
     """Such an item has no revision; its ETag is made of its data."""
     put_item(store, sub, profile_data={"M": {"name": {"S": "Ada"}}})
     before = stored_item(store, sub)
-    current = Precondition(**{header: tags(store.get(sub).revision)})
-    another = Precondition(**{header: tags("r0")})
-    holds, fails = (current, another) if header == "if_match" else (another, current)
+    current = tags(store.get(sub).revision)
+    another = tags("r0")
+    if header == "if_match":
+        holds = Precondition(if_match=current)
+        fails = Precondition(if_match=another)
+    else:
+        holds = Precondition(if_none_match=another)
+        fails = Precondition(if_none_match=current)
     with pytest.raises(PreconditionFailed):
         CHANGES[change](store, sub, fails)
     assert stored_item(store, sub) == before

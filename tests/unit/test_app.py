@@ -146,6 +146,7 @@ def test_every_route_has_the_authorizer_and_cors(app: ProfileApp) -> None:
     for path, methods in app.routes.items():
         for method, route in methods.items():
             assert route.cors is not None, f"{method} {path}: add **signed_in to its decorator"
+            assert route.authorizer is not None, f"{method} {path}: add **signed_in"
             definition = route.authorizer.to_swagger()["x-amazon-apigateway-authorizer"]
             assert definition["providerARNs"] == [SETTINGS.user_pool_arn]
             expression = definition["identityValidationExpression"]
@@ -155,7 +156,8 @@ def test_every_route_has_the_authorizer_and_cors(app: ProfileApp) -> None:
 def test_without_client_ids_every_client_may_call(store: OneProfile) -> None:
     any_store: Any = store
     app = create_app(Settings(), lambda: any_store)
-    definition = app.routes["/user/profile"]["GET"].authorizer.to_swagger()
+    authorizer: Any = app.routes["/user/profile"]["GET"].authorizer
+    definition = authorizer.to_swagger()
     extension = definition["x-amazon-apigateway-authorizer"]
     assert "identityValidationExpression" not in extension
     assert call(app, "PUT", "{}", client="any")["statusCode"] == 200

@@ -88,10 +88,16 @@ def test_no_item_has_no_revision() -> None:
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (7, "7"), (-0, "0"), (Decimal("-0.0"), "0"), (Decimal("1.0"), "1"), (Decimal("0.10"), "0.1"),
-        (Decimal("0E+999"), "0"), (Decimal("1." + "0" * 5000), "1"), (10**40, "1" + "0" * 40),
+        (7, "7"),
+        (-0, "0"),
+        (Decimal("-0.0"), "0"),
+        (Decimal("1.0"), "1"),
+        (Decimal("0.10"), "0.1"),
+        (Decimal("0E+999"), "0"),
+        (Decimal("1." + "0" * 5000), "1"),
+        (10**40, "1" + "0" * 40),
     ],
-)  # fmt: skip
+)
 def test_numbers_are_stored_without_useless_zeros(number: int | Decimal, text: str) -> None:
     assert items.to_attribute_value(number) == {"N": text}
 

@@ -36,16 +36,24 @@ def test_the_examples_of_rfc_7396_appendix_a(target: JSON, patch: JSON, result: 
 
 def test_the_example_of_rfc_7396_section_3() -> None:
     target: JSON = {
-        "title": "Goodbye!", "author": {"givenName": "John", "familyName": "Doe"},
-        "tags": ["example", "sample"], "content": "This will be unchanged",
-    }  # fmt: skip
+        "title": "Goodbye!",
+        "author": {"givenName": "John", "familyName": "Doe"},
+        "tags": ["example", "sample"],
+        "content": "This will be unchanged",
+    }
     patch: JSON = {
-        "title": "Hello!", "phoneNumber": "+01-123-456-7890", "author": {"familyName": None}, "tags": ["example"],
-    }  # fmt: skip
+        "title": "Hello!",
+        "phoneNumber": "+01-123-456-7890",
+        "author": {"familyName": None},
+        "tags": ["example"],
+    }
     assert merge_patch(target, patch) == {
-        "title": "Hello!", "author": {"givenName": "John"}, "tags": ["example"],
-        "content": "This will be unchanged", "phoneNumber": "+01-123-456-7890",
-    }  # fmt: skip
+        "title": "Hello!",
+        "author": {"givenName": "John"},
+        "tags": ["example"],
+        "content": "This will be unchanged",
+        "phoneNumber": "+01-123-456-7890",
+    }
 
 
 @given(target=json_values, patch=json_values)
@@ -58,8 +66,9 @@ def test_a_merge_is_idempotent_and_changes_no_input(target: JSON, patch: JSON) -
 
 def test_numbers_stay_exact() -> None:
     assert merge_patch({"n": Decimal("0.1")}, {"m": Decimal("12345678901234567890.5")}) == {
-        "n": Decimal("0.1"), "m": Decimal("12345678901234567890.5"),
-    }  # fmt: skip
+        "n": Decimal("0.1"),
+        "m": Decimal("12345678901234567890.5"),
+    }
 
 
 def test_a_patch_nested_too_deep_is_refused() -> None:

@@ -36,8 +36,8 @@ def tags(*revisions: str) -> Tags:
     ],
 )
 def test_lists_of_tags_are_read(lines: list[str], revisions: set[str]) -> None:
-    assert parse_if_match(lines) == revisions
-    assert parse_if_none_match(lines) == revisions
+    assert parse_if_match(lines) == frozenset(revisions)
+    assert parse_if_none_match(lines) == frozenset(revisions)
 
 
 def test_a_header_that_was_not_sent_is_none() -> None:

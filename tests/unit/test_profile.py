@@ -118,11 +118,36 @@ def test_the_size_limit_is_exact(character: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "", "x", "é😀", None, True, 0, 7, -7, 10, 12, 100, 123, 1200, -1200, 10**37, int("9" * 38), Decimal("0.1"),
-        Decimal("0.01"), Decimal("0.12"), Decimal("1.2"), Decimal("12.3"), Decimal("-12.34"), Decimal("1E-130"),
-        Decimal("1E+125"), [], {}, [1, [2, {"a": "b"}]], {"a": {"b": [None, False]}},
+        "",
+        "x",
+        "é😀",
+        None,
+        True,
+        0,
+        7,
+        -7,
+        10,
+        12,
+        100,
+        123,
+        1200,
+        -1200,
+        10**37,
+        int("9" * 38),
+        Decimal("0.1"),
+        Decimal("0.01"),
+        Decimal("0.12"),
+        Decimal("1.2"),
+        Decimal("12.3"),
+        Decimal("-12.34"),
+        Decimal("1E-130"),
+        Decimal("1E+125"),
+        [],
+        {},
+        [1, [2, {"a": "b"}]],
+        {"a": {"b": [None, False]}},
     ],
-)  # fmt: skip
+)
 def test_sizes_are_counted_as_the_database_counts(value: JSON) -> None:
     """The emulator counts as AWS does. One byte more than the limit is refused."""
     data: JSON = {"k": value, "pad": ""}

@@ -161,7 +161,7 @@ def test_chalice_commands_stop_at_a_wrong_schema(tmp_path: Path, command: list[s
         "DYNAMODB_TABLE": "user-profile-dev",
         "USER_POOL_ARN": "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_x",
         "PROFILE_SCHEMA": "wrong.json",
-    }  # fmt: skip
+    }
     (project / ".chalice" / "config.json").write_text(json.dumps(config))
     with (project / "requirements.txt").open("a") as requirements:
         requirements.write("jsonschema-rs==0.60.3\n")
@@ -169,9 +169,13 @@ def test_chalice_commands_stop_at_a_wrong_schema(tmp_path: Path, command: list[s
     chalice = Path(sys.executable).with_name("chalice")
     done = subprocess.run(
         [chalice, command[0], "--stage", "dev", *command[1:]],
-        cwd=project, env=bare | {"AWS_DEFAULT_REGION": "us-east-1"}, check=False, capture_output=True, text=True,
+        cwd=project,
+        env=bare | {"AWS_DEFAULT_REGION": "us-east-1"},
+        check=False,
+        capture_output=True,
+        text=True,
         timeout=60,
-    )  # fmt: skip
+    )
     assert done.returncode != 0
     assert "error: PROFILE_SCHEMA, chalicelib/wrong.json" in done.stderr
     assert "Traceback" not in done.stderr

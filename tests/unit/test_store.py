@@ -6,6 +6,7 @@ consistent, for example.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from chalicelib.errors import InvalidProfile, ProfileNotFound, ProfileTooLarge, StoreUnavailable
 from chalicelib.preconditions import Precondition
-from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, pause
+from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, new_revision, pause, utc_now
 from tests.support.store import RecordingClient
 
 KEY = {"pk": {"S": "USERS#ALL"}, "sk": {"S": "USER#5f0c"}}
@@ -204,13 +205,20 @@ def test_writes_that_always_conflict_end_at_the_deadline(
     assert pauses == [1]
 
 
+def test_a_revision_has_128_random_bits() -> None:
+    assert re.fullmatch(r"[\w-]{22}", new_revision())
+    assert new_revision() != new_revision()
+
+
+def test_times_are_utc_with_microseconds() -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", utc_now())
+
+
 def test_pauses_double_up_to_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    longest: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr("random.uniform", lambda _, most: longest.append(most) or most)
+    monkeypatch.setattr("random.uniform", lambda _, most: most)
     for attempt in range(1, MAX_WRITE_ATTEMPTS):
         pause(attempt)
-    assert slept == longest
-    assert longest[:4] == [0.1, 0.2, 0.4, 0.8]
-    assert set(longest[4:]) == {1.0}
+    assert slept[:4] == [0.1, 0.2, 0.4, 0.8]
+    assert set(slept[4:]) == {1.0}
