@@ -105,6 +105,10 @@ def test_the_number_of_violations_is_limited() -> None:
     assert len(violations({"a": [{"": 1}] * 1000})) == MAX_VIOLATIONS
 
 
+def test_profile_data_may_take_409_300_bytes() -> None:
+    assert MAX_BYTES == 409_300, "docs/api.md names this limit"
+
+
 @pytest.mark.parametrize("character", ["x", "é", "😀"])
 def test_the_size_limit_is_exact(character: str) -> None:
     width = len(character.encode())

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from chalicelib.dynamodb import ConditionFailed
 from chalicelib.errors import InvalidProfile, ProfileNotFound, ProfileTooLarge, StoreUnavailable
 from chalicelib.preconditions import Precondition
 from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, new_revision, pause, utc_now
@@ -171,6 +172,11 @@ def test_a_busy_or_silent_database_is_unavailable(call: str, error: Exception) -
     with pytest.raises(StoreUnavailable) as caught:
         CALLS[call](store_with(Failing(error)))
     assert caught.value.__cause__ is error
+
+
+def test_a_conflict_does_not_show_the_item_it_met() -> None:
+    conflict = ConditionFailed({"profile_data": {"S": "secret"}}, outcome_unknown=False)
+    assert "secret" not in repr(conflict)
 
 
 @pytest.mark.parametrize("call", CALLS)
