@@ -22,7 +22,8 @@ from tests.api import (
     test_profile,
     test_tokens,
 )
-from tests.conftest import Api, User, assert_problem
+from tests.support.http_api import Api, assert_problem
+from tests.support.users import User
 
 CLIENTS = 4
 
