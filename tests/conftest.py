@@ -40,6 +40,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tests")
 
+# The shell may have settings of the service. app.py reads them when a test module imports it.
+for setting in DEFAULT_SETTINGS:
+    os.environ.pop(setting, None)
+
 # A shell that runs pytest in the background has it ignore SIGINT, and so do all processes that it
 # starts. Some tests send SIGINT to theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,10 +51,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_settings() -> Iterator[None]:
-    """Remove the shell's AWS settings and the service's: each test sets what it needs."""
+    """Remove the shell's AWS settings: each test sets what it needs."""
     before = dict(os.environ)
     for name in before:
-        if name.startswith("AWS_") or name in DEFAULT_SETTINGS:
+        if name.startswith("AWS_"):
             del os.environ[name]
     yield
     os.environ.clear()
