@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +22,7 @@ from chalicelib.http import ProfileApp
 from chalicelib.schema import profile_check
 from chalicelib.settings import Settings
 from chalicelib.store import ProfileStore
+from tests.support.clone import ROOT
 from tests.support.events import api_gateway_event, id_token_claims
 from tests.support.users import User
 
@@ -95,6 +99,19 @@ def test_without_a_table_the_log_names_the_missing_setting(
     assert answer["statusCode"] == 500
     assert "DYNAMODB" not in answer["body"]
     assert "DYNAMODB_TABLE is not set" in caplog.text
+
+
+def test_the_function_connects_to_the_database_once(table: str) -> None:
+    code = "import app; assert app.profile_store() is app.profile_store()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"DYNAMODB_TABLE": table},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
