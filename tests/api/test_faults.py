@@ -25,10 +25,12 @@ from chalicelib.errors import ProfileNotFound
 from chalicelib.profile import JSON
 from chalicelib.settings import Settings
 from chalicelib.store import MAX_CONFLICT_SECONDS, ProfileStore
-from tests.conftest import PLANTED, ROOT, Cloud
 from tests.support import faulty_wire as wires
+from tests.support.clone import ROOT
+from tests.support.cloud import Cloud
 from tests.support.events import api_gateway_event, id_token_claims
 from tests.support.faulty_wire import Fault, Wire
+from tests.support.secret_texts import PLANTED
 
 QUICK_CONFIG = CLIENT_CONFIG.merge(Config(read_timeout=0.8))
 """The deployed configuration with a shorter timeout, for faults that are waited out."""

@@ -1,15 +1,18 @@
-"""Users side by side, in any order and at the same time: each has their own profile, and nobody another's."""
+"""Users side by side, in any order and at the same time, each with a profile of their own.
+
+Hypothesis runs random requests of three users against the function and against a model of it, and
+compares the answers.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,34 +23,45 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from app import create_app
+from chalicelib.settings import Settings
 from chalicelib.store import ProfileStore, utc_now
-from tests.conftest import Cloud
-from tests.support.events import event
+from tests.support.events import JSON_HEADERS, api_gateway_event, id_token_claims
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+RUNS = max(6, int(os.environ.get("FUZZ_EXAMPLES", "0")) // 50)
+STEPS_OF_A_RUN = 20
+
+# The service's own names: in profile data they have no meaning.
 NAMES = ["pk", "sk", "profile_data", "revision", "created_at", "updated_at", "a", "b"]
-"""What the service itself calls things, too: in a body they are data, and name no key."""
 TEXTS = st.sampled_from(["USERS#ALL", "USER#0", "", "x", '"'])
-LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | TEXTS
-BODIES = st.dictionaries(
-    st.sampled_from(NAMES),
-    st.recursive(
-        LEAVES,
-        lambda inner: st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
-        max_leaves=6,
-    ),
-    max_size=4,
+SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | TEXTS
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
+    max_leaves=6,
 )
-USERS = st.integers(0, 2)
+BODIES = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4)
+
+USERS = 3
+USER_NUMBERS = st.integers(0, USERS - 1)
 CONDITIONS = st.sampled_from(
-    ["none", "mine", "old", "another's", "anything", "nothing", "not mine"]
+    [
+        "none",
+        "if current",
+        "if an earlier one",
+        "if another user's",
+        "if anything is stored",
+        "if nothing is stored",
+        "if not current",
+    ]
 )
 
 
-def merged(target: Any, patch: Any) -> Any:
-    """RFC 7396, section 2, as it is written there."""
+def merge(target: Any, patch: Any) -> Any:
+    """MergePatch as RFC 7396, section 2, defines it. Written for the model, without limits."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -55,102 +69,117 @@ def merged(target: Any, patch: Any) -> Any:
         if value is None:
             result.pop(name, None)
         else:
-            result[name] = merged(result.get(name), value)
+            result[name] = merge(result.get(name), value)
     return result
 
 
-class Users(RuleBasedStateMachine):
-    """Three users of one warm function, and what each must see."""
+class ThreeUsers(RuleBasedStateMachine):
+    """Three users of one function, and a model of what each must see."""
 
-    function: ModuleType
-    client: Any
+    # Set by the test, before Hypothesis makes instances.
+    client: DynamoDBClient
     table: str
-    client_id: str
 
     @initialize()
-    def nobody_has_a_profile(self) -> None:
-        self.subs = [str(uuid.uuid4()) for _ in range(3)]
-        self.data: list[Any] = [None, None, None]  # None: no profile
-        self.etags: list[list[str]] = [[], [], []]  # all that there ever were
-        self.meanwhile: list[
-            Callable[[], object]
-        ] = []  # done when the next write is about to be made
-        self.store = ProfileStore(
-            self.client, self.table, clock=self.interrupted_clock, pause=lambda _: None
-        )
-        self.function.store = lambda: self.store  # type: ignore[attr-defined]
+    def start_without_profiles(self) -> None:
+        self.subs = [str(uuid.uuid4()) for _ in range(USERS)]
+        # The model: each user's data (None: no profile), and all ETags that it ever had.
+        self.data: list[Any] = [None] * USERS
+        self.etags: list[list[str]] = [[] for _ in range(USERS)]
+        self.before_next_write: Callable[[], object] | None = None
+        self.store = ProfileStore(self.client, self.table, clock=self.clock, pause=lambda _: None)
+        self.app = create_app(Settings(), lambda: self.store)
 
-    def interrupted_clock(self) -> str:
-        if self.meanwhile:
-            self.meanwhile.pop()()
+    def clock(self) -> str:
+        """The store asks for the time just before it writes: the moment to be overtaken."""
+        interrupt = self.before_next_write
+        self.before_next_write = None
+        if interrupt is not None:
+            interrupt()
         return utc_now()
 
-    def ask(self, user: int, method: str, body: Any = None, **headers: str) -> dict[str, Any]:
-        asked = event(
-            method, self.subs[user], self.client_id, None if body is None else json.dumps(body)
+    def request(self, user: int, method: str, data: Any = None, **headers: str) -> dict[str, Any]:
+        body = None if data is None else json.dumps(data)
+        lines = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = api_gateway_event(
+            method,
+            claims=id_token_claims(self.subs[user], "client"),
+            headers=JSON_HEADERS | lines,
+            body=body,
         )
-        asked["multiValueHeaders"] |= {
-            name.replace("_", "-"): [value] for name, value in headers.items()
-        }
-        answer: dict[str, Any] = self.function.app(asked, None)
-        return answer
+        return self.app(request, None)
+
+    def current_etag(self, user: int) -> str | None:
+        return self.etags[user][-1] if self.data[user] is not None else None
 
     def condition(self, user: int, kind: str) -> tuple[dict[str, str], bool]:
-        """Headers, and whether what they ask for holds."""
-        there = self.data[user] is not None
-        tags = self.etags[user]
-        if kind == "mine" and there:
-            return {"If_Match": tags[-1]}, True
-        if kind == "old" and tags[:-1]:
-            return {"If_Match": ", ".join(tags[:-1])}, False
-        if kind == "another's" and self.etags[user - 1]:
-            return {"If_Match": ", ".join(self.etags[user - 1])}, False
-        if kind == "anything":
-            return {"If_Match": "*"}, there
-        if kind == "nothing":
-            return {"If_None_Match": "*"}, not there
-        if kind == "not mine" and there:
-            return {"If_None_Match": tags[-1]}, False
+        """The headers of a condition, and whether it holds.
+
+        A condition that cannot be expressed yet, because there is no ETag for it, is none.
+        """
+        stored = self.data[user] is not None
+        current = self.etags[user][-1:]
+        earlier = self.etags[user][:-1]
+        others = self.etags[user - 1]
+        if kind == "if current" and stored:
+            return {"If_Match": current[0]}, True
+        if kind == "if an earlier one" and earlier:
+            return {"If_Match": ", ".join(earlier)}, False
+        if kind == "if another user's" and others:
+            return {"If_Match": ", ".join(others)}, False
+        if kind == "if anything is stored":
+            return {"If_Match": "*"}, stored
+        if kind == "if nothing is stored":
+            return {"If_None_Match": "*"}, not stored
+        if kind == "if not current" and stored:
+            return {"If_None_Match": current[0]}, False
         return {}, True
 
     @rule(
-        user=USERS, method=st.sampled_from(["PUT", "POST", "PATCH"]), body=BODIES, kind=CONDITIONS
+        user=USER_NUMBERS,
+        method=st.sampled_from(["PUT", "POST", "PATCH"]),
+        body=BODIES,
+        kind=CONDITIONS,
     )
     def write(self, user: int, method: str, body: Any, kind: str) -> None:
         headers, holds = self.condition(user, kind)
-        answer = self.ask(user, method, body, **headers)
+        answer = self.request(user, method, body, **headers)
         if not holds:
             assert answer["statusCode"] == 412, answer
-            assert answer["headers"].get("ETag") == (
-                self.etags[user][-1] if self.data[user] is not None else None
-            )
+            assert answer["headers"].get("ETag") == self.current_etag(user)
             return
-        assert answer["statusCode"] == 200, answer
-        self.changed(
-            user, merged(self.data[user] or {}, body) if method == "PATCH" else body, answer
-        )
+        data = merge(self.data[user] or {}, body) if method == "PATCH" else body
+        self.check_and_note_answer(user, data, answer)
 
-    def changed(self, user: int, data: Any, answer: dict[str, Any]) -> None:
-        profile, etag = json.loads(answer["body"]), answer["headers"]["ETag"]
-        assert (profile["pk"], profile["sk"]) == ("USERS#ALL", f"USER#{self.subs[user]}")
+    def check_and_note_answer(self, user: int, data: Any, answer: dict[str, Any]) -> None:
+        """The answer to a write has the data that the model expects. Update the model."""
+        assert answer["statusCode"] == 200, answer
+        profile = json.loads(answer["body"])
+        assert profile["pk"] == "USERS#ALL"
+        assert profile["sk"] == f"USER#{self.subs[user]}"
         assert profile["profile_data"] == data
-        if (
-            self.data[user] is None or etag != self.etags[user][-1]
-        ):  # a patch that changes nothing writes nothing
-            assert not any(etag in tags for tags in self.etags)
+        self.note_change(user, data, answer["headers"]["ETag"])
+
+    def note_change(self, user: int, data: Any, etag: str) -> None:
+        # A patch that changes nothing keeps the ETag. Every other one is new.
+        if etag != self.current_etag(user):
+            assert not any(etag in etags for etags in self.etags)
             self.etags[user].append(etag)
         self.data[user] = data
 
-    @rule(user=USERS, kind=CONDITIONS)
+    @rule(user=USER_NUMBERS, kind=CONDITIONS)
     def delete(self, user: int, kind: str) -> None:
         headers, holds = self.condition(user, kind)
-        assert self.ask(user, "DELETE", **headers)["statusCode"] == (204 if holds else 412)
-        if holds:
-            self.data[user] = None
+        answer = self.request(user, "DELETE", **headers)
+        if not holds:
+            assert answer["statusCode"] == 412, answer
+            return
+        assert answer["statusCode"] == 204, answer
+        self.data[user] = None
 
     @rule(
-        user=USERS,
-        other=USERS,
+        user=USER_NUMBERS,
+        other=USER_NUMBERS,
         patch=BODIES,
         body=BODIES,
         method=st.sampled_from(["PUT", "PATCH", "DELETE"]),
@@ -166,53 +195,38 @@ class Users(RuleBasedStateMachine):
             else:
                 self.write(other, method, body, "none")
 
-        self.meanwhile = [interrupt]
-        answer = self.ask(user, "PATCH", patch)
-        assert answer["statusCode"] == 200, answer
-        self.meanwhile.clear()  # where the patch changed nothing, nobody came between
-        self.changed(user, merged(self.data[user] or {}, patch), answer)
+        self.before_next_write = interrupt
+        answer = self.request(user, "PATCH", patch)
+        self.before_next_write = None  # a patch that changes nothing does not write
+        self.check_and_note_answer(user, merge(self.data[user] or {}, patch), answer)
 
-    @rule(bodies=st.tuples(BODIES, BODIES, BODIES))
-    def all_write_at_the_same_time(self, bodies: tuple[Any, Any, Any]) -> None:
-        def write(user: int) -> Any:
-            return self.store.patch(self.subs[user], bodies[user])
-
-        with ThreadPoolExecutor(3) as pool:
-            profiles = list(pool.map(write, range(3)))
+    @rule(bodies=st.tuples(*[BODIES] * USERS))
+    def all_write_at_the_same_time(self, bodies: tuple[Any, ...]) -> None:
+        with ThreadPoolExecutor(USERS) as pool:
+            profiles = list(pool.map(self.store.patch, self.subs, bodies))
         for user, profile in enumerate(profiles):
-            answer = {
-                "body": json.dumps(
-                    {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
-                )
-            }
-            answer["headers"] = {"ETag": f'"{profile.revision}"'}  # type: ignore[assignment]
-            self.changed(user, merged(self.data[user] or {}, bodies[user]), answer)
+            assert profile.sk == f"USER#{self.subs[user]}"
+            assert profile.data == merge(self.data[user] or {}, bodies[user])
+            self.note_change(user, profile.data, f'"{profile.revision}"')
 
     @invariant()
-    def each_sees_their_own(self) -> None:
+    def each_user_reads_their_own_profile(self) -> None:
         for user, sub in enumerate(self.subs):
-            answer = self.ask(user, "GET")
-            if self.data[user] is None:
+            answer = self.request(user, "GET")
+            etag = self.current_etag(user)
+            if etag is None:
                 assert answer["statusCode"] == 404, answer
                 continue
             profile = json.loads(answer["body"])
-            assert (profile["sk"], profile["profile_data"]) == (f"USER#{sub}", self.data[user])
-            assert answer["headers"]["ETag"] == self.etags[user][-1]
-            assert self.ask(user, "GET", If_None_Match=self.etags[user][-1])["statusCode"] == 304
+            assert profile["sk"] == f"USER#{sub}"
+            assert profile["profile_data"] == self.data[user]
+            assert answer["headers"]["ETag"] == etag
+            assert self.request(user, "GET", If_None_Match=etag)["statusCode"] == 304
 
 
-def test_nobody_ever_sees_or_changes_anothers_profile(
-    function: ModuleType,
-    dynamodb: DynamoDBClient,
-    table: str,
-    cloud: Cloud,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(function, "store", function.store)  # and back, at the end
-    for name, value in {"function": function, "client": dynamodb, "table": table}.items():
-        setattr(Users, name, value)
-    Users.client_id = cloud.outputs["UserPoolClientId"]
+def test_nobody_reads_or_changes_anothers_profile(dynamodb: DynamoDBClient, table: str) -> None:
+    ThreeUsers.client = dynamodb
+    ThreeUsers.table = table
     run_state_machine_as_test(
-        Users,
-        settings=settings(max_examples=30, stateful_step_count=20, deadline=None, derandomize=True),
+        ThreeUsers, settings=settings(max_examples=RUNS, stateful_step_count=STEPS_OF_A_RUN)
     )

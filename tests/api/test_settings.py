@@ -1,59 +1,68 @@
-"""The settings that change what the API answers, in a server of its own."""
+"""Settings that change what the API answers, in a server of its own."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local.api import serving
-from local.process import free_port
-from tests.api.test_changes import BODIES, send
-from tests.conftest import Api, Cloud, User
+from tests.api.test_preconditions import CHANGES
+from tests.support.api_server import running_api
+from tests.support.cloud import Cloud, record_environment
+from tests.support.http_api import Api
+from tests.support.users import User
 
 ORIGIN = "https://app.example.com"
 
 
 @pytest.fixture(scope="module")
-def strict(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
-    port = free_port()
-    logs.append(cloud.folder / "strict.log")
+def strict_api(
+    cloud: Cloud, logs: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """The API with CORS_ALLOW_ORIGIN and REQUIRE_PRECONDITIONS set."""
+    folder = tmp_path_factory.mktemp("strict")
+    log = folder / "api.log"
+    logs.append(log)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CORS_ALLOW_ORIGIN", ORIGIN)
-        patch.setenv("REQUIRE_PRECONDITIONS", "true")
-        with serving(port, logs[-1]):
-            yield Api(port)
+        patch.setenv("LOCAL_STATE", str(folder))
+        record_environment(cloud, CORS_ALLOW_ORIGIN=ORIGIN, REQUIRE_PRECONDITIONS="true")
+        with running_api(log) as api:
+            yield api
 
 
-def test_the_origin_that_is_set_is_the_one_allowed(strict: Api, ada: User) -> None:
-    for answer in (
-        strict("OPTIONS"),
-        strict("GET"),
-        strict("GET", "/nowhere"),
-        strict("GET", token=ada.id_token),
-        strict("POST", token=ada.id_token, body="{"),
-        strict("TRACE", token=ada.id_token),
-    ):
-        assert answer.headers.get_all("Access-Control-Allow-Origin") == [ORIGIN]
+@pytest.mark.parametrize(
+    ("method", "path"), [("OPTIONS", "/user/profile"), ("GET", "/user/profile"), ("GET", "/no")]
+)
+def test_cors_allow_origin_applies_without_a_token(strict_api: Api, method: str, path: str) -> None:
+    answer = strict_api(method, path)
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == [ORIGIN]
 
 
-@pytest.mark.parametrize("method", BODIES)
-def test_an_existing_profile_is_changed_under_a_condition_alone(
-    strict: Api, new_user: Callable[[], User], method: str
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", "{"), ("TRACE", None)])
+def test_cors_allow_origin_applies_to_every_answer(
+    strict_api: Api, ada: User, method: str, body: str | None
 ) -> None:
-    user = new_user()
-    created = send(strict, user, "PUT", {"created": "without"})
+    answer = strict_api(method, token=ada.id_token, body=body)
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == [ORIGIN]
+
+
+@pytest.mark.parametrize("method", CHANGES)
+def test_a_change_without_a_condition_is_a_428(strict_api: Api, user: User, method: str) -> None:
+    created = strict_api.send(user, "PUT", {"created": "without a condition"})
     assert created.status == 200
-    refused = send(strict, user, method, BODIES[method])
+    refused = strict_api.send(user, method, CHANGES[method])
     assert refused.status == 428
     assert refused.json()["type"] == "urn:problem-type:user-profile:precondition-required"
-    assert strict.get(user).headers["ETag"] == created.headers["ETag"]
-    assert send(strict, user, method, BODIES[method], If_Match=created.headers["ETag"]).status in (
-        200,
-        204,
-    )
+    assert strict_api.get(user).headers["ETag"] == created.headers["ETag"]
 
 
-def test_what_is_not_there_may_be_deleted_without_one(
-    strict: Api, new_user: Callable[[], User]
-) -> None:
-    assert send(strict, new_user(), "DELETE").status == 204
+@pytest.mark.parametrize("method", CHANGES)
+def test_a_change_with_a_condition_is_made(strict_api: Api, user: User, method: str) -> None:
+    created = strict_api.send(user, "PUT", {})
+    changed = strict_api.send(user, method, CHANGES[method], If_Match=created.headers["ETag"])
+    assert changed.status in (200, 204)
+
+
+def test_a_delete_without_a_profile_needs_no_condition(strict_api: Api, user: User) -> None:
+    assert strict_api.send(user, "DELETE").status == 204

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,10 +21,13 @@ import pytest
 from deploy import __main__ as deploy_command
 from deploy import api as api_stack
 from deploy import backend, gateway_responses, smoke, stacks
-from tests.conftest import ROOT, Api, Cloud, User, copy_of_the_project, users_of
 from tests.support import lambda_runtime as runtimes
 from tests.support.chalice_adapter import chalice_endpoint
+from tests.support.clone import ROOT, copy_of_the_project
+from tests.support.cloud import Cloud
+from tests.support.http_api import Api
 from tests.support.lambda_runtime import Runtime
+from tests.support.users import User, sign_up_user
 
 CHALICE = str(Path(sys.executable).with_name("chalice"))
 COMMAND_SECONDS = 180
@@ -298,7 +302,7 @@ def table(dev_backend: Cloud) -> str:
 
 @pytest.fixture(scope="session")
 def new_user(dev_backend: Cloud) -> Callable[[], User]:
-    return users_of(dev_backend)
+    return partial(sign_up_user, dev_backend)
 
 
 @pytest.fixture(scope="session")
@@ -306,15 +310,20 @@ def ada(new_user: Callable[[], User]) -> User:
     return new_user()
 
 
-EVERY_VALUE = ("method", "path")
-"""Parameters of which every value runs again: API Gateway distinguishes methods and paths."""
+@pytest.fixture(scope="session")
+def grace(new_user: Callable[[], User]) -> User:
+    return new_user()
+
+
+EVERY_VALUE = ("method", "path", "make_token")
+"""Parameters of which every value runs again: API Gateway distinguishes these."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test of tests/api that runs again here, keep the cases that differ for API Gateway.
 
-    Those are all methods and paths, with the first value of every other parameter: the function
-    decides about the rest, and tests/api covers it.
+    Those are all methods, paths and tokens, with the first value of every other parameter: the
+    function decides about the rest, and tests/api covers it.
     """
     kept = []
     left_out = []

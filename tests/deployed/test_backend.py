@@ -9,7 +9,7 @@ import pytest
 
 from deploy import backend, stacks
 from deploy.errors import DeploymentError
-from tests.conftest import Cloud
+from tests.support.cloud import Cloud
 
 PARAMETERS = {"DomainSuffix": "again", "DeletionProtection": "false"}
 RESOURCES = ("UserPool", "UserPoolClient", "UserPoolDomain", "Table")

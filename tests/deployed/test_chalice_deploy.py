@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import User, assert_problem, users_of
 from tests.deployed.conftest import CHALICE, Account, Deployment, Shell, chalice_deploy
 from tests.deployed.test_commands import assert_page_is_configured_for
 from tests.support.chalice_adapter import chalice_endpoint
+from tests.support.http_api import assert_problem
+from tests.support.users import User, sign_up_user
 
 NOT_FOUND_TITLE = "There is no profile yet"
 
 
 @pytest.fixture(scope="module")
 def grace(deployed_by_chalice: Deployment) -> User:
-    return users_of(deployed_by_chalice.cloud)()
+    return sign_up_user(deployed_by_chalice.cloud)
 
 
 def test_it_serves_profiles(deployed_by_chalice: Deployment, grace: User) -> None:

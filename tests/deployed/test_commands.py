@@ -9,7 +9,6 @@ import boto3
 from deploy import api as api_stack
 from deploy import backend, cognito, stacks
 from local.emulator import confirmation_code
-from tests.conftest import PASSWORD, Cloud, User, assert_problem, users_of
 from tests.deployed.conftest import (
     Account,
     Deployment,
@@ -17,6 +16,9 @@ from tests.deployed.conftest import (
     Shell,
     cloud_of,
 )
+from tests.support.cloud import Cloud
+from tests.support.http_api import assert_problem
+from tests.support.users import PASSWORD, User, sign_up_user
 
 NO_PREFLIGHT_HEADERS = "preflight: PATCH with If-Match is allowed"
 """The check of `make smoke` that fails here: ministack 1.5.33 answers preflights by itself."""
@@ -137,7 +139,7 @@ def test_a_stage_from_its_first_deployment_to_its_deletion(
     assert outputs is not None
     assert deployed_parameters("trial")["AlarmTopic"] == ALARM_TOPIC
     trial = Deployment(cloud_of("trial", cloud), api_stack.url(outputs))
-    user = users_of(trial.cloud)()
+    user = sign_up_user(trial.cloud)
     assert trial.api.post(user, "{}").status == 200
 
     # A change is served after the next deployment.

@@ -12,13 +12,15 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.api.test_bad_input import BODIES
-from tests.conftest import Cloud, User
 from tests.deployed.conftest import Account
+from tests.support.bad_bodies import BAD_BODIES, NOT_UTF_8
+from tests.support.cloud import Cloud
 from tests.support.events import event
 from tests.support.lambda_runtime import Runtime
+from tests.support.users import User
 
 Event: TypeAlias = dict[str, Any]
+BODIES = BAD_BODIES | {"not UTF-8": NOT_UTF_8}
 
 
 def is_text(body: bytes) -> bool:

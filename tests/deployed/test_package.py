@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from deploy import vendor
-from tests.conftest import ROOT, User
 from tests.deployed.conftest import Account
 from tests.support import lambda_runtime as runtimes
+from tests.support.clone import ROOT
 from tests.support.events import event
 from tests.support.lambda_runtime import Runtime
+from tests.support.users import User
 
 OWN_CODE = ("app.py", "chalicelib", "chalice")
 """What is compiled with a check of its source, because it may be edited."""

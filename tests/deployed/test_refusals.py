@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import boto3
 import pytest
 
-from tests.conftest import Cloud
 from tests.deployed.conftest import Account, Shell
+from tests.support.cloud import Cloud
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import http.server
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from deploy import smoke
 from deploy.smoke_checks import CHECKS, CheckFailed, Client
 from local.api import serving
 from local.process import free_port
-from tests.conftest import Api, Cloud, User, assert_problem, users_of
+from tests.support.cloud import Cloud
+from tests.support.http_api import Api, assert_problem
+from tests.support.users import User, sign_up_user
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def local_api(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def new_user(cloud: Cloud) -> Callable[[], User]:
-    return users_of(cloud)
+    return partial(sign_up_user, cloud)
 
 
 def client_of(api: Api, user: User) -> Client:

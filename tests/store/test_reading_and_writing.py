@@ -20,7 +20,7 @@ from tests.support.json_values import json_values, nested, typed
 from tests.support.store import put_item, stored_item
 
 if TYPE_CHECKING:
-    from tests.conftest import Cloud
+    from tests.support.cloud import Cloud
 
 
 def test_a_user_without_a_profile_has_none(store: ProfileStore, sub: str) -> None:

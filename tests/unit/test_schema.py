@@ -14,7 +14,7 @@ import pytest
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
 from chalicelib.schema import profile_check
-from tests.conftest import ROOT
+from tests.support.clone import ROOT
 from tests.support.project import copy_project
 
 PERSON = {

@@ -1,0 +1,59 @@
+"""A local AWS for the tests, on a port and in a folder of its own, with the backend deployed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy import backend
+from local import environment
+from local.emulator import emulator
+
+DEFAULT_SETTINGS = {"PROFILE_SCHEMA": "", "CORS_ALLOW_ORIGIN": "", "REQUIRE_PRECONDITIONS": ""}
+"""The settings that change what the API answers, at their defaults.
+
+The tests set them explicitly, so that neither the shell nor .chalice/config.json changes what they
+see. A value in the recorded environment (local/environment.py) overrides both.
+"""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running emulator with the backend deployed, as `make cloud` leaves it.
+
+    `folder` holds its state and what was recorded about it; `outputs` are the backend's.
+    """
+
+    port: int
+    folder: Path
+    outputs: Mapping[str, str]
+
+
+@contextmanager
+def running_cloud(port: int, folder: Path) -> Iterator[tuple[Cloud, subprocess.Popen[bytes]]]:
+    """Run an emulator on `port` with its state in `folder`, and deploy the backend to it.
+
+    From then on, AWS clients of this process and of its children use that emulator.
+    """
+    os.environ["LOCAL_STATE"] = str(folder)
+    with emulator(port, folder) as process:
+        environment.enter(environment.for_endpoint(port))
+        parameters = {"DomainSuffix": "test", "DeletionProtection": "false"}
+        outputs = backend.deploy(environment.STAGE, parameters, progress=print)
+        cloud = Cloud(port, folder, outputs)
+        record_environment(cloud)
+        yield cloud, process
+
+
+def record_environment(cloud: Cloud, **variables: str) -> None:
+    """Record how the API finds `cloud`, and its settings, in the folder that LOCAL_STATE names.
+
+    `variables` overrides the endpoint, the backend's values and the default settings.
+    """
+    endpoint = environment.for_endpoint(cloud.port)
+    recorded = endpoint | DEFAULT_SETTINGS | backend.chalice_environment(cloud.outputs)
+    environment.record(recorded | variables)
