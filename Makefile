@@ -46,7 +46,7 @@ test: install-develop  ## run what CI runs: lint, format check, type check, test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/pytest
+	.venv/bin/pytest -n auto --dist loadfile --cov --cov-report=term-missing:skip-covered
 
 test-all: install-tools  ## run the unit, store and API tests on every supported Python found here
 	@PATH="$$PATH$$(printf ':%s' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin)" .tools/bin/tox
@@ -59,7 +59,8 @@ fuzz: install-develop  ## fuzz the parsers (FUZZ_SECONDS each) and the API (FUZZ
 	@for target in json_reader patch_merger tag_parser claims_reader function; do \
 		echo "$$target:"; .venv/bin/python -m tests.fuzz $$target $(FUZZ_SECONDS) || exit 1; \
 	done
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest --no-cov -s -k described tests/api/test_openapi.py
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest -s tests/api/test_openapi.py \
+		tests/api/test_isolation.py tests/api/test_any_json.py
 
 load: install-develop install-tools  ## send load and look for failures and leaks (LOAD_SECONDS, LOAD_CALLS)
 	@.venv/bin/python -m bench.load

@@ -159,20 +159,3 @@ def unchanged_profile(api: Api, user: User, etag: str) -> Iterator[None]:
     after = api.get(user)
     assert after.headers["ETag"] == etag
     assert after.json()["profile_data"] == {"old": True}
-
-
-# Names that modules outside tests/api still import from here.
-from tests.support.clone import ROOT, copy_of_the_project  # noqa: E402
-from tests.support.cloud import running_cloud as a_cloud  # noqa: E402
-from tests.support.http_api import Answer, assert_problem  # noqa: E402
-from tests.support.secret_texts import PLANTED, SECRETS  # noqa: E402
-from tests.support.users import PASSWORD  # noqa: E402
-
-__all__ = [
-    "PASSWORD", "PLANTED", "ROOT", "SECRETS", "Answer", "Api", "Cloud", "User", "a_cloud",
-    "assert_problem", "copy_of_the_project", "users_of",
-]  # fmt: skip
-
-
-def users_of(cloud: Cloud) -> Callable[[], User]:
-    return partial(sign_up_user, cloud)

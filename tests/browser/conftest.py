@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from deploy import cognito
 from local import page, users
-from tests.conftest import PASSWORD, ROOT, Api, Cloud, User, copy_of_the_project, users_of
 from tests.support.browser import (
     ChromiumNotFoundError,
     Site,
@@ -22,6 +22,10 @@ from tests.support.browser import (
     serving_site,
     sign_in,
 )
+from tests.support.clone import ROOT, copy_of_the_project
+from tests.support.cloud import Cloud
+from tests.support.http_api import Api
+from tests.support.users import PASSWORD, User, sign_up_user
 
 TIMEOUT_MS = 10_000
 NODE_MODULES = ROOT / "tests" / "browser" / "node_modules"
@@ -72,7 +76,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def sign_up(site: Site) -> Callable[[], User]:
-    return users_of(Cloud(site.emulator_port, site.folder, site.outputs))
+    return partial(sign_up_user, Cloud(site.emulator_port, site.folder, site.outputs))
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import NODE_MODULES, OtherClient
-from tests.conftest import ROOT, Api, User
 from tests.support.browser import Site
+from tests.support.clone import ROOT
+from tests.support.http_api import Api
+from tests.support.users import User
 
 DOCUMENT = (ROOT / "docs" / "clients.md").read_text()
 

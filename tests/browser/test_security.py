@@ -8,8 +8,8 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Visitor
-from tests.conftest import User
 from tests.support.browser import Site
+from tests.support.users import User
 
 FETCH = """async ([url, method, headers, body]) => {
     const response = await fetch(url, {method, headers, body});

@@ -15,8 +15,9 @@ import pytest
 from deploy import page_config
 from local import page
 from local.process import free_port
-from tests.conftest import ROOT, Api
 from tests.support.browser import ChromiumNotFoundError, find_chromium
+from tests.support.clone import ROOT
+from tests.support.http_api import Api
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from tests.browser.conftest import (
     stored_tokens,
     with_invalid_signature,
 )
-from tests.conftest import PASSWORD, User
 from tests.support.browser import Site, sign_in, submit_credentials
+from tests.support.users import PASSWORD, User
 
 
 def query_of(url: str) -> dict[str, list[str]]:

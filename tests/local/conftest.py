@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import copy_of_the_project
+from tests.support.clone import copy_of_the_project
 
 
 @pytest.fixture(scope="module")

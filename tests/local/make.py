@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.process import free_ports, wait_until
-from tests.conftest import Api
+from tests.support.http_api import Api
 
 PORT_VARIABLES = ("API_PORT", "AWS_PORT", "WEB_PORT")
 START_SECONDS = 90

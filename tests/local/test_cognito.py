@@ -10,7 +10,8 @@ from deploy import cognito
 from deploy.cognito import UserError
 from local.emulator import EmulatorError, confirmation_code
 from local.process import wait_until
-from tests.conftest import PASSWORD, Cloud, User
+from tests.support.cloud import Cloud
+from tests.support.users import PASSWORD, User
 
 
 def sign_in(cloud: Cloud, email: str, password: str) -> dict[str, str]:

@@ -16,7 +16,6 @@ from local import environment
 from local.lock import pids_with_open
 from local.process import free_port, wait_until
 from local.process import running as running_process
-from tests.conftest import ROOT, Api, Cloud, assert_problem, copy_of_the_project
 from tests.local.make import (
     SHELL,
     RunningTarget,
@@ -27,6 +26,9 @@ from tests.local.make import (
     running,
     token,
 )
+from tests.support.clone import ROOT, copy_of_the_project
+from tests.support.cloud import Cloud
+from tests.support.http_api import Api, assert_problem
 
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()

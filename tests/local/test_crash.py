@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,12 @@ from deploy import backend
 from local import environment
 from local.api import serving
 from local.process import free_port, free_ports, wait_until
-from tests.conftest import Answer, Api, Cloud, User, a_cloud, copy_of_the_project, users_of
 from tests.local.make import listens, running
 from tests.support import faulty_wire as wires
+from tests.support.clone import copy_of_the_project
+from tests.support.cloud import Cloud, running_cloud
+from tests.support.http_api import Answer, Api
+from tests.support.users import User, sign_up_user
 
 CLIENTS = 2
 NUMBERS = 500
@@ -137,7 +141,7 @@ def test_ctrl_c_under_load_keeps_every_acknowledged_write(
 ) -> None:
     clone = copy_of_the_project(tmp_path / "user-profile")
     with running(clone) as local:
-        load = Load(local.api(), users_of(cloud_of(clone)))
+        load = Load(local.api(), partial(sign_up_user, cloud_of(clone)))
         with load.running():
             local.signal(signal.SIGINT)
             local.wait()
@@ -182,18 +186,18 @@ def test_kill_9_of_the_emulator_leaves_its_last_saved_state(
     """ministack saves its state when it is stopped. The API goes on by itself."""
     aws_port, api_port = free_ports(2)
     api = Api(api_port)
-    with a_cloud(aws_port, tmp_path) as (cloud, _), serving(api_port):
-        load = Load(api, users_of(cloud))
+    with running_cloud(aws_port, tmp_path) as (cloud, _), serving(api_port):
+        load = Load(api, partial(sign_up_user, cloud))
         with load.running():
             pass
         saved = [client.read() for client in load.clients]
-    with a_cloud(aws_port, tmp_path) as (_, emulator), serving(api_port):
+    with running_cloud(aws_port, tmp_path) as (_, emulator), serving(api_port):
         with load.running():
             emulator.kill()
             emulator.wait()
             assert wait_until(lambda: bool(load.failures()), seconds=60)
         assert load.failures() == {503}, "every request was answered"
-        with a_cloud(aws_port, tmp_path):
+        with running_cloud(aws_port, tmp_path):
             for client, before in zip(load.clients, saved, strict=True):
                 after = client.read()
                 assert after.status == 200

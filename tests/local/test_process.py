@@ -11,7 +11,7 @@ import pytest
 from local import process
 from local.emulator import EmulatorError, emulator
 from local.process import free_port, running, wait_for_any, wait_until
-from tests.conftest import ROOT
+from tests.support.clone import ROOT
 
 RUN_FOREVER = "import signal; signal.pause()"
 

@@ -9,7 +9,8 @@ from deploy import cognito
 from deploy.errors import DeploymentError
 from local import users
 from local.errors import LocalError
-from tests.conftest import PASSWORD, Cloud
+from tests.support.cloud import Cloud
+from tests.support.users import PASSWORD
 
 
 @pytest.mark.parametrize(
