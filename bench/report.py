@@ -29,7 +29,7 @@ def write_report(results: Results, file: Path) -> None:
 COMPARISON = """\
 # What the service costs
 
-Measured on {date} with `make bench`, {rounds} rounds, on {machine}.
+Measured on {date} with `make bench` (rounds: {rounds}) on {machine}.
 Software: {software}.
 
 Each function runs in AWS's Lambda runtime client (awslambdaric), behind AWS's Lambda runtime

@@ -90,11 +90,11 @@ def test_good_results_are_accepted() -> None:
     check(good_results())
 
 
-@pytest.mark.parametrize("rounds", [1, 2, 3, 9])
+@pytest.mark.parametrize("rounds", [1, 2, 9])
 def test_results_that_are_equal_in_all_rounds_are_accepted(rounds: int) -> None:
     """Interpolating between equal values has rounding errors."""
     good = good_results()
-    run = replace(RUN, init_ms=166.3, get_cpu_ms=1.9891, post_cpu_ms=2.2763)
+    run = replace(RUN, init_ms=108.74108208590582)
     packages = [PackageResult(name, 1, [run] * rounds) for name in (SERVICE, PEER)]
     check(replace(good, rounds=rounds, packages=packages, reference=packages[1]))
 
