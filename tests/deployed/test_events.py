@@ -15,7 +15,7 @@ import pytest
 from tests.deployed.conftest import Account
 from tests.support.bad_bodies import BAD_BODIES, NOT_UTF_8
 from tests.support.cloud import Cloud
-from tests.support.events import event
+from tests.support.events import user_event
 from tests.support.lambda_runtime import Runtime
 from tests.support.users import User
 
@@ -43,13 +43,13 @@ def client_id(account: Account, dev_backend: Cloud) -> str:
 @pytest.fixture
 def get(ada: User, client_id: str) -> Event:
     """A GET, as API Gateway sends it to the function."""
-    return event("GET", ada.sub, client_id)
+    return user_event("GET", ada.sub, client_id)
 
 
 @pytest.fixture
 def put(ada: User, client_id: str) -> Event:
     """A PUT of {}, as API Gateway sends it to the function."""
-    return event("PUT", ada.sub, client_id, "{}")
+    return user_event("PUT", ada.sub, client_id, "{}")
 
 
 def assert_problem_event(answer: dict[str, Any], status: int) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def test_an_event_that_is_no_request_is_refused(runtime: Runtime, name: str) -> 
 # --- events with a part that is wrong -------------------------------------------------------------
 
 WRONG_VALUES: dict[str, Any] = {"null": None, "a string": "x", "a list": ["x"], "a number": 5}
-MEMBERS = [*event("GET", "", "")]
+MEMBERS = [*user_event("GET", "", "")]
 
 
 @pytest.mark.parametrize("value", WRONG_VALUES)
@@ -227,21 +227,21 @@ def test_users_who_take_turns_get_their_own_profile(
     runtime: Runtime, new_user: Callable[[], User], client_id: str
 ) -> None:
     subs = [new_user().sub for _ in range(3)]
-    nobody = event("GET", "", client_id)
-    no_authorizer = event("GET", "", client_id)
+    nobody = user_event("GET", "", client_id)
+    no_authorizer = user_event("GET", "", client_id)
     no_authorizer["requestContext"]["authorizer"] = None
     for turn in range(5):
         for sub in subs:
             data = json.dumps({"of": sub, "turn": turn})
-            written = runtime.invoke(event("PUT", sub, client_id, data))
+            written = runtime.invoke(user_event("PUT", sub, client_id, data))
             assert json.loads(written["body"])["sk"] == f"USER#{sub}"
         for sub in reversed(subs):
-            profile = json.loads(runtime.invoke(event("GET", sub, client_id))["body"])
+            profile = json.loads(runtime.invoke(user_event("GET", sub, client_id))["body"])
             assert profile["sk"] == f"USER#{sub}"
             assert profile["profile_data"] == {"of": sub, "turn": turn}
         assert_problem_event(runtime.invoke(nobody), 401)
         assert_problem_event(runtime.invoke(no_authorizer), 401)
-        assert_problem_event(runtime.invoke(event("PATCH", subs[0], client_id, "{")), 400)
+        assert_problem_event(runtime.invoke(user_event("PATCH", subs[0], client_id, "{")), 400)
 
 
 # --- headers, paths and methods -------------------------------------------------------------------

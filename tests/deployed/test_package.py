@@ -16,7 +16,7 @@ from deploy import vendor
 from tests.deployed.conftest import Account
 from tests.support import lambda_runtime as runtimes
 from tests.support.clone import ROOT
-from tests.support.events import event
+from tests.support.events import user_event
 from tests.support.lambda_runtime import Runtime
 from tests.support.users import User
 
@@ -98,7 +98,7 @@ def test_it_runs_with_the_runtimes_sdk_too(
     archive.extractall(task, own)
     variables = aws_variables | account.environment("dev")
     with runtimes.function(runtime, task, "app.app", variables) as function:
-        answer = function.invoke(event("GET", ada.sub, client_id))
+        answer = function.invoke(user_event("GET", ada.sub, client_id))
     assert answer["statusCode"] in (200, 404), answer
 
 
@@ -106,10 +106,12 @@ def test_it_stores_and_reads_a_profile(
     runtime: Runtime, client_id: str, new_user: Callable[[], User]
 ) -> None:
     user = new_user()
-    assert runtime.invoke(event("GET", user.sub, client_id))["statusCode"] == 404
-    posted = runtime.invoke(event("POST", user.sub, client_id, '{"n": 12345678901234567890.5}'))
+    assert runtime.invoke(user_event("GET", user.sub, client_id))["statusCode"] == 404
+    posted = runtime.invoke(
+        user_event("POST", user.sub, client_id, '{"n": 12345678901234567890.5}')
+    )
     assert posted["statusCode"] == 200, posted
-    read = runtime.invoke(event("GET", user.sub, client_id))
+    read = runtime.invoke(user_event("GET", user.sub, client_id))
     assert '"profile_data":{"n":12345678901234567890.5}' in read["body"]
     assert read["headers"]["ETag"] == posted["headers"]["ETag"]
 
@@ -123,8 +125,8 @@ def log_lines(
     variables["DYNAMODB_TABLE"] = "user-profile-nowhere"
     client_id = variables["USER_POOL_CLIENT_ID"]
     with runtimes.function(installed, installed / "task", "app.app", variables) as function:
-        function.invoke(event("GET", ada.sub, client_id))
-        function.invoke(event("PUT", ada.sub, client_id, "{"))
+        function.invoke(user_event("GET", ada.sub, client_id))
+        function.invoke(user_event("PUT", ada.sub, client_id, "{"))
         function.invoke({"detail-type": "Scheduled Event"})
         text = function.log.read_text()
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]

@@ -1,7 +1,8 @@
 """Events as API Gateway's REST APIs send them to the function (AWS: "Input format of a Lambda
 function for proxy integration").
 
-    api_gateway_event("GET", claims=id_token_claims(ada.sub, client_id))
+    user_event("GET", ada.sub, client_id)
+    api_gateway_event("GET", claims=id_token_claims(ada.sub, client_id, token_use="access"))
     Request(api_gateway_event("POST", body=b'{"a": 1}'))
     api_gateway_event("PUT", claims=..., headers={"If-Match": etag}, body="{}")
 
@@ -71,6 +72,6 @@ def api_gateway_event(
     }
 
 
-def event(method: str, sub: str, client_id: str, body: str | None = None) -> dict[str, Any]:
-    """The old name: call api_gateway_event instead. Delete this when no test calls it."""
+def user_event(method: str, sub: str, client_id: str, body: str | None = None) -> dict[str, Any]:
+    """The event of a request for /user/profile with the id token of user `sub`."""
     return api_gateway_event(method, claims=id_token_claims(sub, client_id), body=body)
