@@ -1,7 +1,7 @@
-"""The user profile service: the routes, and who may call them.
+"""The user profile service: the routes and their authorizer.
 
 Each signed-in user has one JSON profile, at /user/profile. To read the code, start here and follow
-one request: chalicelib/http.py is before and after the views, chalicelib/store.py is below them.
+one request: chalicelib/http.py runs before and after a view, and a view calls chalicelib/store.py.
 """
 
 from chalicelib import startup
@@ -28,7 +28,7 @@ from chalicelib.settings import Settings
 from chalicelib.store import ProfileStore
 
 if startup.IN_CHALICE_COMMAND:
-    # On a developer's machine. The deployed function has no local/.
+    # This runs on a developer's machine only. The deployed package does not contain local/.
     from local import chalice_command
 
     chalice_command.prepare()
@@ -45,7 +45,7 @@ class ClientAuthorizer(CognitoUserPoolAuthorizer):
         definition: dict[str, Any] = super().to_swagger()
         if self._client_ids:
             audiences = "|".join(re.escape(client_id) for client_id in self._client_ids)
-            # API Gateway matches it against the token's `aud` before it calls the function.
+            # API Gateway matches this against the token's `aud` before it calls the function.
             extension = definition["x-amazon-apigateway-authorizer"]
             extension["identityValidationExpression"] = f"^({audiences})$"
         return definition
@@ -54,7 +54,7 @@ class ClientAuthorizer(CognitoUserPoolAuthorizer):
 def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> ProfileApp:
     """The Chalice app for `settings`, with the profiles in the store that `open_store` returns.
 
-    `open_store` is called for each request; it connects when it is called for the first time.
+    `open_store` is called for each request and connects on the first call.
     """
     cors = CORSConfig(
         allow_origin=settings.cors_allow_origin,
@@ -66,7 +66,7 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
         "user-profile",
         cors,
         database_calls,
-        configure_logs=not startup.IN_LAMBDA,  # Lambda's runtime has configured them
+        configure_logs=not startup.IN_LAMBDA,  # Lambda's runtime configures them
     )
     if not startup.LOG_LEVEL_IS_SET:
         app.log.setLevel(logging.INFO)
@@ -76,7 +76,7 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
     }
 
     def current_request() -> Request:
-        return cast(Request, app.current_request)  # set before a view is called
+        return cast(Request, app.current_request)  # Chalice sets it before it calls a view
 
     def current_sub() -> str:
         return identify(current_request().context, settings.client_ids)

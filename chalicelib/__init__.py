@@ -1,1 +1,1 @@
-"""Everything that runs in Lambda besides app.py. Flat: only one level of modules is compiled."""
+"""The code that runs on Lambda besides app.py. It has no subfolders: they would not be compiled."""

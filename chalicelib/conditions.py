@@ -1,6 +1,6 @@
 """Preconditions as DynamoDB condition expressions.
 
-A condition travels with the write, so that checking and writing are one atomic step.
+Each write request contains its condition, so that checking and writing are one atomic step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from chalicelib.preconditions import Precondition, Tags, Wildcard
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition expression and the values of its placeholders. Empty: no condition."""
+    """A condition expression and the values of its placeholders. If it is empty, there is none."""
 
     expression: str = ""
     values: dict[str, items.AttributeValue] = field(default_factory=dict)
@@ -23,15 +23,15 @@ ALWAYS = Condition()
 EXISTS = Condition(f"attribute_exists({items.SORT_KEY})")
 ABSENT = Condition(f"attribute_not_exists({items.SORT_KEY})")
 NEVER = Condition(f"{EXISTS.expression} AND {ABSENT.expression}")
-"""Always refused, which returns the stored item without changing it."""
+"""Never holds: DynamoDB refuses the write and returns the stored item."""
 
 
 def from_precondition(precondition: Precondition) -> Condition:
-    """A condition that lets a write through only if `precondition` holds.
+    """A condition that allows a write only if `precondition` holds.
 
     Some preconditions cannot be expressed: both headers at once, If-None-Match with tags, and the
-    tags of an item without a revision. Their condition refuses more than it must. The store then
-    checks the precondition against the item that comes back with the refusal.
+    tags of an item without a revision. Their condition also refuses writes that are allowed. The
+    store then checks the precondition against the item that DynamoDB returns with the refusal.
     """
     if precondition.if_match is None:
         if precondition.if_none_match is None and not precondition.required:
@@ -53,12 +53,12 @@ def _matching(tags: Tags) -> Condition:
 
 
 def unchanged(item: items.Item) -> Condition:
-    """The condition that exactly `item` is stored; an empty item: that none is."""
+    """The condition that exactly `item` is stored. For an empty item: that no item is stored."""
     if not item:
         return ABSENT
     if items.REVISION in item:
         return Condition(f"{items.REVISION} = :seen", {":seen": item[items.REVISION]})
-    # An item of the original example: its data stand for the revision that it does not have.
+    # An item of the original example has no revision. Its data is compared instead.
     without_revision = f"{EXISTS.expression} AND attribute_not_exists({items.REVISION})"
     if items.DATA not in item:
         return Condition(f"{without_revision} AND attribute_not_exists({items.DATA})")

@@ -1,8 +1,8 @@
-"""The DynamoDB client: timeouts, retries, and its exceptions translated once.
+"""The DynamoDB client: timeouts, retries, and the translation of its exceptions.
 
-Only exceptions that a caller can do something about are translated. A missing table, missing
-permissions and missing credentials are deployment mistakes: they stay botocore's exceptions and
-end as a 500 with the traceback in the log.
+Only exceptions that a caller can act on are translated. A missing table, missing permissions and
+missing credentials are deployment mistakes: botocore's exceptions pass unchanged, the API returns
+500, and the log contains the traceback.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 CLIENT_CONFIG = Config(
     # One call takes at most 7 s: two attempts, each 1 s to connect and 2 s to respond, and up to
     # 1 s between them. A patch is two calls, 14 s. That is less than the function's timeout
-    # (lambda_timeout: 20 s), which is less than API Gateway's (29 s). Two things have no timeout
-    # but the function's: resolving a host name, and a response that arrives byte by byte.
+    # (lambda_timeout: 20 s), which is less than API Gateway's (29 s). Two operations are limited
+    # only by the function's timeout: resolving a host name, and receiving a response byte by byte.
     connect_timeout=1,
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 2},
     tcp_keepalive=True,
-    # Everything that is sent was built by items.py and checked by profile.py.
+    # items.py builds all values, and profile.py has checked them.
     parameter_validation=False,
 )
 
@@ -52,9 +52,9 @@ RETRYABLE_CODES = frozenset(
 """Error codes with status 400 that may succeed later (AWS: "Error handling with DynamoDB")."""
 
 database_calls: ContextVar[int] = ContextVar("database_calls", default=0)
-"""How many requests were sent to DynamoDB for this request to the API, retries included."""
+"""The number of requests to DynamoDB for this request to the API, including retries."""
 _outcome_unknown: ContextVar[bool] = ContextVar("outcome_unknown", default=False)
-"""Whether DynamoDB may have carried out an earlier attempt of this call without our knowing."""
+"""Whether DynamoDB may have carried out an earlier attempt whose response was lost."""
 
 
 class ConditionFailed(Exception):
@@ -72,8 +72,8 @@ class ConditionFailed(Exception):
 
 
 def create_client() -> DynamoDBClient:
-    """A client with the region, credentials and endpoint of the environment. Sends nothing yet."""
-    # botocore's own session: importing boto3 as well takes a quarter longer and adds nothing.
+    """A client with the environment's region, credentials and endpoint. It sends nothing yet."""
+    # botocore's session, because importing boto3 takes a quarter longer and adds nothing.
     client: Any = botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
     client.meta.events.register("response-received.dynamodb", _note_attempt)
     return client  # type: ignore[no-any-return]
@@ -87,9 +87,9 @@ def _note_attempt(parsed_response: Any, exception: Exception | None, **_: object
 
 
 def _may_have_been_carried_out(parsed_response: Any, exception: Exception | None) -> bool:
-    """Whether an attempt failed in a way that leaves open what DynamoDB did."""
+    """Whether an attempt failed, and DynamoDB may have carried it out nevertheless."""
     if isinstance(exception, ConnectTimeoutError | EndpointConnectionError):
-        return False  # it was never sent
+        return False  # the request was never sent
     if exception is not None:
         return True
     status: int = parsed_response["ResponseMetadata"]["HTTPStatusCode"]
@@ -115,18 +115,17 @@ def translated_errors() -> Iterator[None]:
         if code in RETRYABLE_CODES or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
             raise StoreUnavailable("The database is busy. Try again shortly.") from error
         if _is_item_too_large(error):
-            # profile.py's limit counts this service's attributes; other writers may have added
-            # some to the item.
+            # profile.py's limit does not count attributes that other writers added to the item.
             raise ProfileTooLarge(
-                "The profile does not fit into the database. Store less in it."
+                "The profile is too large for the database. Store less data in it."
             ) from error
         raise
     except (ConnectionError, HTTPClientError) as error:
-        raise StoreUnavailable("The database did not answer. Try again shortly.") from error
+        raise StoreUnavailable("The database did not respond. Try again shortly.") from error
 
 
 def _is_item_too_large(error: ClientError) -> bool:
-    """DynamoDB has no code of its own for this, only a ValidationException with a message."""
+    """DynamoDB has no error code for this. It returns a ValidationException with a message."""
     code = error.response["Error"]["Code"]
     message = error.response["Error"]["Message"]
     return code == "ValidationException" and "size" in message and "exceeded" in message

@@ -44,7 +44,7 @@ class PreconditionFailed(ProfileError):
     def __init__(self, revision: str | None) -> None:
         state = "There is no profile" if revision is None else "The profile has changed"
         super().__init__(
-            f"{state}, so the request was not carried out. GET the profile and decide again."
+            f"{state}, so the request was not carried out. Read the profile before you try again."
         )
         self.revision = revision
 

@@ -1,4 +1,4 @@
-"""The HTTP edge: events in, responses out.
+"""The HTTP layer: reads events and writes responses.
 
 `ProfileApp` is a Chalice app that accepts only API Gateway's requests, turns every exception into
 an `application/problem+json` response that scripts in a browser can read, and logs one line for
@@ -50,8 +50,8 @@ View: TypeAlias = Callable[..., Any]
 class ProfileApp(Chalice):
     """A Chalice app whose errors are RFC 9457 problems.
 
-    `cors` is sent with every error: a script must be able to read why a request was refused.
-    `database_calls` is where the store counts its calls, for the log.
+    `cors` is sent with every error, so that a script can read why a request was refused.
+    The store counts its calls in `database_calls`, for the log.
     `configure_logs`: see Chalice.
     """
 
@@ -69,9 +69,9 @@ class ProfileApp(Chalice):
         self.register_middleware(self._handle_request, "http")
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
-        """The response to an event that may be anything: a Lambda function can be invoked by hand.
+        """The response to an event. It can be anything, if the function is invoked manually.
 
-        Chalice makes no Request of an empty event; `_respond` refuses it then.
+        Chalice creates no Request for an empty event, and `_respond` then returns 400.
         """
         request_event = self._normalized(event) if self._is_request(event) else {}
         return super().__call__(request_event, context)
@@ -117,7 +117,7 @@ class ProfileApp(Chalice):
         }
 
     def _handle_request(self, request: Request | None, get_response: GetResponse) -> Response:
-        """Chalice middleware around everything else: respond, and log one line."""
+        """Chalice middleware that wraps all other code: respond, then log one line."""
         started = time.perf_counter()
         self._database_calls.set(0)
         context: dict[str, Any] = request.context if request else {}
@@ -128,7 +128,7 @@ class ProfileApp(Chalice):
         return response
 
     def _request_id(self, request: Request | None, context: dict[str, Any]) -> str:
-        """API Gateway's id, which its own logs have too; the function's id if there is none."""
+        """API Gateway's id, which its logs also contain; the function's id if there is none."""
         gateway_id = context.get("requestId")
         if gateway_id:
             return str(gateway_id)
@@ -156,7 +156,7 @@ class ProfileApp(Chalice):
         return problem_response(problem_for(error), request_id, self._cors), error
 
     def _completed(self, request: Request, response: Response, request_id: str) -> Response:
-        """`response`; as a problem if it is one of Chalice's own errors, such as 405 and 415."""
+        """`response`; as a problem if it is one of Chalice's own errors, such as 405 or 415."""
         if response.status_code < HTTPStatus.BAD_REQUEST or not _is_chalice_error(response):
             return response
         headers: Headers = dict(response.headers)
@@ -173,7 +173,7 @@ class ProfileApp(Chalice):
         duration_ms: float,
         error: BaseException | None,
     ) -> None:
-        """One line a request. Client errors are logged without a traceback."""
+        """Log one line per request. Client errors are logged without a traceback."""
         method = context.get("httpMethod", "-")
         route = context.get("resourcePath", "-")
         is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -203,10 +203,10 @@ class ProfileApp(Chalice):
 
 
 def _with_exceptions_passed_on(view: View) -> View:
-    """`view`, with its exceptions as ChaliceUnhandledError.
+    """`view`, with its exceptions wrapped in ChaliceUnhandledError.
 
-    Chalice answers other exceptions of a view itself, before any middleware sees them. Its own
-    view errors, such as chalice.NotFoundError, keep their meaning.
+    Chalice handles other exceptions of a view itself, before any middleware sees them. Its own
+    view errors, such as chalice.NotFoundError, are not wrapped.
     """
 
     @functools.wraps(view)
@@ -236,7 +236,7 @@ def json_body(request: Request) -> JSON:
     """The request's body as a JSON value. Raises MalformedJSON or InvalidProfile."""
     try:
         body: Any = request.raw_body
-    except ValueError as error:  # base64 that is none, or text with lone surrogates
+    except ValueError as error:  # malformed base64, or text with lone surrogates
         raise MalformedJSON("The body is not UTF-8 text.") from error
     return read_json(body)
 
@@ -244,7 +244,7 @@ def json_body(request: Request) -> JSON:
 def read_precondition(request: Request, *, required: bool) -> Precondition:
     """The request's If-Match and If-None-Match. Raises MalformedPrecondition.
 
-    `required`: whether an existing profile may only be changed if one of them was sent.
+    `required`: whether a change of an existing profile needs one of these headers.
     """
     return Precondition(
         if_match=parse_if_match(_header_lines(request, "if-match")),
@@ -274,7 +274,7 @@ def json_response(value: JSON) -> Response:
 
 
 def profile_response(profile: Profile) -> Response:
-    """200 with the profile in the shape of the original example, and its ETag."""
+    """200 with the profile in the format of the original example, and its ETag."""
     body: dict[str, JSON] = {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
     if profile.created_at is not None:
         body["created_at"] = profile.created_at
@@ -291,7 +291,7 @@ def not_modified(profile: Profile) -> Response:
 
 
 def no_content() -> Response:
-    """204: the request was carried out, and there is nothing to show."""
+    """204: the request was carried out, and the response has no body."""
     return Response("", dict(NO_STORE), HTTPStatus.NO_CONTENT)
 
 

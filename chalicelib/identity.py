@@ -1,9 +1,9 @@
-"""The caller's identity: from the claims that API Gateway verified to the user's `sub`.
+"""The caller's identity: the user's `sub`, from the claims that API Gateway verified.
 
 `sub` is the id that Cognito gives a user: a UUID that never changes and is never reused.
 
 API Gateway's Cognito authorizer has checked the token's signature, issuer and expiry before the
-function runs. It accepts access tokens and the tokens of every app client of the pool as well, so
+function runs. It also accepts access tokens and the tokens of every app client of the pool, so
 `token_use` and `aud` are checked here.
 """
 
@@ -17,7 +17,7 @@ def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) ->
     """The `sub` of the signed-in user.
 
     `request_context` is the `requestContext` of an API Gateway event. `client_ids` are the app
-    clients whose tokens are accepted; empty: every client of the pool.
+    clients whose tokens are accepted. If it is empty, every client of the pool is accepted.
 
     Raises NotSignedIn if there are no claims, or they are not those of an id token for one of
     these clients.

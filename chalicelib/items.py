@@ -1,4 +1,4 @@
-"""Profiles as DynamoDB items. The only place that knows the table's keys and attribute names.
+"""Profiles as DynamoDB items. Only this module knows the table's keys and attribute names.
 
     pk            "USERS#ALL"                    S  partition key: one partition for all users
     sk            "USER#<sub>"                   S  sort key
@@ -26,7 +26,7 @@ from chalicelib.profile import JSON, Profile, normalized
 AttributeValue: TypeAlias = dict[str, Any]
 """A value in DynamoDB's own form: {"S": "text"}, {"N": "1"}, {"M": {...}}."""
 Item: TypeAlias = dict[str, Any]
-"""The attributes of an item, by name. Empty: no item is stored under the key."""
+"""The attributes of an item, by name. Empty if no item is stored under the key."""
 
 PARTITION_KEY = "pk"
 SORT_KEY = "sk"
@@ -68,8 +68,8 @@ def _revision(item: Item) -> str:
 
 
 def _content_revision(item: Item) -> str:
-    """A revision for an item that has none: a hash of its data, so it changes when they do."""
-    import hashlib  # noqa: PLC0415 - only old items need it; every cold start would pay for it
+    """A revision for an item that has none: a hash of its data, which changes with the data."""
+    import hashlib  # noqa: PLC0415 - slows a cold start, and only old items need it
 
     data = from_attribute_value(item.get(DATA, NO_DATA))
     text = json.dumps(data, sort_keys=True, default=repr)

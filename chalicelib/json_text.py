@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from chalicelib.profile import JSON
 
 OUT_OF_RANGE = Decimal("1E+999999")
-"""Stands for a number whose exponent Decimal cannot hold. profile.py refuses both alike."""
+"""Replaces a number whose exponent Decimal cannot hold. profile.py refuses it as too large."""
 
 
 def read_json(body: bytes) -> JSON:
     """The value of `body`, which must be one JSON text in UTF-8.
 
     Raises MalformedJSON for what RFC 8259 or I-JSON (RFC 7493) does not allow: a syntax error,
-    another encoding, a byte order mark, a name twice in one object, a lone surrogate, NaN,
+    another encoding, a byte order mark, a duplicate name in an object, a lone surrogate, NaN,
     Infinity, an empty body. Raises InvalidProfile for nesting that is too deep to parse.
     """
     try:
@@ -71,21 +71,19 @@ def _object_without_duplicates(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]
     for name, value in pairs:
         if name in members:
             shown = json.dumps(name[:100])
-            raise MalformedJSON(f"The body has the name {shown} twice in one object.")
+            raise MalformedJSON(f"An object in the body has the name {shown} twice.")
         members[name] = value
     return members
 
 
 def _refuse_lone_surrogates(text: str, value: JSON) -> None:
-    """Raise MalformedJSON if an escape in `text` left half a surrogate pair in `value`."""
+    """Raise MalformedJSON if an escape sequence in `text` is a lone surrogate in `value`."""
     if "\\ud" not in text.lower():
         return
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as error:
-        raise MalformedJSON(
-            "The body has half of a surrogate pair (\\ud800 to \\udfff) on its own."
-        ) from error
+        raise MalformedJSON("The body has a lone surrogate (\\ud800 to \\udfff).") from error
 
 
 def write_json(value: JSON) -> str:

@@ -1,4 +1,4 @@
-"""Preconditions: what If-Match and If-None-Match say, and when they hold (RFC 9110, section 13)."""
+"""Preconditions: parses and evaluates If-Match and If-None-Match (RFC 9110, section 13)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.errors import MalformedPrecondition, PreconditionFailed, Precond
 
 ENTITY_TAG = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"(?=[ \t]*(?:,|$))')
 MAX_TAGS = 100
-"""Tags in one header. DynamoDB's IN operator takes at most 100 values."""
+"""The most tags in one header. DynamoDB's IN operator takes at most 100 values."""
 
 
 class Wildcard(Enum):
@@ -27,15 +27,15 @@ Tags: TypeAlias = frozenset[str] | Literal[Wildcard.ANY]
 
 @dataclass(frozen=True)
 class Precondition:
-    """What must hold of the stored revision. A header that was not sent is None."""
+    """A requirement on the stored revision. A header that was not sent is None."""
 
     if_match: Tags | None = None
     if_none_match: Tags | None = None
     required: bool = False
-    """Whether an existing profile may only be changed if one of the headers was sent."""
+    """Whether a change of an existing profile needs one of the headers."""
 
     def check(self, revision: str | None) -> None:
-        """Check everything that must hold before a write.
+        """Check the whole precondition, for a write.
 
         `revision` is the stored profile's; None if no profile is stored.
         Raises PreconditionFailed or PreconditionRequired.

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems. The only place that knows the status code of an error."""
+"""Errors as RFC 9457 problems. Only this module knows the status code of an error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROBLEM_TYPES: dict[type[errors.ProfileError], ProblemType] = {
         HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not valid JSON"
     ),
     errors.MalformedPrecondition: ProblemType(
-        HTTPStatus.BAD_REQUEST, "malformed-precondition", "The precondition is not readable"
+        HTTPStatus.BAD_REQUEST, "malformed-precondition", "The precondition is malformed"
     ),
     errors.NotSignedIn: ProblemType(
         HTTPStatus.UNAUTHORIZED,
@@ -41,7 +41,7 @@ PROBLEM_TYPES: dict[type[errors.ProfileError], ProblemType] = {
     errors.PreconditionFailed: ProblemType(
         HTTPStatus.PRECONDITION_FAILED,
         "precondition-failed",
-        "The profile is not as you last saw it",
+        "The precondition does not hold",
     ),
     errors.ProfileTooLarge: ProblemType(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "profile-too-large", "The profile is too large"
@@ -52,7 +52,7 @@ PROBLEM_TYPES: dict[type[errors.ProfileError], ProblemType] = {
     errors.PreconditionRequired: ProblemType(
         HTTPStatus.PRECONDITION_REQUIRED,
         "precondition-required",
-        "The change needs a precondition",
+        "A precondition is required",
     ),
     errors.StoreUnavailable: ProblemType(
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -94,7 +94,7 @@ class Problem:
 def generic_problem(
     status: int, detail: str, headers: Mapping[str, str | list[str]] | None = None
 ) -> Problem:
-    """A problem that its status code says all about (RFC 9457, 4.2.1: `about:blank`)."""
+    """A problem of type `about:blank`: its status code is its meaning (RFC 9457, 4.2.1)."""
     known = HTTPStatus(status)
     return Problem(known, known.phrase, detail, headers=headers or {})
 

@@ -1,6 +1,6 @@
 """A profile, the limits of its data, and merge patch. Standard library only.
 
-The limits are DynamoDB's. They are checked before the database is called: DynamoDB does not say
+The limits are DynamoDB's. They are checked before the database is called: DynamoDB does not report
 where in the data a limit is exceeded, and emulators do not enforce all of them.
 """
 
@@ -16,28 +16,28 @@ from chalicelib.errors import InvalidProfile, ProfileTooLarge, Violation
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | Decimal | bool | None"
 """A JSON value with exact numbers: int or Decimal, never float."""
 Path: TypeAlias = "tuple[str | int, ...]"
-"""Where a value is: the names and positions that lead to it."""
+"""The location of a value: the names and positions that lead to it."""
 
 # DynamoDB's limits (AWS: "Quotas in Amazon DynamoDB", "Supported data types and naming rules").
 MAX_DEPTH = 31
 """Nested objects and arrays, counting the profile data itself. DynamoDB allows 32, counting the
 item as well."""
 MAX_NAME_BYTES = 65_535
-"""Of a name in UTF-8, at every depth."""
+"""The size of a name in UTF-8, at every depth."""
 MAX_DIGITS = 38
 """Significant digits of a number."""
 MAX_EXPONENT = 125
 MIN_EXPONENT = -130
 """Exponents of a number's first significant digit."""
 MAX_BYTES = 400 * 1024 - 300
-"""Size of the data, counted as DynamoDB counts it. An item may have 400 KB. The item's other
-attributes, and what UpdateItem charges for its expression, take less than 300 bytes of them
-(measured against AWS; see docs/decisions/storage.md)."""
+"""The size of the data as DynamoDB counts it. An item may have 400 KB. The item's other attributes
+and the expression of UpdateItem, which counts too, take less than 300 bytes of them (measured
+against AWS; see docs/decisions/storage.md)."""
 
 MAX_VIOLATIONS = 50
-"""Reported in one response."""
+"""The most violations in one response."""
 MAX_POINTER_LENGTH = 500
-"""Characters of a JSON Pointer in a response."""
+"""The most characters of a JSON Pointer in a response."""
 
 _DYNAMODB_DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
@@ -49,16 +49,16 @@ class Profile:
     pk: str
     sk: str
     data: JSON
-    """An object, unless somebody wrote another value by hand."""
+    """An object, unless another program stored a different value."""
     revision: str
-    """Opaque. Every change gets a new one, which is never used again. It is the ETag's text."""
+    """An opaque text. Every change creates a new one, which is never reused. It is the ETag."""
     created_at: str | None = None
     """RFC 3339, UTC. None for items of the original example."""
     updated_at: str | None = None
 
     @property
     def members(self) -> dict[str, JSON]:
-        """The data as a dictionary. Empty if somebody wrote another value by hand."""
+        """The data as a dictionary. Empty if another program stored a different value."""
         if isinstance(self.data, dict):
             return self.data
         return {}
@@ -83,13 +83,13 @@ def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
 
 
 def check_profile_data(data: JSON) -> dict[str, JSON]:
-    """Return `data` unchanged if it can be stored, and read back exactly.
+    """Return `data` unchanged if it can be stored and read back exactly.
 
     Raises InvalidProfile with the first MAX_VIOLATIONS violations, or ProfileTooLarge.
     """
     if not isinstance(data, dict):
         raise InvalidProfile(
-            [Violation("", 'Profile data must be a JSON object, like {"name": "Ada"}.')]
+            [Violation("", 'Profile data must be a JSON object, such as {"name": "Ada"}.')]
         )
     violations: list[Violation] = []
     size = _inspect(data, (), violations)
@@ -97,14 +97,14 @@ def check_profile_data(data: JSON) -> dict[str, JSON]:
         raise InvalidProfile(violations)
     if size > MAX_BYTES:
         raise ProfileTooLarge(
-            f"The profile data takes {size:,} bytes in the database, and at most {MAX_BYTES:,} "
-            "fit. Store less in it."
+            f"The profile data takes {size:,} bytes in the database. At most {MAX_BYTES:,} bytes "
+            "can be stored."
         )
     return data
 
 
 def violation_at(path: Iterable[str | int], detail: str) -> Violation:
-    """A violation at `path`, as a JSON Pointer (RFC 6901). A very long pointer is cut."""
+    """A violation at `path`, as a JSON Pointer (RFC 6901). A very long pointer is truncated."""
     pointer = "".join("/" + _escaped(str(step)) for step in path)
     if len(pointer) > MAX_POINTER_LENGTH:
         pointer = pointer[:MAX_POINTER_LENGTH] + "..."
@@ -122,10 +122,10 @@ def normalized(number: Decimal | int) -> Decimal:
 
 
 def _inspect(value: JSON, path: Path, violations: list[Violation]) -> int:
-    """The size of `value` in bytes; everything that is wrong with it is added to `violations`.
+    """Return the size of `value` in bytes, and add its violations to `violations`.
 
-    Sizes are AWS's ("DynamoDB item sizes and formats"): names and strings in UTF-8; 1 for true,
-    false and null; 3 for an object or array, and 1 for each of its elements.
+    AWS counts UTF-8 bytes for names and strings; 1 for true, false and null; 3 for an object or
+    array, and 1 for each of its elements ("DynamoDB item sizes and formats").
     """
     if isinstance(value, str):
         return len(value.encode())
@@ -134,7 +134,7 @@ def _inspect(value: JSON, path: Path, violations: list[Violation]) -> int:
     if isinstance(value, int | Decimal):
         return _inspect_number(value, path, violations)
     if len(path) >= MAX_DEPTH:
-        # Not inspected further: whatever is inside, it cannot be stored.
+        # The content is not inspected. It cannot be stored in any case.
         _add(violations, _too_deep(path))
         return 0
     size = 3 + len(value)
@@ -158,17 +158,20 @@ def _inspect_name(name: str, path: Path, violations: list[Violation]) -> int:
 
 
 def _inspect_number(value: int | Decimal, path: Path, violations: list[Violation]) -> int:
-    """AWS gives the size of a number approximately. This formula was measured; see MAX_BYTES.
+    """AWS documents an approximate size of a number. This formula was measured; see MAX_BYTES.
 
-    One byte for each pair of significant digits, with pairs aligned on the decimal point;
-    one byte more; and another for a negative number. Zero takes one byte.
+    A number takes one byte for each pair of significant digits, with pairs aligned on the decimal
+    point, and one byte more. A negative number takes another byte. Zero takes one byte.
     """
     number = normalized(value)
     if number != value:
-        detail = f"A number may have at most {MAX_DIGITS} significant digits. Use a string."
+        detail = f"A number may have at most {MAX_DIGITS} significant digits. Use a string instead."
         _add(violations, violation_at(path, detail))
     elif number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
-        detail = "A number must be 0, or between 1E-130 and 9.99...E+125 either way. Use a string."
+        detail = (
+            "A number must be 0 or have a magnitude between 1E-130 and 9.99...E+125. "
+            "Use a string instead."
+        )
         _add(violations, violation_at(path, detail))
     if not number:
         return 1
@@ -179,7 +182,7 @@ def _inspect_number(value: int | Decimal, path: Path, violations: list[Violation
 
 
 def _too_deep(path: Path) -> Violation:
-    return violation_at(path, f"Nested too deep: at most {MAX_DEPTH} levels can be stored.")
+    return violation_at(path, f"Nested too deeply: at most {MAX_DEPTH} levels can be stored.")
 
 
 def _add(violations: list[Violation], violation: Violation) -> None:

@@ -15,7 +15,7 @@ from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data, violati
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).parent
 MAX_DETAIL_LENGTH = 500
-"""Characters of one violation's text in a response."""
+"""The most characters of one violation's text in a response."""
 
 
 def profile_check(file_name: str, folder: Path = FOLDER) -> Callable[[JSON], JSON]:
@@ -24,15 +24,15 @@ def profile_check(file_name: str, folder: Path = FOLDER) -> Callable[[JSON], JSO
     It checks DynamoDB's limits and, unless `file_name` is "", the schema in that file of `folder`.
 
     A schema with an error ends the process with one line on standard error: `chalice package` and
-    `make local` stop, and a function does not start. `format` is asserted, and a `$ref` to
-    anything but the file itself is an error.
+    `make local` stop, and a function does not start. `format` is checked. A `$ref` that leads out
+    of the file is an error.
     """
     if not file_name:
         return check_profile_data
     try:
         validator = _load_validator(folder / file_name)
     except ImportError as error:
-        _stop(file_name, f"{error}. Add jsonschema-rs to requirements.txt.")
+        _stop(file_name, f"{error}. Add jsonschema-rs to requirements.txt and run make lock.")
     except (OSError, ValueError, RecursionError) as error:
         first_line = str(error).partition("\n")[0]
         _stop(file_name, f"{first_line}.")
@@ -52,7 +52,7 @@ def profile_check(file_name: str, folder: Path = FOLDER) -> Callable[[JSON], JSO
 
 def _load_validator(file: Path) -> Any:
     """Raises ImportError, OSError, ValueError or RecursionError."""
-    import jsonschema_rs  # noqa: PLC0415 - a third of a cold start, only where a schema is set
+    import jsonschema_rs  # noqa: PLC0415 - takes a third of a cold start; only a schema needs it
 
     schema = json.loads(file.read_text("utf-8"))
     if schema.get("$schema", DRAFT) != DRAFT:
@@ -61,7 +61,7 @@ def _load_validator(file: Path) -> Any:
         schema,
         validate_formats=True,
         retriever=_refuse_reference,
-        mask="This value",  # stands for the value in messages: they must not repeat profile data
+        mask="This value",  # replaces the value in messages: they must not contain profile data
     )
 
 

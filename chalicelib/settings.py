@@ -19,7 +19,7 @@ class Settings:
     user_pool_arn: str = ""
     """USER_POOL_ARN: the Cognito user pool whose tokens API Gateway accepts."""
     client_ids: tuple[str, ...] = ()
-    """USER_POOL_CLIENT_ID: app client ids, separated by commas. Empty: every client of the pool."""
+    """USER_POOL_CLIENT_ID: app client ids, separated by commas. Empty: all clients of the pool."""
     cors_allow_origin: str = "*"
     """CORS_ALLOW_ORIGIN: the origin whose scripts may call the API."""
     require_preconditions: bool = False

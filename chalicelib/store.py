@@ -1,7 +1,7 @@
 """The DynamoDB access layer: read and write one user's profile.
 
-Every write carries its condition in the same call. If the condition fails, DynamoDB returns the
-stored item with the refusal, and the next attempt starts from that: no change is ever lost.
+Every write request contains its condition. If the condition fails, DynamoDB returns the stored
+item with the refusal, and the next attempt starts from that item. No change is lost.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Write: TypeAlias = Callable[[Item, Condition], Result]
-"""Writes under a condition, given the item that was last seen. Raises ConditionFailed."""
+"""A function that writes under a condition, over the item last seen. Raises ConditionFailed."""
 
 MAX_WRITE_ATTEMPTS = 10
 MAX_CONFLICT_SECONDS = 5.0
-"""How often, and for how long, a write is tried again after other writers got there first."""
+"""The limits for repeating a write that conflicts with other writes."""
 
 UPDATE_EXPRESSION = (
     f"SET {items.DATA} = :data, {items.REVISION} = :revision, {items.UPDATED_AT} = :now, "
@@ -45,12 +45,12 @@ def utc_now() -> str:
 
 
 def new_revision() -> str:
-    """128 random bits: a revision is never used twice, not even after delete and re-create."""
+    """128 random bits. A revision is never reused, not even after a profile is created again."""
     return secrets.token_urlsafe(16)
 
 
 def pause(attempt: int) -> None:
-    """Wait before the next attempt: a random time up to 0.1 s, doubled each time, at most 1 s."""
+    """Wait a random time before the next attempt: up to 0.1 s, doubled each time up to 1 s."""
     longest_seconds = min(1.0, 0.05 * 2**attempt)
     time.sleep(random.uniform(0, longest_seconds))  # noqa: S311 - not a secret
 
@@ -59,8 +59,8 @@ def pause(attempt: int) -> None:
 class ProfileStore:
     """The profiles in one DynamoDB table. Safe to share between threads.
 
-    `check` raises InvalidProfile or ProfileTooLarge for data that may not be stored. `clock`,
-    `revisions` and `pause` are there for tests to replace.
+    `check` raises InvalidProfile or ProfileTooLarge for data that may not be stored. Tests replace
+    `clock`, `revisions` and `pause`.
     """
 
     client: DynamoDBClient
@@ -74,16 +74,16 @@ class ProfileStore:
     def connect(
         cls, table: str, check: Callable[[JSON], JSON] = check_profile_data
     ) -> ProfileStore:
-        """The store in `table`, in the environment's region and account. Sends nothing yet."""
+        """The store in `table`, in the environment's region and account. It sends nothing yet."""
         return cls(create_client(), table, check)
 
     def warm_up(self) -> None:
-        """Make a first call, a read of nothing, before a user has to wait for what it needs:
-        endpoint rules, credentials, late imports, and the TLS connection."""
+        """Read an item that does not exist, so that no user waits for the first call's endpoint
+        rules, credentials, late imports and TLS connection."""
         self._read("nobody")
 
     def get(self, sub: str) -> Profile:
-        """The profile of user `sub`, with every write that was acknowledged before.
+        """The profile of user `sub`. It includes every write that was confirmed before.
 
         Raises ProfileNotFound or StoreUnavailable.
         """
@@ -93,9 +93,9 @@ class ProfileStore:
         return items.profile_from(item)
 
     def replace(self, sub: str, data: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
-        """Store `data` as the profile of user `sub`, whether or not there is one already.
+        """Store `data` as the profile of user `sub`: create it, or replace its data.
 
-        Attributes that other writers added to the item stay.
+        Attributes that other writers added to the item are kept.
         Raises InvalidProfile, ProfileTooLarge, PreconditionFailed, PreconditionRequired or
         StoreUnavailable.
         """
@@ -111,7 +111,7 @@ class ProfileStore:
 
         A patch that changes nothing writes nothing. Raises the same errors as `replace`.
         """
-        # What is wrong with any stored profile comes before what depends on the stored one.
+        # Errors that do not depend on the stored profile take precedence.
         check_profile_data(merge_patch({}, patch))
 
         def write(item: Item, condition: Condition) -> Profile:
@@ -139,8 +139,8 @@ class ProfileStore:
     def _write(
         self, write: Write[Result], precondition: Precondition, item: Item, condition: Condition
     ) -> Result:
-        """Write under `condition`. If that fails because of another writer, try again over what
-        is stored now, as long as `precondition` holds of it."""
+        """Write under `condition`. If another writer was faster, repeat the write over the item
+        that is stored now, as long as `precondition` holds for it."""
         deadline = time.monotonic() + MAX_CONFLICT_SECONDS
         for attempt in range(1, MAX_WRITE_ATTEMPTS + 1):
             try:
@@ -153,7 +153,8 @@ class ProfileStore:
             condition = conditions.unchanged(item)
             self.pause(attempt)
         raise StoreUnavailable(
-            "Too many changes of this profile at once. Yours was not made; try again shortly."
+            "Too many clients are changing this profile. Your change was not made. "
+            "Try again shortly."
         )
 
     def _read(self, sub: str) -> Item:
@@ -185,7 +186,7 @@ class ProfileStore:
                 )
         except ConditionFailed as conflict:
             if conflict.item.get(items.REVISION) == revision:
-                # An earlier attempt of this very write succeeded; only its response was lost.
+                # An earlier attempt of this write succeeded, and its response was lost.
                 return items.profile_from(conflict.item)
             if conflict.outcome_unknown:
                 _raise_outcome_unknown(conflict)
@@ -204,11 +205,11 @@ class ProfileStore:
                 raise
             if conflict.item:
                 _raise_outcome_unknown(conflict)
-            # Nothing is stored any more: an earlier attempt of this very delete succeeded.
+            # Nothing is stored: an earlier attempt of this delete succeeded.
 
 
 def _are_equal(one: JSON, other: JSON) -> bool:
-    """Whether two values are stored alike. In Python, 1 == True and 1 == Decimal("1.0")."""
+    """Whether two values have the same stored form. In Python, 1 == True."""
     return items.to_attribute_value(one) == items.to_attribute_value(other)
 
 
@@ -224,8 +225,8 @@ def _condition_arguments(condition: Condition) -> dict[str, Any]:
 
 def _raise_outcome_unknown(conflict: ConditionFailed) -> NoReturn:
     """An earlier attempt may have been carried out, and another writer has changed the profile
-    since. A 412 might be untrue, and one more attempt might undo the other writer's change."""
+    since. A 412 could be wrong, and another attempt could undo the other writer's change."""
     raise StoreUnavailable(
         "The database's response was lost, and the profile has changed since. "
-        "GET the profile and decide again."
+        "Read the profile before you try again."
     ) from conflict.__cause__
