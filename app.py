@@ -84,7 +84,7 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
     def current_precondition() -> Precondition:
         return http.read_precondition(current_request(), required=settings.require_preconditions)
 
-    @app.route("/user/profile", methods=["GET"], content_types=[], **signed_in)
+    @app.route("/user/profile", methods=["GET"], **signed_in)
     def get_profile() -> Response:
         sub = current_sub()
         precondition = current_precondition()
@@ -112,7 +112,7 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
         profile = open_store().patch(sub, patch, precondition)
         return http.profile_response(profile)
 
-    @app.route("/user/profile", methods=["DELETE"], content_types=[], **signed_in)
+    @app.route("/user/profile", methods=["DELETE"], **signed_in)
     def delete_profile() -> Response:
         sub = current_sub()
         precondition = current_precondition()

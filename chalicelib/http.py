@@ -77,7 +77,12 @@ class ProfileApp(Chalice):
         return super().__call__(request_event, context)
 
     def route(self, path: str, **kwargs: Any) -> Callable[[View], Any]:
-        """Chalice's decorator, except that a view may raise any exception: see `_respond`."""
+        """Chalice's decorator, with two differences.
+
+        A view may raise any exception: see `_respond`. And a route accepts any Content-Type unless
+        it names its `content_types`, which only a route that reads a body needs to do.
+        """
+        kwargs.setdefault("content_types", [])
         register: Callable[[View], Any] = super().route(path, **kwargs)
 
         def decorate(view: View) -> Any:

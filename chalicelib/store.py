@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Result = TypeVar("Result")
-Write: TypeAlias = Callable[[Item, Condition], Result]
+ConditionalWrite: TypeAlias = Callable[[Item, Condition], Result]
 """A function that writes under a condition, over the item last seen. Raises ConditionFailed."""
 
 MAX_WRITE_ATTEMPTS = 10
-MAX_CONFLICT_SECONDS = 5.0
-"""The limits for repeating a write that conflicts with other writes."""
+MAX_CONFLICT_SECONDS = 4.0
+"""The limits for repeating a write that conflicts with other writes. The longest patch takes 19 s:
+a read (7 s, see dynamodb.py), conflicts (4 s), a pause (1 s) and a last write (7 s)."""
 
 UPDATE_EXPRESSION = (
     f"SET {items.DATA} = :data, {items.REVISION} = :revision, {items.UPDATED_AT} = :now, "
@@ -101,10 +102,11 @@ class ProfileStore:
         """
         checked = self.check(data)
 
-        def write(_: Item, condition: Condition) -> Profile:
+        def update(_: Item, condition: Condition) -> Profile:
             return self._update(sub, checked, condition)
 
-        return self._write(write, precondition, {}, conditions.from_precondition(precondition))
+        condition = conditions.from_precondition(precondition)
+        return self._retry_conflicts(update, precondition, {}, condition)
 
     def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
         """Apply a merge patch (RFC 7396) to the profile of user `sub`, or to an empty one.
@@ -114,7 +116,7 @@ class ProfileStore:
         # Errors that do not depend on the stored profile take precedence.
         check_profile_data(merge_patch({}, patch))
 
-        def write(item: Item, condition: Condition) -> Profile:
+        def merge_and_update(item: Item, condition: Condition) -> Profile:
             current = items.profile_from(item).data if item else {}
             merged = merge_patch(current, patch)
             if item and _are_equal(merged, current):
@@ -123,7 +125,8 @@ class ProfileStore:
 
         item = self._read(sub)
         precondition.check(items.revision_of(item))
-        return self._write(write, precondition, item, conditions.unchanged(item))
+        condition = conditions.unchanged(item)
+        return self._retry_conflicts(merge_and_update, precondition, item, condition)
 
     def delete(self, sub: str, precondition: Precondition = UNCONDITIONAL) -> None:
         """Remove the profile of user `sub`, if there is one.
@@ -131,16 +134,24 @@ class ProfileStore:
         Raises PreconditionFailed, PreconditionRequired or StoreUnavailable.
         """
 
-        def write(_: Item, condition: Condition) -> None:
+        def remove(_: Item, condition: Condition) -> None:
             self._delete(sub, condition)
 
-        self._write(write, precondition, {}, conditions.from_precondition(precondition))
+        condition = conditions.from_precondition(precondition)
+        self._retry_conflicts(remove, precondition, {}, condition)
 
-    def _write(
-        self, write: Write[Result], precondition: Precondition, item: Item, condition: Condition
+    def _retry_conflicts(
+        self,
+        write: ConditionalWrite[Result],
+        precondition: Precondition,
+        item: Item,
+        condition: Condition,
     ) -> Result:
         """Write under `condition`. If another writer was faster, repeat the write over the item
-        that is stored now, as long as `precondition` holds for it."""
+        that is stored now, as long as `precondition` holds for it.
+
+        `item` is the item that was read before; empty if none was read.
+        """
         deadline = time.monotonic() + MAX_CONFLICT_SECONDS
         for attempt in range(1, MAX_WRITE_ATTEMPTS + 1):
             try:
@@ -186,7 +197,7 @@ class ProfileStore:
                 )
         except ConditionFailed as conflict:
             if conflict.item.get(items.REVISION) == revision:
-                # An earlier attempt of this write succeeded, and its response was lost.
+                # botocore sent this write twice. The first one succeeded; its response was lost.
                 return items.profile_from(conflict.item)
             if conflict.outcome_unknown:
                 _raise_outcome_unknown(conflict)
@@ -205,7 +216,7 @@ class ProfileStore:
                 raise
             if conflict.item:
                 _raise_outcome_unknown(conflict)
-            # Nothing is stored: an earlier attempt of this delete succeeded.
+            # botocore sent this delete twice. The first one succeeded; its response was lost.
 
 
 def _are_equal(one: JSON, other: JSON) -> bool:
@@ -224,8 +235,11 @@ def _condition_arguments(condition: Condition) -> dict[str, Any]:
 
 
 def _raise_outcome_unknown(conflict: ConditionFailed) -> NoReturn:
-    """An earlier attempt may have been carried out, and another writer has changed the profile
-    since. A 412 could be wrong, and another attempt could undo the other writer's change."""
+    """Report that nobody knows whether the write was carried out.
+
+    botocore's first attempt may have been, and another writer has changed the profile since. A 412
+    could be wrong, and another attempt could undo the other writer's change.
+    """
     raise StoreUnavailable(
         "The database's response was lost, and the profile has changed since. "
         "Read the profile before you try again."
