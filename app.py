@@ -86,9 +86,8 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
 
     @app.route("/user/profile", methods=["GET"], **signed_in)
     def get_profile() -> Response:
-        sub = current_sub()
-        precondition = current_precondition()
-        profile = open_store().get(sub)
+        profile = open_store().get(current_sub())
+        precondition = http.read_precondition(current_request(), required=False)
         precondition.require_match(profile.revision)
         if precondition.excludes(profile.revision):
             return http.not_modified(profile)

@@ -99,14 +99,18 @@ def generic_problem(
     return Problem(known, known.phrase, detail, headers=headers or {})
 
 
+UNEXPECTED = generic_problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "An unexpected error occurred. Report the request_id to the operator of this service.",
+)
+"""For everything that a caller cannot act on. The log contains the reason."""
+
+
 def problem_for(error: BaseException) -> Problem:
-    """The problem to report for `error`. An exception that is not a ProfileError is a 500."""
+    """The problem that reports `error`: UNEXPECTED if it is not a ProfileError."""
     problem_type = _type_of(error)
     if problem_type is None:
-        return generic_problem(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "An unexpected error occurred. Report the request_id to the operator of this service.",
-        )
+        return UNEXPECTED
     headers: dict[str, str | list[str]] = dict(problem_type.headers)
     if isinstance(error, errors.PreconditionFailed) and error.revision:
         headers["ETag"] = f'"{error.revision}"'

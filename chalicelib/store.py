@@ -30,9 +30,9 @@ ConditionalWrite: TypeAlias = Callable[[Item, Condition], Result]
 """A function that writes under a condition, over the item last seen. Raises ConditionFailed."""
 
 MAX_WRITE_ATTEMPTS = 10
-MAX_CONFLICT_SECONDS = 4.0
-"""The limits for repeating a write that conflicts with other writes. The longest patch takes 19 s:
-a read (7 s, see dynamodb.py), conflicts (4 s), a pause (1 s) and a last write (7 s)."""
+MAX_CONFLICT_SECONDS = 5.0
+"""The limits for repeating a write that conflicts with other writes. The seconds begin with the
+first call, so that a patch takes at most 14 s: a read and a write of 7 s each (see dynamodb.py)."""
 
 UPDATE_EXPRESSION = (
     f"SET {items.DATA} = :data, {items.REVISION} = :revision, {items.UPDATED_AT} = :now, "
@@ -106,7 +106,7 @@ class ProfileStore:
             return self._update(sub, checked, condition)
 
         condition = conditions.from_precondition(precondition)
-        return self._retry_conflicts(update, precondition, {}, condition)
+        return self._retry_conflicts(update, precondition, {}, condition, _conflict_deadline())
 
     def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
         """Apply a merge patch (RFC 7396) to the profile of user `sub`, or to an empty one.
@@ -123,10 +123,11 @@ class ProfileStore:
                 return items.profile_from(item)
             return self._update(sub, self.check(merged), condition)
 
+        deadline = _conflict_deadline()
         item = self._read(sub)
         precondition.check(items.revision_of(item))
         condition = conditions.unchanged(item)
-        return self._retry_conflicts(merge_and_update, precondition, item, condition)
+        return self._retry_conflicts(merge_and_update, precondition, item, condition, deadline)
 
     def delete(self, sub: str, precondition: Precondition = UNCONDITIONAL) -> None:
         """Remove the profile of user `sub`, if there is one.
@@ -138,7 +139,7 @@ class ProfileStore:
             self._delete(sub, condition)
 
         condition = conditions.from_precondition(precondition)
-        self._retry_conflicts(remove, precondition, {}, condition)
+        self._retry_conflicts(remove, precondition, {}, condition, _conflict_deadline())
 
     def _retry_conflicts(
         self,
@@ -146,13 +147,13 @@ class ProfileStore:
         precondition: Precondition,
         item: Item,
         condition: Condition,
+        deadline: float,
     ) -> Result:
         """Write under `condition`. If another writer was faster, repeat the write over the item
         that is stored now, as long as `precondition` holds for it.
 
         `item` is the item that was read before; empty if none was read.
         """
-        deadline = time.monotonic() + MAX_CONFLICT_SECONDS
         for attempt in range(1, MAX_WRITE_ATTEMPTS + 1):
             try:
                 return write(item, condition)
@@ -217,6 +218,10 @@ class ProfileStore:
             if conflict.item:
                 _raise_outcome_unknown(conflict)
             # botocore sent this delete twice. The first one succeeded; its response was lost.
+
+
+def _conflict_deadline() -> float:
+    return time.monotonic() + MAX_CONFLICT_SECONDS
 
 
 def _are_equal(one: JSON, other: JSON) -> bool:

@@ -24,7 +24,7 @@ from chalicelib.dynamodb import CLIENT_CONFIG
 from chalicelib.errors import ProfileNotFound
 from chalicelib.profile import JSON
 from chalicelib.settings import Settings
-from chalicelib.store import MAX_CONFLICT_SECONDS, ProfileStore
+from chalicelib.store import ProfileStore
 from tests.support import faulty_wire as wires
 from tests.support.clone import ROOT
 from tests.support.cloud import Cloud
@@ -350,9 +350,8 @@ def longest_call_seconds(config: Any) -> float:
 def test_the_longest_request_fits_into_the_functions_timeout() -> None:
     timeout = json.loads((ROOT / ".chalice/config.json").read_text())["lambda_timeout"]
     longest_call = longest_call_seconds(CLIENT_CONFIG)
-    longest_pause = 1
-    longest_patch = longest_call + MAX_CONFLICT_SECONDS + longest_pause + longest_call
-    assert longest_patch < timeout
+    longest_patch = 2 * longest_call  # tests/unit/test_store.py: conflicts do not make it longer
+    assert longest_patch <= 14 < timeout
     assert timeout < 29, "API Gateway's timeout"
     assert longest_call < 10, "Lambda's limit for starting a function, which makes one call"
 
