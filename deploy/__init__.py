@@ -1,1 +1,1 @@
-"""The commands that deploy a stage to AWS, check it and take it down"""
+"""The commands that deploy a stage to AWS, check it and delete it."""

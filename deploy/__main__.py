@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(
-            "Interrupted. AWS finishes what it has begun; to complete it, run this command again."
+            "Interrupted. AWS completes what it has started. To continue, run this command again."
         )
 
 
@@ -59,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "backend", parents=[stage], help="create or update a stage's table and user pool"
     )
-    command.add_argument("--domain-suffix", default="", help="ends the sign-in page's domain")
-    command.add_argument("--callback-urls", default="", help="where users return after sign-in")
-    command.add_argument("--logout-urls", default="", help="where users return after sign-out")
+    command.add_argument("--domain-suffix", default="", help="the end of the sign-in page's domain")
+    command.add_argument("--callback-urls", default="", help="URLs of pages after sign-in")
+    command.add_argument("--logout-urls", default="", help="URLs of pages after sign-out")
     command.set_defaults(run=make_backend)
 
     command = commands.add_parser("package", parents=[stage], help="build a stage's package")
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "gateway",
         parents=[stage],
-        help="give an API of `chalice deploy` the project's gateway responses",
+        help="add the project's gateway responses to an API that `chalice deploy` created",
     )
     command.set_defaults(run=make_gateway)
 
@@ -108,7 +108,7 @@ def _check_stage_name(options: argparse.Namespace) -> None:
         raise DeploymentError(f"STAGE is required: make {options.command} STAGE=dev")
     if options.stage == "local":
         raise DeploymentError(
-            "the stage local runs on this machine: make local. Choose another stage, such as dev."
+            "make local runs the stage local on this machine. Choose another stage, such as dev."
         )
     chalice_config.environment(options.stage)  # raises if there is no such stage
 
@@ -148,8 +148,8 @@ def _backend_parameters(options: argparse.Namespace) -> dict[str, str]:
 def _record_backend(stage: str, outputs: dict[str, str]) -> bool:
     """Record the backend with these outputs. Return False if .chalice/config.json is current.
 
-    Of a user pool that is recorded already, nothing is overwritten: an operator may have recorded
-    a restored table or more app clients.
+    If the same user pool is recorded already, recorded values are kept: an operator may have
+    recorded a restored table or more app clients.
     """
     recorded = chalice_config.environment(stage)
     variables = backend.chalice_environment(outputs)
@@ -189,7 +189,7 @@ def _recorded_names(stage: str) -> tuple[str, str]:
     except NoBackend as error:
         raise DeploymentError(
             f"there is nothing to delete: the stack {backend.stack_name(stage)} has no table and "
-            "user pool in this account and region, and none are recorded."
+            "no user pool in this account and region, and the stage records none."
         ) from error
     return recorded.table, UserPoolArn.parse(recorded.user_pool_arn).pool_id
 
@@ -213,8 +213,8 @@ def make_package(options: argparse.Namespace) -> None:
     checks.check_stage(stage)
     folder = packaging.build(stage)
     print(
-        f"Built {folder}/deployment.zip and {folder}/sam.json, as `make deploy STAGE={stage}` "
-        "deploys them."
+        f"Built {folder}/deployment.zip and {folder}/sam.json. `make deploy STAGE={stage}` deploys "
+        "the same package."
     )
 
 
@@ -232,18 +232,18 @@ def make_deploy(options: argparse.Namespace) -> None:
 
 
 def make_gateway(options: argparse.Namespace) -> None:
-    """Give an API of `chalice deploy` the gateway responses of resources/api.json."""
+    """Add resources/api.json's gateway responses to an API that `chalice deploy` created."""
     stage = options.stage
     deployed = chalice_cli.deployed_api(stage)
     if deployed is None:
         raise DeploymentError(
-            f"`chalice deploy --stage {stage}` has not been run in this folder. An API of `make "
-            "deploy` has the gateway responses already."
+            f"`chalice deploy --stage {stage}` has not been run in this folder. `make deploy` "
+            "already includes the gateway responses."
         )
     gateway_responses.put_gateway_responses(deployed.api_id)
     print(
-        "API Gateway's own errors have the form of the API's errors now. Run this command again "
-        "after the next `chalice deploy`, which removes them."
+        "API Gateway's own errors now have the format of the API's errors. The next `chalice "
+        "deploy` removes them: run this command again after it."
     )
 
 
@@ -275,8 +275,8 @@ def make_web_config(options: argparse.Namespace) -> None:
     page_config.write_config(
         page_config.settings(profile, recorded.user_pool_arn, recorded.client_ids, sign_in)
     )
-    print(f"web/config.json now names the stage {stage}: {profile}")
-    print("Look at the page with `make web`, or serve web/ with this header:")
+    print(f"web/config.json now has the settings of the stage {stage}: {profile}")
+    print("To see the page, run `make web`. On a server of your own, send this header:")
     print(page_config.content_security_policy())
 
 

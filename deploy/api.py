@@ -1,7 +1,7 @@
-"""The API of a stage: can be deployed and destroyed without touching users or data.
+"""The API of a stage. It can be deployed and deleted without touching users or data.
 
 Chalice packages it, together with resources/api.json; CloudFormation deploys it as the stack
-`user-profile-<stage>`. `chalice deploy` is the other way, which these functions find as well.
+`user-profile-<stage>`. These functions also find an API that `chalice deploy` created.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dic
 def _needs_logs_role(stage: str) -> bool:
     """Return whether the stack must give API Gateway a role for writing logs.
 
-    An account and region has one such role. An existing stack keeps the parameter as it is.
+    An account has one such role in a region. An existing stack keeps its parameter.
     """
     with report_aws_errors("reading API Gateway's settings"):
         has_role = "cloudwatchRoleArn" in boto3.client("apigateway").get_account()
@@ -69,7 +69,7 @@ def url(outputs: Mapping[str, str]) -> str:
 
 
 def deployed_url(stage: str) -> str:
-    """Return the URL of the stage's API, whichever way it was deployed. Raises DeploymentError."""
+    """Return the URL of the stage's API, however it was deployed. Raises DeploymentError."""
     outputs = stacks.outputs(stack_name(stage))
     if outputs is not None:
         return url(outputs)
@@ -80,14 +80,14 @@ def deployed_url(stage: str) -> str:
 
 
 def is_deployed(stage: str) -> bool:
-    """Return whether the stage has an API, deployed either way. Raises DeploymentError."""
+    """Return whether the stage has an API, however it was deployed. Raises DeploymentError."""
     if stacks.outputs(stack_name(stage)) is not None:
         return True
     return chalice_cli.deployed_api(stage) is not None
 
 
 def destroy(stage: str, progress: Progress) -> bool:
-    """Delete the stage's API, whichever way it was deployed. Return False if there was none.
+    """Delete the stage's API, however it was deployed. Return False if there was none.
 
     Raises DeploymentError.
     """

@@ -1,6 +1,6 @@
-"""AWS as the shell is signed in to it: the account, and the errors of AWS calls in plain words.
+"""The AWS account that the shell is signed in to, and the errors of AWS calls.
 
-All AWS calls go where the environment points (region, credentials, AWS_ENDPOINT_URL): to AWS or to
+The environment (region, credentials, AWS_ENDPOINT_URL) determines whether AWS calls go to AWS or to
 an emulator.
 """
 
@@ -42,5 +42,5 @@ def report_aws_errors(subject: str) -> Iterator[None]:
 
 def account_id() -> str:
     """Return the number of the account that the shell is signed in to. Raises DeploymentError."""
-    with report_aws_errors("finding out the account"):
+    with report_aws_errors("identifying the account"):
         return boto3.client("sts").get_caller_identity()["Account"]

@@ -1,4 +1,4 @@
-"""The backend of a stage: its table and its user pool, which outlive every deployment of the API.
+"""The backend of a stage: its table and its user pool, which are independent of the API.
 
 resources/backend.yaml declares them, as the stack `user-profile-<stage>-backend`.
 """
@@ -21,7 +21,7 @@ OUTPUT_OF_VARIABLE = {
     "USER_POOL_ARN": "UserPoolArn",
     "USER_POOL_CLIENT_ID": "UserPoolClientId",
 }
-"""The API's environment variables that name its backend, each with the stack's output it holds."""
+"""The API's environment variables that name its backend, and the stack output in each."""
 
 
 def stack_name(stage: str) -> str:
@@ -49,7 +49,7 @@ def issuer(user_pool_arn: str) -> str:
 
 
 def contents(table: str, pool_id: str) -> str:
-    """Describe what the backend holds: its names and approximate counts. Raises DeploymentError."""
+    """Describe the backend: its names and approximate counts. Raises DeploymentError."""
     with report_aws_errors("describing the table and the user pool"):
         profiles = boto3.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"]
         pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)["UserPool"]
@@ -63,8 +63,8 @@ def contents(table: str, pool_id: str) -> str:
 def destroy(stage: str, table: str, pool_id: str, progress: Progress) -> None:
     """Delete the stage's stack, its table and its user pool, even if they are protected.
 
-    The stack retains table and user pool when it is deleted. What is gone already is skipped, so
-    an interrupted call can be repeated. Raises DeploymentError.
+    The stack retains table and user pool when it is deleted. Resources that do not exist are
+    skipped, so an interrupted call can be repeated. Raises DeploymentError.
     """
     stacks.delete(stack_name(stage), progress)
     with report_aws_errors("deleting the table and the user pool"):

@@ -1,8 +1,8 @@
 """Compiled files (.pyc) for the package, so that a cold start compiles nothing.
 
-On Lambda the package's folder is read-only, and the dates in a zip defeat Python's usual check of
-compiled files, by date. A source that arrives without a usable compiled file would be compiled by
-every cold start. The files made here are checked by the source's hash, or not at all (PEP 552).
+By default, Python checks a compiled file by its source's date, which a zip does not keep. On Lambda
+the package's folder is read-only, so every cold start would compile the sources again. The files
+made here are checked by the source's hash, or not at all (PEP 552).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ CHALICELIB = Path("chalicelib")
 
 
 def compile_folder(folder: Path) -> None:
-    """Compile all sources below `folder`, never to be checked: nobody edits them."""
-    # The same sources must give the same bytes. What a compiled file holds depends on what else is
-    # in memory and on the order of sets: hence a process of its own, and fixed hashes.
+    """Compile all sources below `folder`. Python never checks these files: nobody edits them."""
+    # The same sources must give the same bytes. The bytes depend on other objects in memory and on
+    # the order of sets, so the compiler runs in its own process with fixed hashes.
     options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder)]
     subprocess.run(
         [sys.executable, "-m", "compileall", *options, str(folder)],
@@ -42,7 +42,7 @@ class _Source:
 
 
 def compile_own_code(vendor: Path) -> None:
-    """Compile app.py, chalicelib and Chalice's runtime, in places that Chalice's packager includes.
+    """Compile app.py, chalicelib and Chalice's runtime into folders that Chalice packages.
 
     `vendor` is the folder whose content goes to the root of the package. The compiled files are
     checked by the source's hash: an edited source is compiled again, here and on Lambda.
@@ -63,13 +63,13 @@ def _own_sources(vendor: Path) -> Iterator[_Source]:
     yield _Source(APP, vendor / "__pycache__", APP.name)
     for path in CHALICELIB.glob("*.py"):
         yield _Source(path, CHALICELIB / "__pycache__", f"chalicelib/{path.name}")
-    # Chalice packages these two modules of itself.
+    # Chalice packages these two of its modules.
     for module in (chalice, chalice.app):
         path = Path(str(module.__file__))
         yield _Source(path, vendor / "chalice" / "__pycache__", f"chalice/{path.name}")
 
 
 def _delete_stale_files() -> None:
-    """Delete compiled files whose source may be gone: Chalice packages all of chalicelib."""
+    """Delete compiled files without a source: Chalice packages everything in chalicelib."""
     for stale in (CHALICELIB / "__pycache__").glob("*.pyc"):
         stale.unlink()

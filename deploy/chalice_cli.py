@@ -1,4 +1,4 @@
-"""The `chalice` command: running it, and the record that `chalice deploy` leaves."""
+"""The `chalice` command, and the record that `chalice deploy` writes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def run_chalice(*arguments: str) -> None:
 
 @dataclass(frozen=True)
 class DeployedApi:
-    """An API that `chalice deploy` made."""
+    """An API that `chalice deploy` created."""
 
     api_id: str
     url: str
 
 
 def deployed_api(stage: str) -> DeployedApi | None:
-    """Return the API that `chalice deploy` recorded for the stage in this folder, None without one.
+    """Return the API that `chalice deploy` recorded for the stage in this folder, or None.
 
     Raises DeploymentError if the record is unreadable.
     """
@@ -39,7 +39,7 @@ def deployed_api(stage: str) -> DeployedApi | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise DeploymentError(f"cannot read {file}, written by chalice deploy: {error}") from error
+        raise DeploymentError(f"cannot read {file}, which chalice deploy wrote: {error}") from error
     for resource in record["resources"]:
         if resource["resource_type"] == "rest_api":
             return DeployedApi(resource["rest_api_id"], resource["rest_api_url"])

@@ -20,7 +20,7 @@ class RecordedBackend:
     table: str
     user_pool_arn: str
     client_ids: str
-    """App clients whose tokens the API accepts, separated by commas. Empty: any client's."""
+    """App clients whose tokens the API accepts, separated by commas. Empty: all clients."""
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str], stage: str) -> RecordedBackend:
@@ -33,7 +33,7 @@ class RecordedBackend:
 
     @property
     def first_client_id(self) -> str:
-        """The app client that our own tools sign in with. Raises DeploymentError."""
+        """The app client that this project's commands use to sign in. Raises DeploymentError."""
         return first_client_id(self.client_ids)
 
 
@@ -73,7 +73,7 @@ def policy(stage: str) -> str:
 
 
 def stages_with_table_of(stage: str) -> list[str]:
-    """Return the other stages that record the same table as `stage`, which may be by mistake."""
+    """Return the other stages that record the same table as `stage`."""
     config = _read()
     table = _environment(config, stage).get("DYNAMODB_TABLE")
     others = (name for name in config["stages"] if name != stage)
@@ -124,7 +124,7 @@ def _read() -> dict[str, Any]:
         raise DeploymentError(f"cannot read {FILE}: {error}") from error
     if not _has_expected_shape(config):
         raise DeploymentError(
-            f'{FILE} is not what Chalice reads: "stages", each stage and each '
+            f'{FILE} is not in Chalice\'s format: "stages", each stage and each '
             '"environment_variables" must be a JSON object.'
         )
     shaped: dict[str, Any] = config

@@ -1,4 +1,4 @@
-"""What must hold before a stage is deployed, checked before anything is changed."""
+"""The checks of a stage before a deployment. They run before anything is changed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _user_pool_arn(stage: str) -> UserPoolArn | None:
         return UserPoolArn.parse(recorded)
     except ValueError as error:
         raise DeploymentError(
-            f"the USER_POOL_ARN of the stage {stage} is wrong: {error}. Correct it in "
+            f"the USER_POOL_ARN of the stage {stage} is invalid: {error}. Correct it in "
             f"{chalice_config.FILE}, or remove it and run: make backend STAGE={stage}"
         ) from error
 
@@ -100,5 +100,5 @@ def _check_schema_validator_is_packaged(stage: str) -> None:
     if has_schema and not VALIDATOR.search(REQUIREMENTS.read_text(encoding="utf-8")):
         raise DeploymentError(
             f"PROFILE_SCHEMA needs jsonschema-rs in {REQUIREMENTS}, from which the package is "
-            "built. Add it, or remove PROFILE_SCHEMA."
+            "built. Add it and run make lock, or remove PROFILE_SCHEMA."
         )

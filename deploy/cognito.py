@@ -1,4 +1,4 @@
-"""Signs users up and in, with the calls that a front end makes."""
+"""Sign-up and sign-in, with the calls that a front end makes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class UserError(Exception):
-    """Cognito refused a call, or did not answer. The text is Cognito's message, or what to do."""
+    """Cognito refused a call or did not respond. The text is Cognito's message or advice."""
 
 
 def pool_id(user_pool_arn: str) -> str:
@@ -28,20 +28,20 @@ def pool_id(user_pool_arn: str) -> str:
 
 @contextmanager
 def user_errors(problem: str) -> Iterator[None]:
-    """Raise UserError for botocore's errors. `problem` begins the message: what did not happen."""
+    """Raise UserError for botocore's errors. `problem` is the start of the message."""
     try:
         yield
     except ClientError as error:
         raise UserError(f"{problem}: {error.response['Error']['Message']}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise UserError(
-            f"{problem}: Cognito does not answer ({error}). "
+            f"{problem}: Cognito does not respond ({error}). "
             "For the stage local, start `make local`."
         ) from error
 
 
 def _client() -> CognitoIdentityProviderClient:
-    """A client without credentials, as a front end has none."""
+    """A client without credentials, like a front end."""
     return boto3.client("cognito-idp", config=Config(signature_version=UNSIGNED))
 
 
@@ -56,12 +56,12 @@ def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> di
         try:
             tokens: dict[str, str] = srp.authenticate_user()["AuthenticationResult"]
         except (WarrantException, NotImplementedError) as error:
-            raise UserError(f"{problem}: Cognito asks for more than a password. {error}") from error
+            raise UserError(f"{problem}: Cognito requires more than a password. {error}") from error
     return tokens
 
 
 def sign_up(client_id: str, email: str, password: str) -> None:
-    """Register a user, to whom Cognito then mails a confirmation code. Raises UserError."""
+    """Register a user. Cognito then mails a confirmation code. Raises UserError."""
     with user_errors(f"{email} could not sign up"):
         _client().sign_up(
             ClientId=client_id,

@@ -1,7 +1,7 @@
-"""The errors of API Gateway itself, in the same form as the API's own: RFC 9457 problems.
+"""API Gateway's own errors, in the format of the API's errors: RFC 9457 problems.
 
-API Gateway answers some requests without calling the function: no token, an unknown path, too many
-requests. RESPONSES defines those answers. To write them into resources/api.json, run:
+API Gateway responds to some requests without calling the function: no token, an unknown path, too
+many requests. RESPONSES defines these responses. To write them into resources/api.json, run:
 
     .venv/bin/python -m deploy.gateway_responses
 
@@ -27,7 +27,7 @@ MEMBER = "x-amazon-apigateway-gateway-responses"
 
 @dataclass(frozen=True)
 class Problem:
-    """What the answers with one status have in common."""
+    """The members that all responses with one status share."""
 
     title: str
     type: str = "about:blank"
@@ -50,18 +50,18 @@ PROBLEMS = {
 
 @dataclass(frozen=True)
 class GatewayResponse:
-    """API Gateway's answer for one of its response types."""
+    """API Gateway's response for one of its response types."""
 
     response_type: str
     status: HTTPStatus
     detail: str
     retry_after: int | None = None
-    """Seconds; None: no Retry-After header."""
+    """In seconds. None: no Retry-After header."""
 
 
-METHODS = "The API has GET, POST, PUT, PATCH and DELETE on /user/profile."
-UNKNOWN_ROUTE = f"There is no such path, or it does not know this method. {METHODS}"
-UNEXPECTED = "Something unexpected happened. Tell whoever runs this the request_id."
+METHODS = "The API supports GET, POST, PUT, PATCH and DELETE on /user/profile."
+UNKNOWN_ROUTE = f"The path does not exist or does not support this method. {METHODS}"
+UNEXPECTED = "An unexpected error occurred. Report the request_id to the operator of this service."
 
 RESPONSES = (
     GatewayResponse(
@@ -76,29 +76,27 @@ RESPONSES = (
     ),
     # API Gateway reads the Authorization header of an unknown route as an AWS signature.
     GatewayResponse("INVALID_SIGNATURE", HTTPStatus.NOT_FOUND, UNKNOWN_ROUTE),
-    GatewayResponse("ACCESS_DENIED", HTTPStatus.FORBIDDEN, "You may not do this."),
-    GatewayResponse(
-        "INVALID_API_KEY", HTTPStatus.FORBIDDEN, "The API key is missing or not known."
-    ),
+    GatewayResponse("ACCESS_DENIED", HTTPStatus.FORBIDDEN, "Access is denied."),
+    GatewayResponse("INVALID_API_KEY", HTTPStatus.FORBIDDEN, "The API key is missing or unknown."),
     GatewayResponse(
         "WAF_FILTERED", HTTPStatus.FORBIDDEN, "The request was refused by a firewall rule."
     ),
-    # What API Gateway calls an unknown route that was asked for without a signature.
+    # API Gateway's response type for a request to an unknown route without a signature.
     GatewayResponse("MISSING_AUTHENTICATION_TOKEN", HTTPStatus.NOT_FOUND, UNKNOWN_ROUTE),
     GatewayResponse(
-        "RESOURCE_NOT_FOUND", HTTPStatus.NOT_FOUND, f"There is no such path. {METHODS}"
+        "RESOURCE_NOT_FOUND", HTTPStatus.NOT_FOUND, f"The path does not exist. {METHODS}"
     ),
-    GatewayResponse("BAD_REQUEST_BODY", HTTPStatus.BAD_REQUEST, "The body is not readable."),
+    GatewayResponse("BAD_REQUEST_BODY", HTTPStatus.BAD_REQUEST, "The body is malformed."),
     GatewayResponse(
         "BAD_REQUEST_PARAMETERS",
         HTTPStatus.BAD_REQUEST,
-        "A header or parameter is not readable.",
+        "A header or parameter is malformed.",
     ),
     GatewayResponse("DEFAULT_4XX", HTTPStatus.BAD_REQUEST, "The request was refused."),
     GatewayResponse(
         "REQUEST_TOO_LARGE",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "The body is larger than API Gateway takes, 10 MB.",
+        "The body exceeds API Gateway's limit of 10 MB.",
     ),
     GatewayResponse(
         "UNSUPPORTED_MEDIA_TYPE",
@@ -108,7 +106,7 @@ RESPONSES = (
     GatewayResponse(
         "QUOTA_EXCEEDED",
         HTTPStatus.TOO_MANY_REQUESTS,
-        "The quota is used up. Try again later.",
+        "The quota is exhausted. Try again later.",
         retry_after=60,
     ),
     GatewayResponse(
@@ -124,20 +122,20 @@ RESPONSES = (
     GatewayResponse(
         "INTEGRATION_FAILURE",
         HTTPStatus.GATEWAY_TIMEOUT,
-        "The service did not answer. Try again shortly.",
+        "The service did not respond. Try again shortly.",
         retry_after=1,
     ),
     GatewayResponse(
         "INTEGRATION_TIMEOUT",
         HTTPStatus.GATEWAY_TIMEOUT,
-        "The service did not answer in time. Try again shortly.",
+        "The service did not respond in time. Try again shortly.",
         retry_after=1,
     ),
 )
 
 
 def gateway_responses() -> dict[str, dict[str, Any]]:
-    """Return RESPONSES as an OpenAPI definition for API Gateway holds them."""
+    """Return RESPONSES in the format of an OpenAPI definition for API Gateway."""
     return {
         response.response_type: {
             "statusCode": str(response.status.value),
@@ -159,7 +157,7 @@ def _headers(response: GatewayResponse) -> dict[str, str]:
         headers["WWW-Authenticate"] = 'Bearer realm="user-profile"'
     if response.retry_after is not None:
         headers["Retry-After"] = str(response.retry_after)
-    # API Gateway takes a text in quotes as it is; without quotes it would be an expression.
+    # API Gateway uses text in quotes unchanged. Without quotes it would be an expression.
     return {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()}
 
 
@@ -177,7 +175,7 @@ def _body(response: GatewayResponse) -> str:
 
 
 def put_gateway_responses(api_id: str) -> None:
-    """Give a deployed API these answers, and deploy it with them. Raises DeploymentError."""
+    """Set these responses on a deployed API, and deploy it again. Raises DeploymentError."""
     with report_aws_errors(f"the gateway responses of the API {api_id}"):
         client = boto3.client("apigateway")
         for response_type, response in gateway_responses().items():

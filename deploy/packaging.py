@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "api.json"
-"""Merged by Chalice into the template that it generates."""
+"""Chalice merges this file into the template that it generates."""
 
 
 def build(stage: str) -> Path:
@@ -32,7 +32,7 @@ def build(stage: str) -> Path:
 
 
 def upload(file: Path) -> str:
-    """Upload a file under the name of its content's hash; return its s3:// address.
+    """Upload a file, with the hash of its content as its name; return its s3:// address.
 
     Creates the account's bucket for packages if there is none. Raises DeploymentError.
     """
@@ -44,7 +44,7 @@ def upload(file: Path) -> str:
         bucket = f"user-profile-packages-{account}-{client.meta.region_name}"
         if not _bucket_exists(client, bucket, account):
             _create_bucket(client, bucket)
-        # Bucket names are global: somebody else may have created this one.
+        # Bucket names are global: another account may have created this one.
         client.put_object(Bucket=bucket, ExpectedBucketOwner=account, Key=key, Body=content)
     return f"s3://{bucket}/{key}"
 
@@ -61,7 +61,7 @@ def _bucket_exists(client: S3Client, bucket: str, account: str) -> bool:
 
 
 def _create_bucket(client: S3Client, bucket: str) -> None:
-    """Create a bucket, which S3 makes private and encrypted, in the client's region."""
+    """Create a bucket in the client's region. S3 makes it private and encrypted."""
     region = client.meta.region_name
     if region == "us-east-1":
         client.create_bucket(Bucket=bucket)  # S3 does not accept this region's name here

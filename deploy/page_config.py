@@ -1,4 +1,4 @@
-"""What the reference front end in web/ is configured with: config.json, and its security policy."""
+"""The configuration of the reference front end in web/: config.json and its security policy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 def settings(api: str, user_pool_arn: str, client_ids: str, sign_in: str) -> dict[str, str]:
     """Return the content of config.json.
 
-    `api` is the profile's URL, `sign_in` that of the sign-in domain. Of several `client_ids`,
-    separated by commas, the page uses the first.
+    `api` is the profile's URL, and `sign_in` is the URL of the sign-in domain. `client_ids` are
+    separated by commas; the page uses the first.
     """
     return {
         "api": api,
@@ -37,7 +37,7 @@ def write_config(config: Mapping[str, str]) -> None:
 
 
 def import_map() -> str:
-    """Return the text of index.html's import map, which says where modules are found by name."""
+    """Return the text of index.html's import map, which maps module names to files."""
     match = IMPORT_MAP.search((FOLDER / "index.html").read_text(encoding="utf-8"))
     if match is None:
         raise ValueError("web/index.html has no import map")
@@ -47,9 +47,9 @@ def import_map() -> str:
 def content_security_policy(config_file: Path = CONFIG) -> str:
     """Return the page's Content-Security-Policy.
 
-    It allows the page's own files, its import map, and calls of the servers in `config_file`.
+    It allows the page's own files, its import map, and requests to the servers in `config_file`.
     """
-    # Browsers read an import map only from an inline script, which its hash allows.
+    # Browsers read an import map only from an inline script. Its hash allows that script.
     digest = base64.b64encode(hashlib.sha256(import_map().encode()).digest()).decode()
     servers = " ".join(["'self'", *_configured_origins(config_file)])
     return "; ".join(

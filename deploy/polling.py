@@ -1,4 +1,4 @@
-"""Waiting for something that can only be asked about."""
+"""Waiting for a condition, by polling."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROWTH = 1.3
 def wait_until(
     is_ready: Callable[[], bool], *, timeout: float = math.inf, longest_pause: float = FIRST_PAUSE
 ) -> None:
-    """Call `is_ready` until it returns True; what it raises ends the wait.
+    """Call `is_ready` until it returns True. An exception that it raises ends the wait.
 
     `timeout` and `longest_pause` are in seconds. Raises TimeoutError.
     """

@@ -1,8 +1,8 @@
 """Check a live deployment as its users see it: make smoke URL=https://.../api TOKEN=<an id token>
 
-Sends requests as one signed-in user, prints a line for each check, and ends with status 1 if one
-fails. What it stores it deletes again. It does not touch an existing profile, unless OVERWRITE=yes:
-then it restores the profile's data at the end.
+The command sends requests as one signed-in user, prints a line for each check, and exits with
+status 1 if one fails. It deletes what it stores. If the user already has a profile, it stops; with
+OVERWRITE=yes it continues and restores the profile's data at the end.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from deploy.smoke_checks import (
 
 
 class Refused(Exception):
-    """The deployment cannot be checked. The text states why, and what to do."""
+    """The deployment cannot be checked. The text states the reason and what to do."""
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What to check, and as which user. An empty text: not given."""
+    """The deployment to check, and the user. An option that was not given is an empty text."""
 
     url: str
     stage: str
@@ -70,7 +70,9 @@ def _read_options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m deploy.smoke", description=__doc__)
     parser.add_argument("--url", default="", help="the API's URL; default: the stage's")
     parser.add_argument("--stage", default="", help="the stage whose user pool has the user")
-    parser.add_argument("--overwrite", default="", help="yes: replace the user's profile meanwhile")
+    parser.add_argument(
+        "--overwrite", default="", help="yes: replace an existing profile and restore it"
+    )
     given = parser.parse_args(arguments)
     return Options(
         url=given.url,
@@ -112,7 +114,7 @@ def _url(options: Options) -> str:
     outputs = stacks.outputs(stack)
     if outputs is None:
         raise Refused(
-            f"there is no stack {stack}. Run make deploy STAGE={options.stage}, or give the API's "
+            f"there is no stack {stack}. Run make deploy STAGE={options.stage}, or set the API's "
             "URL=https://.../api"
         )
     return api.url(outputs)
@@ -140,7 +142,7 @@ def run(client: Client, *, overwrite: bool) -> int:
 
 @contextmanager
 def _without_profile(client: Client, *, overwrite: bool) -> Iterator[None]:
-    """Begin without a profile; at the end restore the profile that there was. Raises Refused."""
+    """Delete the user's profile at the start, and restore it at the end. Raises Refused."""
     saved = _saved_profile(client, overwrite=overwrite)
     try:
         if saved is not None:
@@ -148,7 +150,7 @@ def _without_profile(client: Client, *, overwrite: bool) -> Iterator[None]:
         yield
     finally:
         if saved is None:
-            _change(client, "DELETE", 204, "A test profile may be left: DELETE it.")
+            _change(client, "DELETE", 204, "A test profile may remain: DELETE it.")
         else:
             body = saved.read_text(encoding="utf-8")
             _change(client, "PUT", 200, f"The profile is in {saved}: PUT it back.", body)
@@ -158,12 +160,12 @@ def _without_profile(client: Client, *, overwrite: bool) -> Iterator[None]:
 def _saved_profile(client: Client, *, overwrite: bool) -> Path | None:
     """Save the user's profile data in a file; return None if there is no profile. Raises Refused.
 
-    The file is for the user of this command, should the checks be interrupted.
+    If the checks are interrupted, the file still contains the data.
     """
     try:
         response = client.send("GET")
     except requests.RequestException as error:
-        raise Refused(f"{client.url} does not answer: {error}") from error
+        raise Refused(f"{client.url} does not respond: {error}") from error
     if response.status_code == 404:
         return None
     if response.status_code != 200:
@@ -182,7 +184,7 @@ def _saved_profile(client: Client, *, overwrite: bool) -> Path | None:
 
 
 def _change(client: Client, method: str, status: int, advice: str, body: str | None = None) -> None:
-    """Send a request that must end with `status`. Raises Refused, with the advice."""
+    """Send a request that must return `status`. Raises Refused, with the advice."""
     try:
         expect(client.send(method, body), status)
     except (CheckFailed, requests.RequestException) as error:

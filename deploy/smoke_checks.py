@@ -1,4 +1,4 @@
-"""What must hold for a live deployment: one function for each check, in the order of CHECKS."""
+"""The checks of a live deployment: one function for each, in the order of CHECKS."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ DEMANDING_PROFILE = (
     '"small":1E-130,"text":"\\u0000 \U0001f600 \\u202e","empty":["",{},[]],"pk":"mine",'
     '"nothing":null}'
 )
-"""Numbers and texts that do not survive careless JSON or database code."""
+"""Numbers and texts that careless JSON or database code would change."""
 
 
 class CheckFailed(Exception):
-    """The deployment does not do what it should. The text states what it did instead."""
+    """The deployment does not behave as expected. The text states the difference."""
 
 
 class CheckNotPossible(Exception):
@@ -189,12 +189,12 @@ def bad_requests_are_explained(client: Client) -> None:
     expect_problem(client.send("POST", "{}", headers={"Content-Type": "text/plain"}), 415)
     invalid = expect_problem(client.send("POST", '{"a":{"":1}}'), 422)
     if not invalid.get("errors"):
-        raise CheckFailed("422 without errors that name the wrong fields")
+        raise CheckFailed("a 422 response without errors that name the fields")
 
 
 def unknown_path_is_not_found(client: Client) -> None:
     expect_problem(client.send("GET", path="/user/nobody", token=""), 404)
-    # API Gateway reads a token on an unknown path as an AWS signature: other errors may result.
+    # On an unknown path, API Gateway reads a token as an AWS signature. Other errors may result.
     response = client.send("GET", path="/user/nobody")
     if not 400 <= response.status_code < 500:
         raise CheckFailed(f"{response.status_code} instead of 404")
@@ -219,7 +219,7 @@ CHECKS: dict[str, Callable[[Client], None]] = {
     "an unknown path: 404, readable by scripts": unknown_path_is_not_found,
     "DELETE, twice: 204": delete_can_be_repeated,
 }
-"""What each check is called in the output, and its function, which raises CheckFailed.
+"""Each check's name in the output, and its function, which raises CheckFailed.
 
-The order matters: the first ones expect no profile, and the later ones use what was stored before.
+The order matters: the first checks expect no profile, and later ones use the stored profile.
 """

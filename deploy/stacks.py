@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     )
 
 Progress: TypeAlias = Callable[[str], None]
-"""A function that is called with each step that is done, for example "Table create complete"."""
+"""A function that is called with each completed step, for example "Table create complete"."""
 
 LONGEST_PAUSE = 5.0
-"""Seconds between two calls that ask how far a stack is."""
+"""Seconds between two calls that read the state of a stack."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 CAN_BE_UPDATED = (
     *SUCCEEDED,
@@ -44,8 +44,8 @@ def deploy(
 ) -> dict[str, str]:
     """Create or update the stack `name`, wait for it and return its outputs.
 
-    Parameters that are not given keep their value, or take their default in a new stack. If
-    nothing differs from what is deployed, nothing happens. Raises DeploymentError.
+    Parameters that are not given keep their value, or take their default in a new stack. A stack
+    that is up to date is not changed. Raises DeploymentError.
     """
     with report_aws_errors(f"the stack {name}"):
         client = boto3.client("cloudformation")
@@ -88,7 +88,7 @@ def delete(name: str, progress: Progress) -> bool:
         stack = _find(client, name)
         if stack is None:
             return False
-        # A deleted stack can be described by its id only.
+        # A deleted stack can be described only by its id.
         stack_id = stack["StackId"]
         change = _Change(client, stack_id, progress, earlier=_event_ids(client, stack_id))
         client.delete_stack(StackName=stack_id)
@@ -99,7 +99,7 @@ def delete(name: str, progress: Progress) -> bool:
 
 
 class _Change:
-    """One change of a stack, followed by what CloudFormation reports about it.
+    """One change of a stack, and its progress as CloudFormation reports it.
 
     `name` is the stack's name or id; `earlier` are the ids of the events before this change.
     """
@@ -119,17 +119,17 @@ class _Change:
         self._stack: StackTypeDef | None = None
 
     def wait(self) -> StackTypeDef | None:
-        """Report each resource that is done until the stack is at rest; return the stack.
+        """Report each completed resource until the change has ended; return the stack.
 
-        Returns None if the stack does not exist any more.
+        Returns None if the stack no longer exists.
         """
         polling.wait_until(self._is_at_rest, longest_pause=LONGEST_PAUSE)
         return self._stack
 
     def failure(self) -> str:
-        """Describe how the change failed: which resources failed, and why."""
+        """Describe the failure of the change: the resources that failed, and the reasons."""
         if self._stack is None:
-            return f"The stack {self._name} disappeared while it was being deployed."
+            return f"The stack {self._name} was deleted during the deployment."
         reasons = [
             f"{event['LogicalResourceId']}: {_reason(event)}"
             for event in self._events()
@@ -174,17 +174,17 @@ def _find(client: CloudFormationClient, name: str) -> StackTypeDef | None:
 def _wait_for_change_in_progress(
     client: CloudFormationClient, name: str, progress: Progress
 ) -> StackTypeDef | None:
-    """Return the stack when nothing is changing it; None if it does not exist."""
+    """Return the stack when no change is in progress; None if it does not exist."""
     stack = _find(client, name)
     if stack is None or not _is_in_progress(stack):
         return stack
-    progress("the stack is being changed already: waiting for that to end")
+    progress("another change of the stack is in progress: waiting for its end")
     return _Change(client, name, progress, earlier=_event_ids(client, name)).wait()
 
 
 def _is_in_progress(stack: StackTypeDef) -> bool:
     status = stack["StackStatus"]
-    # REVIEW_IN_PROGRESS waits for somebody to execute a change set: it does not end by itself.
+    # REVIEW_IN_PROGRESS ends only when somebody executes a change set.
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
@@ -195,14 +195,14 @@ def _check_can_be_updated(stack: StackTypeDef) -> None:
         return
     if status == "UPDATE_ROLLBACK_FAILED":
         advice = (
-            "its last update failed, and so did the rollback. Correct what its events name, then "
+            "its last update and the rollback failed. Correct the causes in its events, then "
             "choose 'Continue update rollback' in the CloudFormation console, or run: "
             f"aws cloudformation continue-update-rollback --stack-name {name}"
         )
     else:
         advice = (
-            "it was never created completely, or could not be deleted. Look at its events, delete "
-            "it in the CloudFormation console (or run: aws cloudformation delete-stack "
+            "its creation or deletion did not complete. Read its events, delete it in the "
+            "CloudFormation console (or run: aws cloudformation delete-stack "
             f"--stack-name {name}), and run this command again."
         )
     raise DeploymentError(f"the stack {name} is in the state {status}: {advice}")
@@ -215,7 +215,7 @@ def _start_update(
     parameters: Mapping[str, str],
     capabilities: Sequence[CapabilityType],
 ) -> bool:
-    """Begin to update the stack. Return False if there is nothing to update."""
+    """Start an update of the stack. Return False if there is nothing to update."""
     summary = client.get_template_summary(TemplateBody=template)
     declared = {parameter["ParameterKey"] for parameter in summary["Parameters"]}
     deployed = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}

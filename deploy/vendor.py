@@ -1,7 +1,7 @@
 """Build vendor/, the AWS SDK of the package: the pinned botocore with DynamoDB's data only.
 
 Chalice copies vendor/ to the root of the package. Most of botocore is the data of services that
-the API never calls; without it the package is small, and a client is made faster.
+the API never calls. Without it, the package is smaller and a client is created faster.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from deploy import bytecode
 
 FOLDER = Path("vendor")
 STAMP = FOLDER / ".built"
-"""Records what vendor/ was built from. It is packaged as well, and says what the package holds."""
+"""Records the versions from which vendor/ was built. It is packaged too."""
 PACKAGES = ("botocore", "jmespath", "python-dateutil", "six", "urllib3")
 
 DATA = "botocore/data/"
@@ -37,15 +37,15 @@ COPIED_DATA = (
     MODEL + "waiters-2.json",
 )
 EXTRAS = {"shapes": {"AttributeValue": {"document": True}}}
-"""Added to the service's model by botocore's own means ("sdk-extras" in botocore.loaders).
+"""Additions to the service's model, in botocore's own format ("sdk-extras" in botocore.loaders).
 
-Attribute values are JSON that passes unchanged in both directions: items.py makes and reads them,
-so that botocore need not convert each of them.
+Attribute values pass unchanged in both directions: items.py writes and reads them, so botocore does
+not need to convert each of them.
 """
 
 
 def build() -> bool:
-    """Build vendor/ from the installed packages. Return False if it is current already."""
+    """Build vendor/ from the installed packages. Return False if it is up to date."""
     fingerprint = _fingerprint()
     if STAMP.exists() and STAMP.read_text() == fingerprint:
         return False
@@ -60,7 +60,7 @@ def build() -> bool:
 
 
 def _fingerprint() -> str:
-    """Identify what the content of vendor/ depends on: packages, Python and this module."""
+    """Identify the sources of vendor/: packages, Python and this code."""
     versions = [f"{package}=={distribution(package).version}" for package in PACKAGES]
     python = f"{sys.implementation.cache_tag} {importlib.util.MAGIC_NUMBER.hex()}"
     own_code = hashlib.sha256()
@@ -81,7 +81,7 @@ def _files() -> Iterator[tuple[Path, str]]:
 
 def _is_wanted(name: str) -> bool:
     if name.startswith((".", "/")):
-        return False  # installed outside of the packages' folder, such as a command
+        return False  # installed outside the packages' folder, such as a command
     if name in (ENDPOINTS, SERVICE, *COPIED_DATA):
         return True
     is_license = "LICENSE" in name or "NOTICE" in name
@@ -122,6 +122,6 @@ def _without_documentation(value: Any) -> Any:
     return {
         name: _without_documentation(member)
         for name, member in value.items()
-        # A shape may have a member of this name as well; its value is an object.
+        # A shape may have a member with this name. Its value is an object.
         if name != "documentation" or not isinstance(member, str)
     }

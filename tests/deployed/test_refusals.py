@@ -55,7 +55,7 @@ REFUSALS = {
         {"USER_EMAIL": "ada@example.com", "USER_PASSWORD": "x"},
     ),
     "smoke of a URL without a server": Refusal(
-        ("smoke", f"--url={NOWHERE}"), "does not answer", {"USER_TOKEN": "a.b.c"}
+        ("smoke", f"--url={NOWHERE}"), "does not respond", {"USER_TOKEN": "a.b.c"}
     ),
 }
 

@@ -94,7 +94,7 @@ def test_a_user_who_must_choose_a_password_cannot_sign_in(cloud: Cloud) -> None:
         TemporaryPassword=PASSWORD,
         MessageAction="SUPPRESS",
     )
-    with pytest.raises(UserError, match="asks for more than a password"):
+    with pytest.raises(UserError, match="requires more than a password"):
         sign_in(cloud, "invited@example.com", PASSWORD)
 
 
