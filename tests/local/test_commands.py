@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from local import environment
+from local.api import printed_port
 from local.lock import pids_with_open
-from local.process import free_port, wait_until
 from local.process import running as running_process
+from local.process import wait_until
 from tests.local.make import (
     SHELL,
     RunningTarget,
@@ -241,12 +242,14 @@ MISLEADING_SHELL = {
 @contextmanager
 def chalice_local(folder: Path, shell: dict[str, str], log: Path) -> Iterator[Api]:
     """The API as a user runs it beside `make cloud`."""
-    port = free_port()
     chalice = folder / ".venv" / "bin" / "chalice"
-    options = ["--stage", "local", "--port", str(port), "--no-autoreload"]
-    with running_process([chalice, "local", *options], shell, log, cwd=folder) as process:
-        assert wait_until(lambda: listens(port), seconds=30, process=process), log.read_text()
-        yield Api(port)
+    options = ["--stage", "local", "--port", "0", "--no-autoreload"]
+    variables = shell | {"PYTHONUNBUFFERED": "1"}  # the port is in the output
+    with running_process([chalice, "local", *options], variables, log, cwd=folder) as process:
+        assert wait_until(lambda: printed_port(log) != 0, seconds=30, process=process), (
+            log.read_text()
+        )
+        yield Api(printed_port(log))
 
 
 def test_chalice_local_works_beside_make_cloud_in_any_shell(clone: Path, tmp_path: Path) -> None:
@@ -258,7 +261,7 @@ def test_chalice_local_works_beside_make_cloud_in_any_shell(clone: Path, tmp_pat
 
 
 def test_chalice_local_without_a_cloud_accepts_nobody(clone: Path, tmp_path: Path) -> None:
-    shell = SHELL | {"LOCAL_STATE": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    shell = SHELL | {"LOCAL_STATE": str(tmp_path)}
     with chalice_local(clone, shell, tmp_path / "log") as api:
         assert "make local" in (tmp_path / "log").read_text()
         problem = assert_problem(api("GET", token="any"), 503)
