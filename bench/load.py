@@ -26,6 +26,7 @@ from deploy import backend, cognito
 from local import environment
 from local.api import serving
 from local.emulator import confirmation_code, emulator
+from tests.support.clone import reset_stages
 from tests.support.project import copy_project
 
 PROJECT = Path(__file__).parents[1]
@@ -94,6 +95,7 @@ def load_deployed_function(aws_port: int, folder: Path) -> None:
     print("the deployed function:", flush=True)
     project = folder / "project"
     copy_project(PROJECT, project)
+    reset_stages(project)
     run_deploy(project, "backend")
     output = run_deploy(project, "deploy")
     url = re.findall(r"http\S+(?=/user/profile)", output)[0]

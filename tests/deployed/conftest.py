@@ -110,11 +110,7 @@ def account(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Account:
         name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)
     }
     folder = copy_of_the_project(tmp_path_factory.mktemp("account") / "user-profile")
-    account = Account(folder, inherited)
-    stages = Stages(folder / ".chalice" / "config.json")
-    for stage in ("dev", "prod"):
-        stages.set(stage, {})  # as in a new clone, whatever this one has recorded
-    return account
+    return Account(folder, inherited)
 
 
 class Shell:
