@@ -355,7 +355,7 @@ def longest_call_seconds(config: Any) -> float:
 def test_the_longest_request_fits_into_the_functions_timeout(stage: str) -> None:
     timeout = ChaliceConfig(stage, config_from_disk=CHALICE_SETTINGS).lambda_timeout
     longest_call = longest_call_seconds(CLIENT_CONFIG)
-    longest_request = 2 * longest_call  # a patch; conflicts do not make it longer: unit/test_store.py
+    longest_request = 2 * longest_call  # a patch; unit/test_store.py shows it for conflicts
     assert timeout is not None
     assert longest_request < timeout < API_GATEWAY_SECONDS, (
         f".chalice/config.json: the stage {stage} needs a lambda_timeout of more than "
