@@ -63,7 +63,7 @@ def main() -> None:
 def check_tools() -> None:
     """Check before the long part what it needs. Raises LoadError."""
     if not LOCUST.exists():
-        raise LoadError(f"{LOCUST.relative_to(PROJECT)} does not exist. Run: make tools")
+        raise LoadError(f"{LOCUST.relative_to(PROJECT)} does not exist. Run: make install-tools")
     if CALLS < 2 * CALLS_BETWEEN_READINGS:
         fewest = 2 * CALLS_BETWEEN_READINGS
         raise LoadError(f"LOAD_CALLS is {CALLS}. A leak is visible from {fewest} calls on.")

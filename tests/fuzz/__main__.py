@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 try:
-    import atheris  # tests/fuzz/requirements.txt
+    import atheris
 except ImportError:
     sys.exit(
         "error: atheris is not installed. It supports Linux with Python 3.11 to 3.13 only; "

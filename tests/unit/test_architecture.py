@@ -93,7 +93,9 @@ def test_other_packages_are_imported_only_at_the_edges(path: Path) -> None:
         ("chalicelib", {"app", "deploy", "local", "tests", "bench"}),
         ("deploy", {"app", "local", "tests", "bench"}),
         ("local", {"tests", "bench"}),
-        ("tests", {"bench"}),
+        ("tests", {"bench", "docs"}),
+        ("docs", {"bench"}),
+        ("requirements", {"app", "chalicelib", "deploy", "local", "tests", "bench", "docs"}),
     ],
 )
 def test_folders_do_not_import_their_users(folder: str, forbidden: set[str]) -> None:
