@@ -44,7 +44,7 @@ sign-up: install  ## create a user: EMAIL=... PASSWORD=...
 
 test: install-develop  ## run what CI runs: lint, format check, type check, tests
 	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
+	@.venv/bin/ruff format --check . || { echo "error: run \`make format\`." >&2; exit 1; }
 	.venv/bin/mypy
 	.venv/bin/pytest -n auto --dist loadfile --cov --cov-report=term-missing:skip-covered
 

@@ -122,13 +122,13 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
 
 
 settings = Settings.from_environment(os.environ)
-check = profile_check(settings.profile_schema)
+check_data = profile_check(settings.profile_schema)
 
 
 @functools.cache
 def profile_store() -> ProfileStore:
     """The one store of this process. Raises MissingSetting if the stage has no table."""
-    return ProfileStore.connect(settings.table_name(), check)
+    return ProfileStore.connect(settings.table_name(), check_data)
 
 
 app = create_app(settings, profile_store)

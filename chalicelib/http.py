@@ -3,6 +3,9 @@
 `ProfileApp` is a Chalice app that accepts only API Gateway's requests, turns every exception into
 an `application/problem+json` response that scripts in a browser can read, and logs one line for
 each request. The functions below it read what a view needs from a request, and write responses.
+
+One request passes ProfileApp.__call__, Chalice, _handle_request (a middleware of Chalice), Chalice
+again, and the view. Its response passes them in reverse order.
 """
 
 from __future__ import annotations

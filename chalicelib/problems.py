@@ -10,6 +10,11 @@ from typing import Any
 from chalicelib import errors
 
 TYPE_PREFIX = "urn:problem-type:user-profile:"
+PHRASES_OF_RFC_9110 = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+"""Phrases that Python had not adopted before 3.13."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ def generic_problem(
 ) -> Problem:
     """A problem of type `about:blank`: its status code is its meaning (RFC 9457, 4.2.1)."""
     known = HTTPStatus(status)
-    return Problem(known, known.phrase, detail, headers=headers or {})
+    title = PHRASES_OF_RFC_9110.get(known, known.phrase)
+    return Problem(known, title, detail, headers=headers or {})
 
 
 UNEXPECTED = generic_problem(

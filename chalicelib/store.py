@@ -50,7 +50,7 @@ def new_revision() -> str:
     return secrets.token_urlsafe(16)
 
 
-def pause(attempt: int) -> None:
+def random_pause(attempt: int) -> None:
     """Wait a random time before the next attempt: up to 0.1 s, doubled each time up to 1 s."""
     longest_seconds = min(1.0, 0.05 * 2**attempt)
     time.sleep(random.uniform(0, longest_seconds))  # noqa: S311 - not a secret
@@ -69,7 +69,7 @@ class ProfileStore:
     check: Callable[[JSON], JSON] = check_profile_data
     clock: Callable[[], str] = utc_now
     revisions: Callable[[], str] = new_revision
-    pause: Callable[[int], None] = pause
+    pause: Callable[[int], None] = random_pause
 
     @classmethod
     def connect(

@@ -23,7 +23,7 @@ from chalicelib.errors import (
     StoreUnavailable,
 )
 from chalicelib.preconditions import Precondition
-from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, new_revision, pause, utc_now
+from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, new_revision, random_pause, utc_now
 from tests.support.store import RecordingClient
 
 KEY = {"pk": {"S": "USERS#ALL"}, "sk": {"S": "USER#5f0c"}}
@@ -273,6 +273,6 @@ def test_pauses_double_up_to_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr("random.uniform", lambda _, most: most)
     for attempt in range(1, MAX_WRITE_ATTEMPTS):
-        pause(attempt)
+        random_pause(attempt)
     assert slept[:4] == [0.1, 0.2, 0.4, 0.8]
     assert set(slept[4:]) == {1.0}
