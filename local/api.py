@@ -1,4 +1,4 @@
-"""Runs the API in a process of its own: `chalice local --stage local`."""
+"""Runs the API in a separate process: `chalice local --stage local`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUEST_SECONDS = 5
 
 
 class ApiError(LocalError):
-    """The API did not start. Its own output says why."""
+    """The API did not start. Its output contains the reason."""
 
 
 @contextmanager
@@ -28,17 +28,17 @@ def serving(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the API on 127.0.0.1:`port`. Raises ApiError.
 
-    log: the file for its output; without one it goes where this process's output goes.
+    log: the file for its output. Without it, the output goes to this process's output.
     keep_open: see process.running.
     """
     chalice = Path(sys.executable).with_name("chalice")
-    # With autoreload, Chalice looks at every file of the folder each second, .venv included.
+    # With autoreload, Chalice checks every file in the folder once a second, including .venv.
     options = ["--stage", environment.STAGE, "--port", str(port), "--no-autoreload"]
     env = os.environ | {"PYTHONUNBUFFERED": "1", STOP_WITH_PARENT: "1"}
     with running([chalice, "local", *options], env, log, keep_open=keep_open) as process:
         if not wait_until(lambda: _answers(port), seconds=START_SECONDS, process=process):
             where = "above" if log is None else f"in {log}"
-            raise ApiError(f"the API did not start. Its output {where} says why.")
+            raise ApiError(f"the API did not start. Its output is {where}.")
         yield process
 
 

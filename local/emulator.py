@@ -31,8 +31,8 @@ def emulator(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run ministack on `port`, with its state in `folder`. Raises EmulatorError.
 
-    ministack writes its state when it is stopped, and not after each request. After a `kill -9`,
-    all that was stored since its last start is lost.
+    ministack saves its state only when it stops. If its process is killed with SIGKILL, all changes
+    since its last start are lost.
 
     keep_open: see process.running.
     """
@@ -49,7 +49,7 @@ def emulator(
         # ministack writes its process id there. The default is shared by all users of the machine.
         "TMPDIR": str(state),
     }
-    # Neither the shell's AWS settings nor the coverage measurement of tests are for the emulator.
+    # The emulator does not use the shell's AWS settings or the coverage settings of tests.
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))
     }
@@ -57,7 +57,7 @@ def emulator(
     log = folder / "emulator.log"
     with running(command, inherited | settings, log, cwd=ROOT, keep_open=keep_open) as process:
         if not wait_until(lambda: _is_healthy(port), seconds=START_SECONDS, process=process):
-            raise EmulatorError(f"the local AWS did not start. The reason is at the end of {log}.")
+            raise EmulatorError(f"the AWS emulator did not start. See the end of {log}.")
         yield process
 
 
