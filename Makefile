@@ -8,7 +8,7 @@ FUZZ_EXAMPLES ?= 4500
 FUZZ_SECONDS ?= 120
 BENCH_ROUNDS ?= 9
 
-# A variable's value if it was given to make, and not by the shell: many shells define EMAIL.
+# A variable's value, if make's command line sets it. The shell's is ignored: many define EMAIL.
 given = $(if $(filter command,$(origin $(1))),$($(1)))
 export USER_EMAIL = $(call given,EMAIL)
 export USER_PASSWORD = $(call given,PASSWORD)
@@ -23,7 +23,7 @@ help:  ## list the commands
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-##@ Run it on this machine
+##@ On this machine
 
 local: install  ## start the API, its page and an AWS emulator (API_PORT=8000 AWS_PORT=4566 WEB_PORT=3000)
 	@.venv/bin/python -m local up
@@ -40,9 +40,9 @@ token: install  ## print an id token of the demo user, or of EMAIL=... PASSWORD=
 sign-up: install  ## create a user: EMAIL=... PASSWORD=...
 	@.venv/bin/python -m local sign-up
 
-##@ Change it
+##@ Development
 
-test: install-develop  ## run what CI runs: lint, format check, type check, tests
+test: install-develop  ## run all checks and tests, as CI does: lint, format, types, tests
 	.venv/bin/ruff check .
 	@.venv/bin/ruff format --check . || { echo "error: run \`make format\`." >&2; exit 1; }
 	.venv/bin/mypy
@@ -62,10 +62,10 @@ fuzz: install-develop  ## fuzz the parsers (FUZZ_SECONDS each) and the API (FUZZ
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) .venv/bin/pytest -s tests/api/test_openapi.py \
 		tests/api/test_isolation.py tests/api/test_any_json.py
 
-load: install-develop install-tools  ## send load and look for failures and leaks (LOAD_SECONDS, LOAD_CALLS)
+load: install-develop install-tools  ## run a load test and check for failures and leaks (LOAD_SECONDS, LOAD_REQUESTS, LOAD_CALLS)
 	@.venv/bin/python -m bench.load
 
-bench: install-develop  ## measure cold start, CPU and size beside alternatives (BENCH_ROUNDS)
+bench: install-develop  ## compare cold start, CPU and size with alternatives (BENCH_ROUNDS)
 	@.venv/bin/python -m bench --rounds $(BENCH_ROUNDS)
 
 screenshots: install-develop  ## take the pictures of the page in docs/images
@@ -74,29 +74,29 @@ screenshots: install-develop  ## take the pictures of the page in docs/images
 ##@ Dependencies
 
 install_lock = @command -v $(PYTHON) >/dev/null || \
-	{ echo "error: $(PYTHON) was not found. Install it, or name another one: export PYTHON=python3.13" >&2; exit 1; }; \
+	{ echo "error: $(PYTHON) was not found. Install it, or use another one: export PYTHON=python3.13" >&2; exit 1; }; \
 	$(PYTHON) -m requirements.install
 
-install:  ## install what running needs into .venv (`make local` does this too)
+install:  ## install the packages for running into .venv (`make local` does this too)
 	$(install_lock) run
 
-install-develop: install  ## install what tests, fuzzing and benchmarks need as well (`make test` does this too)
+install-develop: install  ## also install the packages for tests and benchmarks (`make test` does this too)
 	$(install_lock) develop
 
-install-tools:  ## install what load, audit and test-all need into .tools
+install-tools:  ## install the packages for load, audit and test-all into .tools
 	$(install_lock) tools
 
 lock:  ## write the locks after a change in requirements.txt or requirements/*.in (LOCK="-P boto3" or --upgrade)
 	@$(PYTHON) -m requirements.lock $(LOCK)
 
-audit: install-tools  ## look for known vulnerabilities in every locked package (needs the network)
+audit: install-tools  ## check the locked Python packages for known vulnerabilities (needs the network)
 	@for lock in develop tools; do \
 		.tools/bin/pip-audit --strict --disable-pip --progress-spinner=off -r requirements/$$lock.txt || { \
 			echo "error: requirements/$$lock.txt has a known vulnerability, or could not be audited:" \
 				"see above." >&2; exit 1; }; \
 	done
 
-##@ AWS, in the account and region that the shell is signed in to
+##@ AWS, in the account and region of your shell
 
 deploy_command = @.venv/bin/python -m deploy $@ "$(call given,STAGE)"
 
@@ -104,7 +104,7 @@ backend: install  ## create or update the table and user pool: STAGE=dev (DOMAIN
 	$(deploy_command) --domain-suffix="$(call given,DOMAIN_SUFFIX)" \
 		--callback-urls="$(call given,CALLBACK_URLS)" --logout-urls="$(call given,LOGOUT_URLS)"
 
-package: install  ## build what `make deploy` uploads, in out/: STAGE=dev
+package: install  ## build the package of `make deploy` in out/: STAGE=dev
 	$(deploy_command)
 
 deploy: install  ## deploy the API with CloudFormation: STAGE=dev (ALARM_TOPIC)

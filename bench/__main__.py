@@ -1,7 +1,7 @@
 """Compare this service with other ways to write it, in AWS's Lambda runtime: cold starts, CPU,
 memory and package size.
 
-Writes bench/results.md and bench/results.svg, or neither if the results contradict themselves.
+Writes bench/results.md and bench/results.svg. If results contradict each other, writes neither.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def main() -> None:
         check(results)
     except ImplausibleResults as error:
         sys.exit(
-            "error: the results contradict themselves, so nothing was written. Run the benchmark "
-            f"again, on a machine that does nothing else.\n{error}"
+            "error: some results contradict each other, so nothing was written. Run the benchmark "
+            f"again on an idle machine.\n{error}"
         )
     except (BenchmarkError, lambda_runtime.EmulatorError) as error:
         sys.exit(f"error: {error}")
@@ -62,7 +62,7 @@ def measure_all(rounds: int) -> Results:
 
 
 def print_ratios(results: Results) -> None:
-    """Print what this service costs in relation to each peer."""
+    """Print the ratios of this service to each peer."""
     for peer in results.packages[1:]:
         ratios = [
             f"{name} {results.service.summary(metric, peer).ratio:.2f}x"

@@ -18,7 +18,7 @@ LABEL_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
 def write_chart(results: Results, file: Path) -> None:
     """Write bars of the ratios to the reference package, as SVG."""
-    # A fixed salt makes the same chart the same file.
+    # With a fixed salt, the same chart always gives the same file.
     mpl.rcParams.update({"svg.hashsalt": "bench", "font.size": 9})
     # matplotlib draws the first bar at the bottom. The service is last here, and so at the top.
     packages = list(reversed(results.packages))

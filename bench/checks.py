@@ -1,8 +1,8 @@
-"""Refuse results whose parts do not fit together, before anything is written.
+"""Refuses results that contradict each other, before anything is written.
 
 Such results come from a function that waited for something, from a broken measurement, or from a
-machine that was too busy. Each limit below is wide enough for a busy machine; what was measured is
-stated beside it.
+machine that was too busy. Each limit below allows for a busy machine. The measured values are
+stated next to it.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from bench.results import (
 )
 
 SMALLEST_PART_OF_IMPORTS = 0.7
-"""The imports as a part of the init phase of the same start. Measured in 20 starts: 0.93 to 0.99.
+"""The least share of the imports in the init phase of a start. Measured in 20 starts: 0.93 to 0.99.
 The rest is the start of Python and the work of the runtime client. More than 1 is impossible: no
 module's time counts twice."""
 ROUNDING_MS = 1.0
-"""How far the clocks of Python (microseconds for each module) and of the emulator may differ."""
+"""The difference allowed between the clocks of Python (microseconds) and of the emulator."""
 ROUNDING = 1e-9
 """The relative error of quartiles: they are interpolated, also between equal values."""
 LARGEST_SLOWDOWN = 2.5
-"""How many times as long as in the rounds the init phase may take while its imports are measured.
+"""The largest ratio of the init phase, while its imports are measured, to that in the rounds.
 Measured in four groups of five starts, with four times as many busy processes as cores: 0.9 to 1.3.
-A machine that is busy only during the rounds, or only afterwards, needs the rest."""
+The rest allows for a machine that is busy only during the rounds, or only afterwards."""
 LARGEST_DECREASE = 0.2
-"""How much less a larger profile may cost than a smaller one, as a part. One size is measured after
-the other, and the next size is at least 3.9 times as large."""
+"""The share by which a larger profile may cost less than a smaller one. One size is measured after
+the other, and each is at least 3.9 times as large as the one before."""
 LARGEST_INCREASE = 0.25
-"""How much longer a start may take with more memory, as a part. From one memory size to the next, a
+"""The share by which a start may take longer with more memory. From one memory size to the next, a
 function gets at least 1.7 times as much CPU."""
 LARGEST_DIFFERENCE = 2.5
-"""A factor between two measurements of the same thing that the report shows in two tables."""
+"""The largest factor between two measurements of the same value, in two tables of the report."""
 
 
 class ImplausibleResults(Exception):
-    """The results contradict themselves. The message has one line for each contradiction."""
+    """Results contradict each other. The message has one line for each contradiction."""
 
 
 def check(results: Results) -> None:
     """Raise ImplausibleResults if parts of `results` are missing or do not fit together."""
-    # A comparison of values that are missing or not numbers would say nothing.
+    # Values that are missing or not numbers cannot be compared.
     problems = [*_missing(results), *_not_positive(results)]
     if not problems:
         problems = [
@@ -65,7 +65,7 @@ def check(results: Results) -> None:
 
 
 def _missing(results: Results) -> Iterator[str]:
-    """Rows and values that the report needs and the results do not have."""
+    """Rows and values of the report that are missing."""
     if results.rounds < 1:
         yield "there are no rounds"
     if results.reference not in results.packages:
@@ -83,7 +83,7 @@ def _missing(results: Results) -> Iterator[str]:
 
 def _missing_memory_sizes(results: Results) -> Iterator[str]:
     if not results.by_memory:
-        return  # control groups cannot be made on this machine
+        return  # control groups cannot be created on this machine
     measured = {(result.package, result.memory_mb) for result in results.by_memory}
     for package in results.packages:
         for memory_mb in MEMORY_SIZES_MB:
@@ -92,7 +92,7 @@ def _missing_memory_sizes(results: Results) -> Iterator[str]:
 
 
 def _not_positive(results: Results) -> Iterator[str]:
-    """Values that are zero, negative, infinite or not a number: no ratio can be made of them."""
+    """Values that are zero, negative, infinite or not a number: they have no ratio."""
     for package in results.packages:
         yield from _bad_values(f"{package.name}, zip", [package.zip_bytes])
         for number, run in enumerate(package.runs, start=1):
@@ -124,7 +124,7 @@ def _wrong_quartiles(results: Results) -> Iterator[str]:
 
 
 def _wrong_imports(imports: ImportTimes, service: PackageResult) -> Iterator[str]:
-    """The parts of a start against the whole start, and that against the starts of the rounds."""
+    """Compare the imports with the init phase, and the init phase with that of the rounds."""
     total = f"the imports take {imports.total_ms:.0f} ms"
     whole = f"the init phase of the same start takes {imports.init_ms:.0f} ms"
     if imports.total_ms > imports.init_ms + ROUNDING_MS:
@@ -137,7 +137,7 @@ def _wrong_imports(imports: ImportTimes, service: PackageResult) -> Iterator[str
 
 
 def _wrong_sizes(sizes: list[SizeResult], service: PackageResult) -> Iterator[str]:
-    """A larger profile does not cost less, and the usual one costs what it costs in the rounds."""
+    """A larger profile must not cost less, and the usual one must cost as much as in the rounds."""
     for metric in ("get_cpu_ms", "post_cpu_ms", "peak_memory_mb"):
         for smaller, larger in itertools.pairwise(sizes):
             if larger.run.value(metric) < (1 - LARGEST_DECREASE) * smaller.run.value(metric):
@@ -153,7 +153,7 @@ def _wrong_sizes(sizes: list[SizeResult], service: PackageResult) -> Iterator[st
 
 
 def _wrong_memory_sizes(by_memory: list[MemoryResult], service: PackageResult) -> Iterator[str]:
-    """A start does not take longer with more CPU, and takes with one core what the rounds say."""
+    """More CPU must not slow a start down, and one core must take as long as in the rounds."""
     starts = {(result.package, result.memory_mb): result.first_answer_ms for result in by_memory}
     packages = {result.package for result in by_memory}
     for package in sorted(packages):

@@ -1,9 +1,9 @@
 """The load test: many users at once against `chalice local` and against the deployed function, then
 many calls of the function in one process.
 
-It starts all that it needs, and takes about ten minutes. Environment variables change its size:
-LOAD_SECONDS and LOAD_REQUESTS end each run with users, LOAD_CALLS is the number of calls in one
-process.
+It starts everything that it needs and takes about ten minutes. Environment variables set its size:
+LOAD_SECONDS and LOAD_REQUESTS limit each run with users, and LOAD_CALLS is the number of calls in
+one process.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ REQUESTS = int(os.environ.get("LOAD_REQUESTS", "20000"))
 CALLS = int(os.environ.get("LOAD_CALLS", "100000"))
 USERS = 8
 FEWEST_REQUESTS = 100
-"""A run with fewer requests says nothing."""
+"""A run with fewer requests is an error: it shows too little."""
 LARGEST_GROWTH_KB = 1024
-"""How much the function's memory may grow after the first reading."""
+"""The growth of the function's memory that is allowed after the first reading."""
 PASSWORD = "Correct-Horse-42"  # noqa: S105 - of users of the emulated AWS
 
 
@@ -61,17 +61,17 @@ def main() -> None:
 
 
 def check_tools() -> None:
-    """Check before the long part what it needs. Raises LoadError."""
+    """Check the requirements before the long part. Raises LoadError."""
     if not LOCUST.exists():
         raise LoadError(f"{LOCUST.relative_to(PROJECT)} does not exist. Run: make install-tools")
     if CALLS < 2 * CALLS_BETWEEN_READINGS:
         fewest = 2 * CALLS_BETWEEN_READINGS
-        raise LoadError(f"LOAD_CALLS is {CALLS}. A leak is visible from {fewest} calls on.")
+        raise LoadError(f"LOAD_CALLS is {CALLS}. Detecting a leak needs at least {fewest} calls.")
 
 
 @contextmanager
 def emulated_aws(folder: Path) -> Iterator[int]:
-    """Start an emulated AWS, and enter its environment variables; the value is its port."""
+    """Start the AWS emulator and enter its environment variables. Yields its port."""
     os.environ["LOCAL_STATE"] = str(folder)
     with emulator(0, folder) as (_, port):
         environment.enter(environment.for_endpoint(port))
@@ -132,9 +132,9 @@ def create_users(settings: dict[str, str], aws_port: int) -> list[str]:
 
 
 def run_locust(url: str, id_tokens: list[str], folder: Path) -> None:
-    """Have one of locust's users for each token use the API at `url`, and print the statistics.
+    """Run locust on the API at `url`, with one user for each token, and print its statistics.
 
-    Raises LoadError for any answer that was not as expected.
+    Raises LoadError for an unexpected response.
     """
     statistics_file = folder / "load_stats.csv"
     statistics_file.unlink(missing_ok=True)
@@ -165,7 +165,7 @@ def run_locust(url: str, id_tokens: list[str], folder: Path) -> None:
     if failures or done.returncode != 0:
         raise LoadError(f"locust reported failures:\n{output}")
     if requests < FEWEST_REQUESTS:
-        raise LoadError(f"only {requests} requests were counted, too few to judge")
+        raise LoadError(f"only {requests} requests were sent, which is too few")
 
 
 def _locust_command(url: str, users: int) -> list[str]:
@@ -183,7 +183,7 @@ def _locust_command(url: str, users: int) -> list[str]:
 
 
 def _read_total(statistics_file: Path) -> dict[str, str]:
-    """The row of locust's statistics that sums up all requests."""
+    """The row of totals in locust's statistics."""
     with statistics_file.open() as file:
         rows = {row["Name"]: row for row in csv.DictReader(file)}
     return rows["Aggregated"]
@@ -218,7 +218,7 @@ def call_in_one_process() -> None:
 def check_growth(first: Reading, last: Reading) -> None:
     """Raise LoadError if the process has more in use at the last reading than at the first."""
     if last.open_files != first.open_files:
-        raise LoadError(f"{last.open_files} files are open; at first, {first.open_files} were open")
+        raise LoadError(f"{last.open_files} files are open; at first it was {first.open_files}")
     growth_kb = last.memory_kb - first.memory_kb
     if growth_kb >= LARGEST_GROWTH_KB:
         raise LoadError(f"the memory grew by {growth_kb:,} KB after the first reading")

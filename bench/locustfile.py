@@ -1,4 +1,4 @@
-"""The users of the load test: each changes and reads its own profile, and checks every answer.
+"""The users of the load test: each changes and reads its own profile, and checks every response.
 
 Two environment variables are required: LOAD_TOKENS, a JSON list with an id token for each user, and
 LOAD_REQUESTS, the number of requests after which the test ends. Locust runs in an environment of
@@ -29,7 +29,7 @@ def end_after_enough_requests(environment: Any, **_: Any) -> None:
 
 
 class ProfileUser(HttpUser):
-    """A signed-in user, who knows what every GET returns: nobody else writes the profile."""
+    """A signed-in user. No other client writes the profile, so the result of a GET is known."""
 
     wait_time = constant(0)
 
@@ -45,7 +45,7 @@ class ProfileUser(HttpUser):
         data: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Any:
-        """Send a request and check the answer; return the answer."""
+        """Send a request, check the response and return it."""
         with self.client.request(
             method,
             "/user/profile",
@@ -60,7 +60,7 @@ class ProfileUser(HttpUser):
                     f"{response.text[:200]}"
                 )
             elif expected_status == 200 and response.json()["profile_data"] != self.stored:
-                response.failure(f"{method} returned another profile than was written")
+                response.failure(f"{method} returned a profile other than the one written")
             else:
                 response.success()
             return response

@@ -21,7 +21,7 @@ PROFILE_SIZES = (USUAL_PROFILE_SIZE, 10_000, 100_000, 390_000)
 WARM_UP_CALLS = 20
 CALLS = 300
 CALLS_WHEN_SLOW = 40
-"""With a large profile, or with a part of a core only."""
+"""The calls with a large profile, or with a share of a core."""
 ATTEMPTS_FOR_IMPORTS = 5
 IMPORTING_MODULE = "import_app"
 CREDENTIALS = {
@@ -32,12 +32,12 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 IMPORT_TIME_LINE = re.compile(r"^import time: +(\d+) \| +\d+ \| +(\S+)$", re.MULTILINE)
-"""What Python prints for each module with PYTHONPROFILEIMPORTTIME: microseconds without the
-module's own imports, microseconds with them, and its name."""
+"""The line that Python prints for each module with PYTHONPROFILEIMPORTTIME: microseconds without
+the module's own imports, microseconds with them, and its name."""
 
 
 class BenchmarkError(Exception):
-    """A function did not do what it is measured for."""
+    """A measured function did not return the expected result."""
 
 
 def function_variables(database_url: str) -> dict[str, str]:
@@ -183,7 +183,7 @@ def _imports_of_one_start(service: Package, installed: Path, database_url: str) 
     with lambda_runtime.function(installed, service.task, handler, variables) as function:
         _call(function, get_event(), stub.profile(USUAL_PROFILE_SIZE))
         init_ms = function.init_ms()
-        # What is imported after the report of the init phase is imported by the first request.
+        # Imports after the report of the init phase belong to the first request.
         init_log = function.log.read_text().partition("INIT REPORT")[0]
     own_ms: dict[str, float] = {}
     for microseconds, module in IMPORT_TIME_LINE.findall(init_log):

@@ -28,13 +28,13 @@ DOLLARS_PER_GB_SECOND = 0.0000166667
 DOLLARS_PER_REQUEST = 0.20 / 1_000_000
 """Prices: aws.amazon.com/lambda/pricing, x86, us-east-1."""
 DATABASE_MS = 4
-"""Assumed for a call of DynamoDB. AWS: "single-digit milliseconds"."""
+"""Assumed for a request to DynamoDB. AWS: "single-digit milliseconds"."""
 COLD_SHARE = 0.01
-"""Assumed: the part of requests that start a function. AWS: "typically ... under 1%"."""
+"""Assumed: the share of requests that start a function. AWS: "typically ... under 1%"."""
 
 
 def can_limit_cpu() -> bool:
-    """Whether control groups can be made here: Linux with cgroup v1, as root."""
+    """Whether control groups can be created here: Linux with cgroup v1, as root."""
     return os.access(CONTROL_GROUPS, os.W_OK)
 
 
@@ -64,7 +64,7 @@ def _result(name: str, memory_mb: int, runs: list[Run]) -> MemoryResult:
 
 
 def dollars_per_million(memory_mb: int, first_answer_ms: float, warm_get_ms: float) -> float:
-    """What Lambda costs for a million requests: a price for each request, and one for memory and
+    """The price of a million requests on Lambda: a price for each request, and one for memory and
     time.
 
     Lambda bills whole milliseconds. Since August 2025 it bills the init phase as well.
@@ -78,7 +78,7 @@ def dollars_per_million(memory_mb: int, first_answer_ms: float, warm_get_ms: flo
 
 @contextmanager
 def _limited_cpu(share: float) -> Iterator[Path]:
-    """Make a control group whose processes get `share` of a core; the value is its folder."""
+    """Create a control group whose processes get `share` of a core. Yields its folder."""
     quota = max(SMALLEST_QUOTA_MICROSECONDS, int(PERIOD_MICROSECONDS * share))
     group = CONTROL_GROUPS / f"bench-{os.getpid()}"
     group.mkdir()

@@ -18,7 +18,7 @@ from tests.support.project import copy_project
 PROJECT = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"
 SERVICE_FILES = {"app.py", "chalicelib", "chalice"}
-"""What the service's package has beside the AWS SDK."""
+"""The content of the service's package besides the AWS SDK."""
 NOT_THE_SDK = SERVICE_FILES | {"__pycache__", ".built"}
 SETTINGS = {
     "DYNAMODB_TABLE": "user-profile-dev",

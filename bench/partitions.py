@@ -51,7 +51,7 @@ class Scenario:
     partitions: int = 1
     """At the start, all of the same size."""
     is_in_chart: bool = True
-    """False where nothing is throttled."""
+    """False if nothing is throttled."""
 
 
 AT_ONCE = 0.1  # minutes
@@ -72,7 +72,7 @@ SCENARIOS = (
 
 @dataclass
 class Partition:
-    """One partition, and how long it has been throttled or split."""
+    """One partition, and the duration of its throttling and of its split."""
 
     load_share: float
     throttled_seconds: float = 0.0
@@ -149,7 +149,7 @@ def print_table(simulations: dict[Scenario, list[Step]]) -> None:
 
 def write_chart(simulations: dict[Scenario, list[Step]]) -> None:
     """Write the throttled share over time, one panel for each scenario, as SVG."""
-    # A fixed salt makes the same chart the same file.
+    # With a fixed salt, the same chart always gives the same file.
     mpl.rcParams.update({"svg.hashsalt": "partitions", "font.size": 9})
     shown = [scenario for scenario in simulations if scenario.is_in_chart]
     figure = Figure(figsize=(9, 5.6))

@@ -1,4 +1,4 @@
-"""The program that bench/load.py starts to look for leaks: it calls the function again and again.
+"""The program that bench/load.py starts to find leaks. It calls the function repeatedly.
 
     python -m bench.repeat_calls CALLS
 
@@ -36,7 +36,7 @@ CALLS = (
 
 @dataclass(frozen=True)
 class Reading:
-    """What the process has in use."""
+    """The memory and open files of the process."""
 
     PREFIX: ClassVar = "reading:"
     """Begins a line with a reading; the function's log has other lines."""
@@ -55,7 +55,7 @@ class Reading:
 
 
 def take_reading(calls: int) -> Reading:
-    """Read from /proc what the process has in use, garbage excluded."""
+    """Read the memory and open files of the process from /proc, after collecting garbage."""
     gc.collect()
     status = Path("/proc/self/status").read_text()
     memory_kb = re.findall(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)[0]
@@ -64,7 +64,7 @@ def take_reading(calls: int) -> Reading:
 
 
 def main() -> None:
-    import app  # noqa: PLC0415 - it reads the environment, which bench/load.py does not set
+    import app  # noqa: PLC0415 - it reads the environment, which bench/load.py sets for this process
 
     total = int(sys.argv[1])
     for number in range(total):

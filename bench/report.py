@@ -33,7 +33,7 @@ Measured on {date} with `make bench` (rounds: {rounds}) on {machine}.
 Software: {software}.
 
 Each function runs in AWS's Lambda runtime client (awslambdaric), behind AWS's Lambda runtime
-interface emulator. The database is a stand-in for DynamoDB that answers at once
+interface emulator. The database is a stand-in for DynamoDB that responds immediately
 ([stub.py](stub.py)). In each round, every package is started once, then called {calls} times with
 GET and {calls} times with POST. The profile has 1 KB.
 
@@ -50,14 +50,15 @@ are in milliseconds, memory is in megabytes. Ratios hold on other machines, dura
 - *first request* is the duration of the first call after the init phase.
 - *CPU* times are averages of {calls} calls. They include the CPU time of the runtime client, which
   is the same for all packages.
-- The *peers* are in [peers/](peers). They give the same answers to valid requests, but do not have
-  this service's limits, exact numbers, ETags and error format.
+- The *peers* are in [peers/](peers). They return the same results for valid requests, but do not
+  have this service's limits, exact numbers, ETags and error format.
 - *Compiled* packages contain Python's bytecode. The package that is *not compiled* contains source
   code only, as `chalice package` leaves it: Python compiles every module at every cold start.
-- The packages contain the AWS SDK. Lambda's Python runtime contains it as well, so many functions
-  are packaged without it and have a smaller zip.
-- The function talks HTTP to the database here, and HTTPS on AWS. The time for TLS is not included.
-  This service connects during the init phase, the peers connect during the first request.
+- The packages contain the AWS SDK. Lambda's Python runtime also contains it, so many functions are
+  packaged without it and have a smaller zip.
+- The function calls the database over HTTP here, and over HTTPS on AWS. The time for TLS is not
+  included. This service connects during the init phase, and the peers connect during the first
+  request.
 """
 
 
@@ -108,8 +109,8 @@ def _sizes(results: Results) -> str:
 IMPORTS = """\
 ## Where the time of a cold start goes
 
-One cold start of this service, measured with `PYTHONPROFILEIMPORTTIME`, which makes it slower. Its
-init phase takes {init_ms:.0f} ms; the median of the rounds above is {usual_ms:.0f} ms.
+This is one cold start of this service, measured with `PYTHONPROFILEIMPORTTIME`, which slows it
+down. Its init phase takes {init_ms:.0f} ms; the median of the rounds above is {usual_ms:.0f} ms.
 The time of a module does not include the modules that it imports.
 
 {table}
@@ -145,9 +146,9 @@ Lambda gives a function CPU in proportion to its memory, and one core with {one_
 "Configure Lambda function memory"). Here a Linux control group limits the function's process to
 that share of a core, from its start.
 
-Each cell has the time from the start of the function to its first answer (init and first request)
-in milliseconds, the duration of a warm GET in milliseconds, and the price of a million requests to
-Lambda. The durations are medians of {rounds} starts.
+Each cell has the time from the start of the function to its first response (init and first
+request) in milliseconds, the duration of a warm GET in milliseconds, and Lambda's price of a
+million requests. The durations are medians of {rounds} starts.
 
 {table}
 
@@ -157,7 +158,7 @@ The setting `lambda_memory_size` is {configured_mb:,}.
 The price of a million requests is computed as follows. Both times in parentheses are rounded up to
 whole milliseconds.
 
-    seconds = {cold_share} x (first answer + {database_ms} ms)
+    seconds = {cold_share} x (first response + {database_ms} ms)
               + {warm_share} x (warm GET + {database_ms} ms)
     price   = 1,000,000 x ($0.20 / 1,000,000 + GB x seconds x ${dollars_per_gb_second:.10f})
 
@@ -165,8 +166,8 @@ whole milliseconds.
   Lambda also bills the init phase.
 - Assumed: a request to DynamoDB takes {database_ms} ms (AWS: "single-digit milliseconds").
 - Assumed: {cold_share:.0%} of the requests start a function (AWS: "typically under 1%").
-- Not included: API Gateway ($3.50 a million requests) and DynamoDB, which cost the same with every
-  package.
+- Not included: API Gateway ($3.50 per million requests) and DynamoDB, which cost the same with
+  every package.
 
 The control group grants CPU time in periods of {period_ms} ms. A call that needs less CPU time
 than the function gets in one period is not slowed down.

@@ -1,5 +1,4 @@
-"""What the benchmark measures, as data. Durations are in milliseconds, memory is in megabytes (2^20
-bytes)."""
+"""The results of the benchmark. Durations are in milliseconds, memory in megabytes (2^20 bytes)."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ class Run:
     """CPU time of one warm GET: the average of many."""
     post_cpu_ms: float
     get_duration_ms: float
-    """How long a warm GET takes: the median of many."""
+    """The duration of a warm GET: the median of many."""
     peak_memory_mb: float
 
     def value(self, metric: Metric) -> float:
@@ -86,7 +85,7 @@ class SizeResult:
 
 @dataclass(frozen=True)
 class ImportTimes:
-    """How long each module's import took in one cold start of this service, without the modules
+    """The duration of each module's import in one cold start of this service, without the modules
     that it imports."""
 
     init_ms: float
@@ -104,7 +103,7 @@ class ImportTimes:
 
 @dataclass(frozen=True)
 class MemoryResult:
-    """One package with the part of a core that Lambda gives with a memory size."""
+    """One package with the share of a core that Lambda assigns to a memory size."""
 
     package: str
     memory_mb: int
@@ -112,7 +111,7 @@ class MemoryResult:
     """Init and first request."""
     warm_get_ms: float
     dollars_per_million: float
-    """What Lambda costs for a million requests (bench/memory_sizes.py)."""
+    """Lambda's price of a million requests (bench/memory_sizes.py)."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class Results:
     sizes: list[SizeResult]
     imports: ImportTimes
     by_memory: list[MemoryResult]
-    """Empty where the benchmark may not make control groups."""
+    """Empty if the benchmark cannot create control groups."""
 
     @property
     def service(self) -> PackageResult:

@@ -1,8 +1,8 @@
-"""A stand-in for DynamoDB that answers at once and stores nothing, so that only the function's own
-cost is measured.
+"""A stand-in for DynamoDB that responds immediately and stores nothing, so that only the function's
+own cost is measured.
 
-GetItem returns one prepared profile, UpdateItem returns what it was sent, and every other operation
-returns {}.
+GetItem returns one prepared profile, UpdateItem returns the item that it received, and every other
+operation returns {}.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def profile(size: int) -> dict[str, JSON]:
 
 @contextmanager
 def database(profile_size: int) -> Iterator[str]:
-    """Serve a database whose profile has about `profile_size` bytes; the value is its URL."""
+    """Serve a database whose profile has about `profile_size` bytes. Yields its URL."""
     item = {
         **items.key(SUB),
         items.DATA: items.to_attribute_value(profile(profile_size)),

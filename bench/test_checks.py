@@ -1,4 +1,4 @@
-"""The benchmark refuses results that contradict themselves."""
+"""The benchmark refuses results that contradict each other."""
 
 from dataclasses import replace
 
@@ -109,14 +109,14 @@ def test_a_median_outside_its_quartiles_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_results_without_memory_sizes_are_accepted() -> None:
-    """Control groups cannot be made on every machine."""
+    """Control groups cannot be created on every machine."""
     check(replace(good_results(), by_memory=[]))
 
 
 @pytest.mark.parametrize(
     "imports",
     [
-        # The start waited for a database that did not answer.
+        # The start waited for a database that did not respond.
         pytest.param(ImportTimes(1200, {"app": 1003.0, "botocore": 160.0}), id="the start waits"),
         pytest.param(ImportTimes(167, {"app": 1003.0, "botocore": 160.0}), id="parts beyond whole"),
         pytest.param(ImportTimes(200, {"app": 201.5}), id="parts a little beyond whole"),

@@ -1,4 +1,4 @@
-"""An AWS for development and tests on this machine. Nothing in this folder is deployed.
+"""The service on this machine, with an AWS emulator. Nothing in this folder is deployed.
 
 __main__.py         the commands: python -m local COMMAND
 up.py               `make local` and `make cloud`
@@ -8,13 +8,13 @@ ports.py            the ports of `make local`
 lock.py             the lock on the state folder
 process.py          child processes: start, wait, stop
 errors.py           the error that the commands print
-environment.py      how AWS clients and `chalice local --stage local` find the emulator
+environment.py      the variables with which AWS clients find the emulator
 emulator.py         runs ministack: DynamoDB, Cognito, CloudFormation
 start_ministack.py  ministack's process
 api.py              runs the API: `chalice local --stage local`
-chalice_command.py  what a `chalice` command does first
+chalice_command.py  the preparation of a `chalice` command
 server.py           HTTP under `chalice local`
 gateway.py          API Gateway under `chalice local`: routes, tokens, CORS, events
 tokens.py           verifies id tokens as API Gateway's Cognito authorizer does
-documentation.py    docs/openapi.yaml for a browser
+documentation.py    docs/openapi.yaml in Swagger UI
 """

@@ -33,14 +33,14 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """The parser of the command line. Options have the environment's values as defaults."""
+    """The parser of the command line. Environment variables are the defaults of options."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
     local = commands.add_parser("up", help="start the local cloud, the API and the page")
     local.set_defaults(run=_run_local)
     cloud = commands.add_parser(
-        "cloud", help="start all but the API, for a `chalice local --stage local` of your own"
+        "cloud", help="start all but the API, which you run as `chalice local --stage local`"
     )
     cloud.set_defaults(run=_run_cloud)
     for command in (local, cloud):

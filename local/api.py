@@ -1,4 +1,4 @@
-"""Runs the API in a process of its own: `chalice local --stage local`."""
+"""Runs the API in a separate process: `chalice local --stage local`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUEST_SECONDS = 5
 
 
 class ApiError(LocalError):
-    """The API did not start. Its own output says why."""
+    """The API did not start. Its output contains the reason."""
 
 
 class RunningApi(NamedTuple):
@@ -38,11 +38,11 @@ def serving(
     """Run the API on 127.0.0.1:`port`. Raises ApiError.
 
     port: 0 means any free one, which is read from `log`.
-    log: the file for its output; without one it goes where this process's output goes.
+    log: the file for its output. Without it, the output goes to this process's output.
     keep_open: see process.running.
     """
     chalice = Path(sys.executable).with_name("chalice")
-    # With autoreload, Chalice looks at every file of the folder each second, .venv included.
+    # With autoreload, Chalice checks every file in the folder once a second, including .venv.
     options = ["--stage", environment.STAGE, "--port", str(port), "--no-autoreload"]
     env = os.environ | {"PYTHONUNBUFFERED": "1", STOP_WITH_PARENT: "1"}
     with running([chalice, "local", *options], env, log, keep_open=keep_open) as process:
@@ -55,12 +55,12 @@ def serving(
 
         if not wait_until(has_started, seconds=START_SECONDS, process=process):
             where = "above" if log is None else f"in {log}"
-            raise ApiError(f"the API did not start. Its output {where} says why.")
+            raise ApiError(f"the API did not start. Its output is {where}.")
         yield RunningApi(process, port)
 
 
 def printed_port(log: Path) -> int:
-    """The port that the API's output says it serves on; 0 if it does not say so yet."""
+    """The port that the API prints in its output; 0 if it has not printed it yet."""
     printed = re.search(r"^Serving on http://127\.0\.0\.1:(\d+)\n", log.read_text(), re.MULTILINE)
     if printed is None:
         return 0

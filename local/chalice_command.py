@@ -1,4 +1,4 @@
-"""What a `chalice` command does first on a developer's machine: app.py calls `prepare`."""
+"""Prepares a `chalice` command on a developer's machine. app.py calls `prepare`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from local import environment, server
 
 
 def prepare() -> None:
-    """Check and build what `chalice deploy` and `chalice package` need; set up `chalice local`."""
+    """Build the package for `chalice deploy` and `chalice package`; set up `chalice local`."""
     context = click.get_current_context(silent=True)
     if context is not None and context.info_name in ("deploy", "package"):
         _prepare_package(context)
     environment.load_if_local()
-    # `chalice local` sets the root logger to INFO, at which botocore logs where it found its
+    # `chalice local` sets the root logger to INFO. At that level, botocore logs where it found its
     # credentials.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     server.replace_chalice_server()

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml for a browser: Swagger UI, which `chalice local` serves beside the API."""
+"""docs/openapi.yaml in Swagger UI, which `chalice local` serves next to the API."""
 
 from __future__ import annotations
 

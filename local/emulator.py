@@ -43,8 +43,8 @@ def emulator(
 
     The port 0 means any free one.
 
-    ministack writes its state when it is stopped, and not after each request. After a `kill -9`,
-    all that was stored since its last start is lost.
+    ministack saves its state only when it stops. If its process is killed with SIGKILL, all changes
+    since its last start are lost.
 
     keep_open: see process.running.
     """
@@ -88,7 +88,7 @@ def _ministack(
         # For its temporary files. The default is shared by all users of the machine.
         "TMPDIR": str(state),
     }
-    # Neither the shell's AWS settings nor the coverage measurement of tests are for the emulator.
+    # The emulator does not use the shell's AWS settings or the coverage settings of tests.
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))
     }

@@ -1,4 +1,4 @@
-"""How AWS clients find the local cloud: the variables in `.local/environment.json`.
+"""The variables with which AWS clients find the local cloud, in `.local/environment.json`.
 
 `make local` writes that file. Stages on AWS keep the same values in `.chalice/config.json`, but
 those of the local cloud differ on every machine (its user pool has a random id), so they stay out
@@ -37,7 +37,7 @@ def for_endpoint(port: int) -> dict[str, str]:
 def enter(variables: dict[str, str]) -> None:
     """Set `variables` in this process, and remove all other AWS settings.
 
-    Any setting of the shell, such as AWS_PROFILE, could lead to another AWS than the emulator.
+    Any setting of the shell, such as AWS_PROFILE, could redirect calls from the emulator to AWS.
     """
     for name in list(os.environ):
         if name.startswith("AWS_") and name != "AWS_CHALICE_CLI_MODE":

@@ -2,4 +2,4 @@
 
 
 class LocalError(Exception):
-    """A command cannot do what it should. The text says why, and what to do, in one line."""
+    """A command failed. The text is one line: the reason, and what to do."""

@@ -1,8 +1,8 @@
 """API Gateway under `chalice local`: routes, the Cognito authorizer, preflight, events as in AWS.
 
-Chalice's own local server (1.34.0) lets every request through a CognitoUserPoolAuthorizer, even
-without a token; keeps one of several header lines; and answers unknown paths in a shape of its own,
-without CORS. A front end tested against that would meet its first 401 in production.
+Chalice's own local server (1.34.0) accepts every request for a CognitoUserPoolAuthorizer, even
+without a token. It keeps one of several header lines. Its response for an unknown path has another
+format and no CORS headers. A front end tested against it would receive its first 401 in production.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def verifier_from(environ: Mapping[str, str]) -> TokenVerifier | None:
 
 
 class ApiGateway:
-    """What API Gateway does with a request on its way to the function and back."""
+    """API Gateway's part in a request, before the function and after it."""
 
     def __init__(self, app: Chalice, config: Config, verifier: TokenVerifier | None) -> None:
         self._app = app
@@ -61,7 +61,7 @@ class ApiGateway:
     def handle(self, method: str, path: str, headers: Message, body: bytes) -> HttpResponse:
         """The response to one request.
 
-        path: with the query, as it stands in the request line.
+        path: the path with the query, as in the request line.
         """
         try:
             route = self._matcher.match_route(path).route
@@ -77,7 +77,7 @@ class ApiGateway:
             except NotSignedIn as error:
                 return self.error(problem_for(error))
             except KeysUnavailable as error:
-                return self._unavailable(f"{error} Without its keys no token can be verified.")
+                return self._unavailable(f"{error} Tokens cannot be verified.")
             event["requestContext"]["authorizer"] = {"claims": claims}
         return self._invoke(event)
 
@@ -87,7 +87,7 @@ class ApiGateway:
         return HttpResponse(response.status_code, response.headers, response.body.encode())
 
     def _not_found(self, path: str) -> HttpResponse:
-        return self.error(generic_problem(HTTPStatus.NOT_FOUND, f"There is nothing at {path}."))
+        return self.error(generic_problem(HTTPStatus.NOT_FOUND, f"The path {path} does not exist."))
 
     def _unavailable(self, detail: str) -> HttpResponse:
         headers = {"Retry-After": "1"}
@@ -103,7 +103,7 @@ class ApiGateway:
     def _event(self, method: str, path: str, headers: Message, body: bytes) -> dict[str, Any]:
         """The event for the function. It lacks the authorizer's claims and the request id."""
         event = self._converter.create_lambda_event(method, path, dict(headers), body or None)
-        # API Gateway passes on the last of several header lines, and all of them beside it.
+        # `headers` has the last of several header lines, `multiValueHeaders` has all of them.
         lines = {name.lower(): headers.get_all(name, []) for name in headers}
         event["multiValueHeaders"] = lines
         event["headers"] = {name: values[-1] for name, values in lines.items()}
@@ -117,7 +117,7 @@ class ApiGateway:
         if self._verifier is None:
             raise KeysUnavailable("USER_POOL_ARN is not set: this stage has no user pool yet.")
         if len(authorization) > 1:
-            raise NotSignedIn("There is more than one Authorization header.")
+            raise NotSignedIn("The request has more than one Authorization header.")
         token = _token_in("".join(authorization))
         if not token:
             raise NotSignedIn("Sign in and send your id token in the Authorization header.")
@@ -141,7 +141,7 @@ class ApiGateway:
 
 
 def _cors_of_all_routes(app: Chalice) -> CORSConfig:
-    """The CORS settings of the app's first route. All have the same; unknown paths get them too."""
+    """The CORS settings of the first route. All routes have the same, and unknown paths too."""
     first_route = next(iter(app.routes.values()))
     first_entry = next(iter(first_route.values()))
     return first_entry.cors

@@ -6,8 +6,8 @@ lock            is held by `make local` alone.
 processes.lock  is held by `make local` and by every process that it started.
 
 When `make local` is killed, its children stop by themselves (process.stop_with_parent), and the
-emulator saves its state meanwhile. The next `make local` gets the first lock at once and waits for
-the second: two emulators on one folder would overwrite each other's state.
+emulator saves its state. The next `make local` gets the first lock immediately and waits for the
+second, because two emulators on one folder would overwrite each other's state.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from local.errors import LocalError
 from local.process import wait_until
 
 LEFT_OVER_SECONDS = 30.0
-"""How long the processes of a killed `make local` may take to stop."""
+"""The time that the processes of a killed `make local` may take to stop."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[int]:
-    """Hold the state folder `folder`, which is created if necessary.
+    """Lock the state folder `folder`, which is created if necessary.
 
     Yields the file descriptor that every child process must keep open. Raises LocalError if
-    another `make local` holds the folder, or if the folder is not writable.
+    another `make local` uses the folder, or if the folder is not writable.
     """
     with ExitStack() as stack:
         try:
@@ -52,7 +52,7 @@ def locked(folder: Path) -> Iterator[int]:
             print("Waiting for the processes of a killed `make local` to stop ...", flush=True)
             if not wait_until(lambda: _acquire(shared), seconds=LEFT_OVER_SECONDS):
                 raise LocalError(
-                    "the processes of a killed `make local` of this folder do not stop. "
+                    "the processes of a killed `make local` in this folder have not stopped. "
                     f"End them with `kill -9 {_holders(shared)}`."
                 )
         yield shared.fileno()
@@ -75,7 +75,7 @@ def _holders(lock: IO[str]) -> str:
 
 
 def pids_with_open(file: Path) -> list[int]:
-    """The ids of this user's processes that have `file` open. Empty where there is no /proc."""
+    """The ids of this user's processes that have `file` open. Empty on systems without /proc."""
     pids = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # another user's process, or one that has just ended

@@ -30,7 +30,7 @@ CONTENT_TYPES = {
     ".json": "application/json",
 }
 SERVED_SUFFIXES = {".html", ".css", ".js", ".svg"}
-"""The files of web/ that are served. config.json comes from a path of its own."""
+"""The files of web/ that are served. config.json has a separate path."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     # After sign-in the page's address contains the authorization code.
@@ -47,7 +47,7 @@ class PageError(LocalError):
 
 
 def run(port: int) -> None:
-    """`make web`: serve the page with the present web/config.json until Ctrl-C.
+    """`make web`: serve the page with the current web/config.json until Ctrl-C.
 
     Raises LocalError.
     """
@@ -64,7 +64,7 @@ def run(port: int) -> None:
 
 
 def install(folder: Path = page_config.FOLDER) -> None:
-    """Install the packages that `folder`/package-lock.json names, unless they are already there.
+    """Install the packages in `folder`/package-lock.json, unless they are already installed.
 
     Raises PageError.
     """
@@ -85,7 +85,7 @@ def install(folder: Path = page_config.FOLDER) -> None:
 
 @contextmanager
 def serving(port: int, config: Path = page_config.CONFIG) -> Iterator[int]:
-    """Serve the page on 127.0.0.1:`port` while entered; the port 0 means any free one.
+    """Serve the page on 127.0.0.1:`port` while entered. Port 0 selects a free port.
 
     Yields the port. config: the file to serve as /config.json.
     """
@@ -114,7 +114,7 @@ def served_files() -> dict[str, Path]:
 
 
 class PageHandler(BaseHTTPRequestHandler):
-    """Answers GET with one of the served files, or with 404."""
+    """Responds to GET with one of the served files, or with 404."""
 
     timeout = CLIENT_TIMEOUT_SECONDS
 
@@ -129,7 +129,7 @@ class PageHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         file = self._requested_file()
         if file is None or not file.exists():
-            self._send(HTTPStatus.NOT_FOUND, "text/plain", b"There is nothing here.\n")
+            self._send(HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n")
         else:
             self._send(HTTPStatus.OK, CONTENT_TYPES[file.suffix], file.read_bytes())
 
@@ -153,4 +153,4 @@ class PageHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Log nothing: the terminal of `make local` is for problems."""
+        """Log nothing: the output of `make local` shows only problems."""

@@ -10,7 +10,7 @@ from local.errors import LocalError
 
 
 class Ports(NamedTuple):
-    """A port each for the emulator, the API and the page."""
+    """The ports of the emulator, the API and the page."""
 
     aws: int
     api: int
@@ -43,7 +43,7 @@ def parse_port(text: str) -> int:
 def require_usable(ports: Ports, *, with_api: bool) -> None:
     """Raise LocalError if two of `ports` are the same, or if one is in use.
 
-    with_api: whether the API's port must be free; otherwise the user's own server may have it.
+    with_api: whether the API's port must be free; otherwise the user's own server may use it.
     """
     for (name, port), (other_name, other_port) in combinations(ports._asdict().items(), 2):
         if port == other_port:
@@ -59,7 +59,7 @@ def require_usable(ports: Ports, *, with_api: bool) -> None:
 def require_free(name: str, port: int, command: str) -> None:
     """Raise LocalError if a server listens on 127.0.0.1:`port`.
 
-    name: the port's name in Ports. command: the command that takes another port for it.
+    name: the port's name in Ports. command: the command that accepts another port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Child processes: start them, wait for them, and let none outlive this process."""
+"""Child processes: start them, wait for them, and stop them with this process."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from deploy import polling
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that ask a command to stop: Ctrl-C, `kill`, a closed terminal."""
 STOP_SECONDS = 30.0
-"""How long a child may take to stop before it is killed."""
+"""The time that a child may take to stop before it is killed."""
 STANDARD_INPUT = 0
 STOP_WITH_PARENT = "LOCAL_STOP_WITH_PARENT"
-"""The environment variable with which a `chalice local` of `make local` calls stop_with_parent."""
+"""`chalice local` calls stop_with_parent if this environment variable is set."""
 
 
 @contextmanager
@@ -33,11 +33,11 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` as a child process, and stop it at the end.
 
-    The child gets a session of its own: Ctrl-C in the terminal reaches only this process, which
+    The child gets its own session: Ctrl-C in the terminal reaches only this process, which
     then stops its children in order. The child's standard input is a pipe that closes when this
     process ends, even when it is killed; see `stop_with_parent`.
 
-    output: the file for the child's output; without one it goes where this process's output goes.
+    output: the file for the child's output. Without it, the output goes to this process's output.
     keep_open: file descriptors that the child inherits, and with them the locks on their files.
     """
     process = None
@@ -107,25 +107,25 @@ def _stop_signals_deferred() -> Iterator[None]:
 
 
 def raise_on_stop_signals() -> None:
-    """Have every stop signal raise KeyboardInterrupt in the main thread.
+    """Make every stop signal raise KeyboardInterrupt in the main thread.
 
-    That includes Ctrl-C, which a shell has commands in the background ignore.
+    This includes Ctrl-C: commands that a shell starts in the background ignore it by default.
     """
     for number in STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
 
 
 def ignore_stop_signals() -> None:
-    """Have this process ignore all stop signals from now on."""
+    """Ignore all stop signals from now on."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def stop_with_parent() -> None:
-    """In a child that `running` started: send this process SIGTERM when its parent ends.
+    """Send this process, a child that `running` started, SIGTERM when its parent ends.
 
-    A parent that is killed with SIGKILL cannot stop its children. But its end of the pipe that is
-    their standard input is closed in any case.
+    A parent that is killed with SIGKILL cannot stop its children. The pipe to their standard input
+    closes in any case.
     """
 
     def wait_for_end_of_input() -> None:
@@ -143,7 +143,7 @@ def wait_until(
 ) -> bool:
     """Wait until `condition()` is true. Returns whether it became true.
 
-    It did not if `seconds` passed first, or if `process` ended first.
+    Returns False if `seconds` pass first, or if `process` ends first.
     """
     is_true = False
 

@@ -1,9 +1,9 @@
-"""The HTTP server of `chalice local`: reads requests, has ApiGateway handle them, writes responses.
+"""The HTTP server of `chalice local`: reads requests, passes them to ApiGateway, writes responses.
 
-`chalice local` makes its server with the function chalice.local.create_local_server, for which it
-has no setting. `replace_chalice_server` replaces that function; Chalice still makes the server, and
-only the class that handles its requests is ours. If a later Chalice does not call the function any
-more, tests/api/test_tokens.py fails, because Chalice's own server accepts forged tokens.
+`chalice local` creates its server with chalice.local.create_local_server and has no setting for it.
+`replace_chalice_server` replaces that function. Chalice still creates the server; only the class
+that handles its requests is ours. If a later Chalice no longer calls the function,
+tests/api/test_tokens.py fails, because Chalice's own server accepts forged tokens.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from local.process import STOP_WITH_PARENT, stop_with_parent
 LONGEST_REQUEST_SECONDS = 20
 """lambda_timeout in .chalice/config.json."""
 CLIENT_TIMEOUT_SECONDS = 30
-"""How long a client may be silent within a request before its connection is closed."""
+"""The time that a client may be silent within a request before its connection is closed."""
 LISTEN_BACKLOG = 128
-"""socketserver's 5 would have the sixth of a burst of clients wait for seconds."""
+"""With socketserver's default, 5, the sixth client of a burst would wait for seconds."""
 MAX_LENGTH_DIGITS = 15
-"""Of a Content-Length. int() refuses numbers of thousands of digits."""
+"""The most digits of a Content-Length. int() refuses thousands of digits."""
 DISCARD_BYTES = 65_536
 
 create_chalice_server = chalice.local.create_local_server
 
 
 def replace_chalice_server() -> None:
-    """Have `chalice local`, if that is the running command, make its server by `create_server`."""
+    """Make `chalice local` create its server with `create_server`. Other commands ignore this."""
     chalice.local.create_local_server = create_server
 
 
@@ -60,7 +60,7 @@ def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> Loc
     )
     server.server.socket.listen(LISTEN_BACKLOG)
     atexit.register(in_flight.drain)
-    # With autoreload the server has a thread of its own, and Chalice ends the process.
+    # With autoreload, the server runs in another thread, and Chalice ends the process.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _exit)
     if STOP_WITH_PARENT in os.environ:
@@ -75,7 +75,7 @@ def _exit(number: int, _: FrameType | None) -> None:
 
 
 class RequestsInFlight:
-    """Counts the requests that are being handled. Entered by a thread for one request."""
+    """Counts the requests in progress. A thread enters it for one request."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -92,7 +92,7 @@ class RequestsInFlight:
             self._changed.notify_all()
 
     def drain(self) -> None:
-        """Return when all requests have been answered, or have taken longer than any may."""
+        """Wait until no request is in progress, for at most LONGEST_REQUEST_SECONDS."""
         with self._changed:
             self.draining = True
             self._changed.wait_for(lambda: self._count == 0, timeout=LONGEST_REQUEST_SECONDS)
@@ -121,23 +121,23 @@ class RequestHandler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def handle(self) -> None:
-        with suppress(ConnectionError, TimeoutError):  # the client went away, or is silent
+        with suppress(ConnectionError, TimeoutError):  # the client disconnected or is silent
             super().handle()
 
     def __getattr__(self, name: str) -> Any:
-        # http.server looks for do_GET and the like. Which methods there are, ApiGateway knows.
+        # http.server calls do_GET, do_POST and so on. ApiGateway decides which methods exist.
         if name.startswith("do_"):
             return self.handle_request
         raise AttributeError(name)
 
     def handle_request(self) -> None:
-        """Answer the request whose first line and headers have been read."""
+        """Respond to the request, whose first line and headers have been read."""
         try:
             self._handle_request()
         except RequestError as error:
             self.send_error(error.status, str(error))
         except OSError:
-            raise  # of the connection; see `handle`
+            raise  # a connection error; see `handle`
         except Exception:
             logging.getLogger(__name__).exception("Unexpected error in the local API Gateway")
             self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -162,7 +162,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         if length > MAX_BODY:
             self._discard(length)
             raise RequestError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {MAX_BODY:,} bytes."
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"A body may have at most {MAX_BODY:,} bytes.",
             )
         body = self.rfile.read(length)
         if len(body) < length:
@@ -173,7 +174,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         return body
 
     def _content_length(self) -> int:
-        """The length that the headers give the body, in bytes. Raises RequestError."""
+        """The body's length in bytes, according to the headers. Raises RequestError."""
         values = self.headers.get_all("Content-Length", ["0"])
         is_number = values[0].isdecimal() and len(values[0]) <= MAX_LENGTH_DIGITS
         if "Transfer-Encoding" in self.headers or not is_number:
@@ -185,7 +186,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         return int(values[0])
 
     def _discard(self, length: int) -> None:
-        """Read a body and forget it: a client that is still sending would not read a response."""
+        """Read and discard a body: a client that is still sending would not read a response."""
         while length > 0:
             chunk = self.rfile.read(min(length, DISCARD_BYTES))
             if not chunk:
@@ -193,9 +194,9 @@ class RequestHandler(BaseHTTPRequestHandler):
             length -= len(chunk)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Send an error in the API's shape, and close the connection.
+        """Send an error in the API's format, and close the connection.
 
-        http.server calls this as well, for requests that it cannot read.
+        http.server also calls this, for requests that it cannot read.
         """
         self.close_connection = True
         status = HTTPStatus(code)
@@ -205,7 +206,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._send(self._gateway.error(problem))
 
     def _send(self, response: HttpResponse) -> None:
-        # Also to clients of HTTP/0.9: http.server would leave out status line and headers for them.
+        # For clients of HTTP/0.9, http.server would omit the status line and the headers.
         self.request_version = "HTTP/1.1"
         self.send_response(response.status)
         for name, value in response.headers.items():
@@ -219,5 +220,5 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
-        """Log one line, without the query: somebody may have put a token there."""
+        """Log one line, without the query: it may contain a token."""
         self.log_message('"%s %s" %s', self.command, self.path.partition("?")[0], code)

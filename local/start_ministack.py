@@ -1,13 +1,13 @@
-"""The emulator's process: ministack, with three changes. Run by emulator.py.
+"""The emulator's process: ministack with three changes. emulator.py runs it.
 
-It listens on a socket that the process that started it has bound, so that no other program can take
-the port meanwhile.
+It listens on a socket that the process that started it has bound, so no other program can take the
+port in the meantime.
 
-It stops, and saves its state, when the process that started it ends.
+When the process that started it ends, it saves its state and stops.
 
 Refreshed tokens keep the auth_time of the sign-in, as Cognito's do and as OpenID Connect Core 1.0,
-section 12.2, demands. ministack 1.5.33 gives them a new one, and oidc-client-ts refuses that: a
-session in a browser would end with its first token.
+section 12.2, requires. ministack 1.5.33 sets a new auth_time. oidc-client-ts refuses such tokens:
+a session in a browser would end when its first token expires.
 """
 
 from __future__ import annotations

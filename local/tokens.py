@@ -15,16 +15,16 @@ from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSe
 from deploy.backend import issuer
 
 CLOCK_SKEW_SECONDS = 10
-"""How much this machine's clock may differ from the pool's."""
+"""The difference allowed between this machine's clock and the pool's."""
 REFETCH_AFTER_SECONDS = 30
-"""How old the keys must be before an unknown `kid` has them fetched again."""
+"""The age of the keys at which an unknown `kid` causes another fetch."""
 RETRY_AFTER_SECONDS = 1
-"""How long after a failed fetch no other is tried."""
+"""The time after a failed fetch without another attempt."""
 FETCH_TIMEOUT_SECONDS = 3
 
 
 class InvalidToken(Exception):
-    """The token does not prove the caller's identity. The text says why."""
+    """The token does not prove the caller's identity. The text is the reason."""
 
 
 class KeysUnavailable(Exception):
@@ -89,7 +89,7 @@ class TokenVerifier:
             raise self._fetch_failed() from error
         except PyJWKClientError as error:
             raise InvalidToken(
-                "The token is not valid: no key of the user pool signed it."
+                "The token is not valid: it was not signed with a key of the user pool."
             ) from error
 
     def _fetch_failed(self) -> KeysUnavailable:
@@ -103,8 +103,8 @@ class TokenVerifier:
 def _require_id_token(token: str) -> None:
     """Raise InvalidToken if this is another kind of token.
 
-    Nothing is verified yet. This comes first because an access token also lacks an audience, and
-    that message would mislead.
+    Nothing is verified yet. This check comes first because an access token has no audience, and an
+    error about the audience would be misleading.
     """
     claims = jwt.decode(token, options={"verify_signature": False})
     if claims.get("token_use") != "id":

@@ -47,19 +47,19 @@ def up(ports: Ports, *, with_api: bool) -> None:
 
 @contextmanager
 def _running_emulator(port: int, folder: Path, lock: int) -> Iterator[Popen[bytes]]:
-    """Run the emulator. While it stops it saves its state, so more Ctrl-C are ignored then."""
+    """Run the emulator. It saves its state when it stops; Ctrl-C is ignored during that time."""
     with ExitStack() as stack:
-        with _step(f"Starting the local AWS on 127.0.0.1:{port}"):
+        with _step(f"Starting the AWS emulator on 127.0.0.1:{port}"):
             process, _ = stack.enter_context(emulator(port, folder, keep_open=[lock]))
         try:
             yield process
         finally:
             ignore_stop_signals()
-            print("\nStopping, and saving the state of the local AWS ...", file=sys.stderr)
+            print("\nStopping. The AWS emulator saves its state ...", file=sys.stderr)
 
 
 def _prepare_backend(ports: Ports) -> dict[str, str]:
-    """Deploy the backend, record where it is, and create the demo user. Returns its outputs."""
+    """Deploy the backend, record it, and create the demo user. Returns the stack's outputs."""
     variables = environment.for_endpoint(ports.aws)
     environment.enter(variables)
     parameters = {
@@ -68,7 +68,7 @@ def _prepare_backend(ports: Ports) -> dict[str, str]:
         "CallbackUrls": ports.page_url,
         "LogoutUrls": ports.page_url,
     }
-    with _step("Deploying resources/backend.yaml to it") as print_detail:
+    with _step("Deploying resources/backend.yaml to the emulator") as print_detail:
         outputs = backend.deploy(environment.STAGE, parameters, progress=print_detail)
     environment.record(variables | backend.chalice_environment(outputs))
     with _step("Creating the demo user"):
@@ -94,7 +94,7 @@ def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
 
 
 def _summary(ports: Ports, client_id: str, page_row: str, *, with_api: bool) -> str:
-    """The table that tells the user where everything is."""
+    """The table of addresses and commands."""
     if with_api:
         api_row = f"{ports.api_url}/user/profile"
     else:
@@ -130,13 +130,13 @@ def _wait(aws: Popen[bytes], api: Popen[bytes] | None, folder: Path) -> None:
             f"the API ended unexpectedly, with status {api.returncode}. Its output is above."
         )
     raise LocalError(
-        f"the local AWS ended unexpectedly. The reason is at the end of {folder / 'emulator.log'}."
+        f"the AWS emulator ended unexpectedly. See the end of {folder / 'emulator.log'}."
     )
 
 
 @contextmanager
 def _step(title: str) -> Iterator[Callable[[str], None]]:
-    """Print `title` when a step begins, and how long it took when it is done.
+    """Print `title` when a step starts, and its duration when it ends.
 
     Yields a function that prints a detail of the step.
     """

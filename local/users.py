@@ -20,7 +20,7 @@ DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - only valid in the emulator; 
 
 
 def print_token(email: str, password: str, stage: str) -> None:
-    """Sign a user in, and print the id token and nothing else.
+    """Sign a user in and print only the id token.
 
     In the stage `local` an empty `email` means the demo user. Raises LocalError, DeploymentError,
     cognito.UserError.

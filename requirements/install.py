@@ -13,7 +13,7 @@ from pathlib import Path
 OLDEST_PYTHON = (3, 11)
 if sys.version_info < OLDEST_PYTHON:  # before the imports and lines that an older Python rejects
     sys.exit(
-        f"error: Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer is needed, and this is "
+        f"error: Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer is required. This is Python "
         f"{platform.python_version()}. To use another one: export PYTHON=python3.13"
     )
 
@@ -23,9 +23,9 @@ ROOT = Path(__file__).parents[1]
 VENV = ROOT / ".venv"
 TOOLS = ROOT / ".tools"
 PIP_INSTALL = ("-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check")
-# Only the locked files: building a source distribution would run packages that have no hash here.
+# Only wheels: the build of a source distribution would run packages that have no hash here.
 EXACTLY = ("--require-hashes", "--only-binary", ":all:")
-# A lock names every package, and Python compiles a module when it is first imported. Without these
+# A lock contains all dependencies, and Python compiles a module at its first import. Without these
 # two steps, pip takes half the time.
 FAST = ("--no-deps", "--no-compile")
 
@@ -41,7 +41,7 @@ def install(lock: Path, environment: Path) -> None:
         installed = stamp.read_text().splitlines()
     if python_line in installed and lock_line in installed:
         return
-    if environment.is_symlink():  # as in the tests' copies of the project: it is not ours to change
+    if environment.is_symlink():  # as in the tests' copies: another project owns it
         sys.exit(
             f"error: {environment} links to an environment without the packages of this lock, or "
             "for another Python. Run make in the project it belongs to, or remove the link."
@@ -49,14 +49,14 @@ def install(lock: Path, environment: Path) -> None:
     if python_line not in installed:
         make_environment(environment)
         installed = [python_line]
-    stamp.unlink(missing_ok=True)  # an interrupted installation leaves none, and is started again
+    stamp.unlink(missing_ok=True)  # so that an interrupted installation is repeated
     run_pip(environment, lock)
     others = [line for line in installed if not line.startswith(f"{lock.name} ")]
     stamp.write_text("\n".join([*others, lock_line, ""]))
 
 
 def make_environment(environment: Path) -> None:
-    """Make an empty virtual environment, replacing what is there."""
+    """Make an empty virtual environment. An existing one is deleted."""
     print(f"Making {environment.name} ...", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "venv", "--clear", str(environment)]
     if subprocess.run(command, stdout=sys.stderr, check=False).returncode:

@@ -1,7 +1,7 @@
 """Write the locks from requirements.txt and the .in files: python3 -m requirements.lock [OPTION]...
 
-The options are those of `uv pip compile`, such as `--upgrade` or `-P boto3`. Without any, what is
-pinned stays pinned as long as it fits the .in files.
+The options are those of `uv pip compile`, such as `--upgrade` or `-P boto3`. Without options, a
+pinned version stays as long as it fits the .in files.
 """
 
 import subprocess
@@ -15,7 +15,7 @@ INPUTS = {
     "develop": ["requirements.txt", "requirements/run.in", "requirements/develop.in"],
     "tools": ["requirements/tools.in"],
 }
-"""Each lock, and the files it is made from."""
+"""Each lock and its input files."""
 COMPILE = ("pip", "compile", "--quiet", "--no-header", "--generate-hashes")
 # One lock for every supported Python and operating system.
 EVERYWHERE = ("--universal", "--python-version", f"{OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]}")

@@ -1,4 +1,4 @@
-"""A lock names the files it was made from, so that a change without `make lock` is noticed."""
+"""A lock records digests of its input files, so that a change without `make lock` is detected."""
 
 import hashlib
 import re
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def header(root: Path, inputs: list[str]) -> str:
-    """Return the comment that starts a lock: the digest of each of the files it is made from."""
+    """Return the comment at the start of a lock: the digests of its input files."""
     lines = [f"# {name} sha256:{digest(root / name)}\n" for name in inputs]
     return "# Written by `make lock`, from:\n" + "".join(lines)
 
 
 def why_stale(root: Path, lock: Path) -> str | None:
-    """Return why the lock has to be written again, or None if it is up to date."""
+    """Return the reason why the lock is outdated, or None if it is up to date."""
     inputs = re.findall(r"^# (\S+) sha256:(\w+)$", lock.read_text(), re.MULTILINE)
     if not inputs:
         return f"requirements/{lock.name} was not written by `make lock`"

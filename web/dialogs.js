@@ -15,7 +15,7 @@ const view = {
  *
  * @param {?object} saved the data of the saved profile; null if it was deleted
  * @param {object} edited the data in the form
- * @returns {Promise<"edited"|"saved"|"">} the version to keep; "" to go on editing
+ * @returns {Promise<"edited"|"saved"|"">} the version to keep; "" to keep editing
  */
 export async function askWhichVersion(saved, edited) {
   if (saved === null) {

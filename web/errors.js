@@ -1,4 +1,4 @@
-// The errors that the modules of this page throw, by what a user can do about them.
+// The errors of this page's modules, by what the user can do about them.
 //
 // Error
 // ├── ValidationError   correct the profile data
@@ -8,11 +8,11 @@
 //     └── ConflictError compare with the saved profile
 
 /**
- * The profile data is not valid: the API returned 422, or the page found it itself.
+ * The profile data is not valid: the API returned 422, or the page detected the error.
  */
 export class ValidationError extends Error {
   /**
-   * @param {{pointer: string, detail: string}[]} errors one entry for each fault, in the form of
+   * @param {{pointer: string, detail: string}[]} errors one entry for each violation, as in
    *   the API's 422 response. `pointer` is a JSON Pointer (RFC 6901) into the profile data.
    */
   constructor(errors) {
@@ -39,5 +39,5 @@ export class ApiError extends Error {
   }
 }
 
-/** 412: the profile is not in the state that the request's condition names. */
+/** 412: the profile does not meet the request's precondition. */
 export class ConflictError extends ApiError {}

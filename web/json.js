@@ -59,8 +59,8 @@ function compareNames([first], [second]) {
 }
 
 /**
- * The merge patch (RFC 7396) that turns the object `before` into the object `after`. It holds only
- * what changed: new values, and null for what was removed.
+ * The merge patch (RFC 7396) that turns the object `before` into the object `after`. It contains
+ * only what changed: new values, and null for what was removed.
  *
  * @param {object} before
  * @param {object} after
@@ -86,7 +86,7 @@ export function mergePatch(before, after, pointer = "") {
   return Object.fromEntries(changes);
 }
 
-/** What a merge patch must hold to turn one value into another. */
+/** The part of a merge patch that turns one value into another. */
 function changeOf(oldValue, newValue, pointer) {
   if (newValue === null) {
     const detail = "Remove this field instead of setting it to null.";

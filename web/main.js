@@ -1,4 +1,4 @@
-// The start of the page: reads its configuration and finds out if a user is signed in.
+// Starts the page: reads its configuration and restores the user's session.
 
 import { showProblem } from "./messages.js";
 import { ProfileApi } from "./profile-api.js";

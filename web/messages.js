@@ -1,4 +1,4 @@
-// The messages at the top of the page: a problem, with a button for what may help, and a status.
+// The messages at the top of the page: a problem, with an optional button, and a status.
 
 const view = {
   main: document.querySelector("main"),
@@ -13,7 +13,7 @@ export function showStatus(text) {
 
 /**
  * @param {string} text
- * @param {{label: string, run: function(): void}} [action] what the button beside the text does
+ * @param {{label: string, run: function(): void}} [action] a button next to the text
  */
 export function showProblem(text, action) {
   const message = document.createElement("span");

@@ -59,7 +59,7 @@ export class ProfileApi {
    * @param {object} data the edited profile data
    * @returns {Promise<Profile>} the profile as it is saved now
    * @throws {ValidationError}
-   * @throws {ConflictError} if the saved profile is not `base` any more
+   * @throws {ConflictError} if the saved profile is no longer `base`
    */
   async save(base, data) {
     const patch = mergePatch(base?.data ?? {}, data);
@@ -74,7 +74,7 @@ export class ProfileApi {
 
   /**
    * @param {Profile} base the profile that the user saw
-   * @throws {ConflictError} if the saved profile is not `base` any more
+   * @throws {ConflictError} if the saved profile is no longer `base`
    */
   async delete(base) {
     await this.#request("DELETE", { "If-Match": base.etag });
@@ -136,7 +136,7 @@ function toError({ status, body }) {
   return new ApiError(`${message}${requestId}`, body.type);
 }
 
-/** Errors of API Gateway itself have a `message` unless `make gateway` was run. */
+/** After `chalice deploy` without `make gateway`, API Gateway's own errors have a `message`. */
 function messageOf(status, { detail, message }) {
   return detail ?? message ?? `The service returned HTTP status ${status}.`;
 }

@@ -54,7 +54,7 @@ export class ProfileForm {
     this.#reveal();
   }
 
-  /** Fill the fields with edits of a saved profile that were not saved. */
+  /** Fill the fields with unsaved edits of a saved profile. */
   restore(base, typed) {
     this.base = base;
     for (const [field, input] of Object.entries(view.inputs)) {
@@ -79,7 +79,7 @@ export class ProfileForm {
   }
 
   /**
-   * The profile data that the fields hold.
+   * The profile data in the fields.
    *
    * @returns {object}
    * @throws {ValidationError}
@@ -92,7 +92,7 @@ export class ProfileForm {
         throw invalidJsonField(`Remove "${field}" here: it has its own field above.`);
       }
       const text = this.#text(field);
-      // An empty field means that the profile has no such field, unless "" is what was saved.
+      // An empty field means that the profile has no such field, unless "" was saved.
       const keepsEmptyText = this.base?.data[field] === "" && !Object.hasOwn(other, field);
       if (text !== "" || keepsEmptyText) {
         data[field] = text;
@@ -179,7 +179,7 @@ function invalidJsonField(detail) {
   return new ValidationError([{ pointer: "", detail }]);
 }
 
-/** The field that shows what a JSON Pointer into the profile data points to. */
+/** The field that shows the value at a JSON Pointer into the profile data. */
 function fieldOf(pointer) {
   return TEXT_FIELDS.find((field) => pointer === `/${field}`) ?? OTHER_FIELD;
 }

@@ -1,4 +1,4 @@
-// What happens when the user presses a button.
+// The actions of the page: what each button does, and how errors are shown.
 
 import { askWhichVersion, confirmDeletion } from "./dialogs.js";
 import { deleteDraft, loadDraft, saveDraft } from "./draft.js";
@@ -34,7 +34,7 @@ export class ProfilePage {
     this.#api = api;
   }
 
-  /** Show the page to somebody who is not signed in. */
+  /** Show the page to a user who is not signed in. */
   showSignedOut() {
     view.signInButton.addEventListener("click", () => this.#signIn());
     view.signedOut.hidden = false;
@@ -67,8 +67,8 @@ export class ProfilePage {
   }
 
   /**
-   * Run an action and show what went wrong. Only one action runs at a time; during it, nothing can
-   * be typed that its result would overwrite.
+   * Run an action and show its error, if any. Only one action runs at a time. The form is read-only
+   * during an action, because the result may overwrite the fields.
    */
   async #run(action) {
     if (this.#isBusy) {
@@ -112,7 +112,7 @@ export class ProfilePage {
     saveDraft({ sub, base: this.#form.base, typed: this.#form.typed() });
   }
 
-  /** Show a saved profile, or the empty form for null. Unsaved edits are gone then. */
+  /** Show a saved profile, or the empty form for null. Deletes unsaved edits. */
   #show(profile, status) {
     this.#form.show(profile);
     deleteDraft();
@@ -127,8 +127,8 @@ export class ProfilePage {
     deleteDraft();
     this.#form.hide();
     await this.#session.signOut();
-    // Reached if the user comes back with the browser's "back" button: show the page as it is for
-    // somebody who is signed out.
+    // This runs if the user returns with the browser's Back button. The reload shows the page for a
+    // user who is not signed in.
     location.reload();
   }
 

@@ -5,13 +5,13 @@ import { ErrorTimeout, UserManager, WebStorageStateStore } from "oidc-client-ts"
 
 import { SessionEndedError, UnavailableError } from "./errors.js";
 
-/** Must be one of the user pool's callback and sign-out URLs, exactly: without a final slash. */
+/** One of the user pool's callback and sign-out URLs, exactly: without a trailing slash. */
 const REDIRECT_URL = location.origin;
 
-/** How long to wait for the sign-in page before "Sign in" can be pressed again. */
+/** The time to wait for the sign-in page before "Sign in" can be pressed again. */
 const REDIRECT_TIMEOUT_MS = 3_000;
 
-/** What the library's error messages contain if the response is not one of an OAuth server. */
+/** Matches the library's error messages for a response that is not from an OAuth server. */
 const NOT_AN_OAUTH_RESPONSE = /\((429|5\d\d)\)|Invalid response Content-Type/;
 
 export class Session {
@@ -84,7 +84,7 @@ export class Session {
   }
 
   /**
-   * A new id token, whether the present one has expired or not.
+   * A new id token, whether or not the current one has expired.
    *
    * @returns {Promise<string>}
    * @throws {SessionEndedError}
@@ -109,13 +109,13 @@ export class Session {
 
   /** Go to the user pool's sign-in page, which sends the user back here. */
   async signIn() {
-    // The library's promise only settles when this page is left. If the sign-in page does not
-    // load, this page stays, and the user must be able to try again.
+    // The library's promise settles only when the browser leaves this page. If the sign-in page
+    // does not load, this page stays, and the user must be able to try again.
     await Promise.race([this.#manager.signinRedirect(), sleep(REDIRECT_TIMEOUT_MS)]);
   }
 
   /**
-   * Forget the tokens and go to the user pool's sign-out endpoint, which ends the session of its
+   * Delete the tokens and go to the user pool's sign-out endpoint, which ends the session of its
    * sign-in page and sends the user back here.
    */
   async signOut() {
@@ -127,7 +127,7 @@ export class Session {
   }
 }
 
-/** Whether an error of the library means that there was no response of the sign-in service. */
+/** Whether an error of the library means that the sign-in service did not respond. */
 function isUnavailable(error) {
   if (error instanceof TypeError || error instanceof ErrorTimeout) {
     return true; // from fetch: offline, connection refused, or no response in time

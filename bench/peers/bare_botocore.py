@@ -1,4 +1,4 @@
-"""The floor: botocore's client, one function, no framework."""
+"""The minimum: botocore's client, one function, no framework."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The usual handler: boto3's resource, one function, no framework."""
+"""A common handler: boto3's resource, one function, no framework."""
 
 import json
 import os

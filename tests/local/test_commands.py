@@ -167,7 +167,7 @@ def test_profiles_survive_kill_and_kill_9(clone: Path) -> None:
         assert read.headers["ETag"] == put.headers["ETag"]
 
 
-@pytest.mark.parametrize("until", ["Starting the local AWS", "Deploying", "Starting the API"])
+@pytest.mark.parametrize("until", ["Starting the AWS emulator", "Deploying", "Starting the API"])
 def test_ctrl_c_stops_what_make_local_started_and_only_that(
     clone: Path, cloud: Cloud, until: str
 ) -> None:
