@@ -56,7 +56,7 @@ def emulator(
             port = server.getsockname()[1]
             process = stack.enter_context(_ministack(server, state, log, keep_open))
         if not wait_until(lambda: _is_healthy(port), seconds=START_SECONDS, process=process):
-            raise EmulatorError(f"the local AWS did not start. The reason is at the end of {log}.")
+            raise EmulatorError(f"the AWS emulator did not start. See the end of {log}.")
         yield RunningEmulator(process, port)
 
 

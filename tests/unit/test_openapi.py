@@ -105,7 +105,9 @@ def test_every_problem_is_described(document: dict[str, Any]) -> None:
             if problem["type"] != "about:blank":
                 described[name] = (problem["status"], problem["title"])
     expected = {problem.name: (problem.status, problem.title) for problem in PROBLEM_TYPES.values()}
+    missing = sorted(expected.keys() - described.keys())
+    assert not missing, f"docs/openapi.yaml: give examples of {missing} in components.responses"
     assert described == expected, (
-        "docs/openapi.yaml: the examples under components.responses must be the problems "
-        "that the service has"
+        "docs/openapi.yaml: the examples in components.responses differ from PROBLEM_TYPES in "
+        "chalicelib/problems.py"
     )
