@@ -45,9 +45,11 @@ CLIENT_CONFIG = Config(
 RETRYABLE_CODES = frozenset(
     {
         "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
         "RequestLimitExceeded",
         "ThrottlingException",
         "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
 """Error codes with status 400 that may succeed later (AWS: "Error handling with DynamoDB")."""
@@ -126,7 +128,10 @@ def translated_errors() -> Iterator[None]:
 
 
 def _is_item_too_large(error: ClientError) -> bool:
-    """DynamoDB has no error code for this. It returns a ValidationException with a message."""
+    """DynamoDB has no error code for this. It returns a ValidationException with a message.
+
+    Messages about other sizes, such as the expression's or a key's, are not the caller's fault.
+    """
     code = error.response["Error"]["Code"]
     message = error.response["Error"]["Message"]
-    return code == "ValidationException" and "size" in message and "exceeded" in message
+    return code == "ValidationException" and message.startswith("Item size ")

@@ -167,6 +167,8 @@ def client_error(code: str, status: int = 400, message: str = "no") -> ClientErr
         client_error("ThrottlingException"),
         client_error("RequestLimitExceeded"),
         client_error("TransactionConflictException"),
+        client_error("TransactionInProgressException"),
+        client_error("ReplicatedWriteConflictException"),
         client_error("InternalServerError", 500),
         client_error("ServiceUnavailable", 503),
         EndpointConnectionError(endpoint_url="http://127.0.0.1"),
@@ -194,10 +196,29 @@ def test_a_deployment_mistake_stays_botocores_error(call: str, code: str) -> Non
         CALLS[call](store_with(Failing(client_error(code, message="something else"))))
 
 
-def test_the_databases_own_size_limit_is_recognized() -> None:
-    message = "Item size to update has exceeded the maximum allowed size"
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Item size has exceeded the maximum allowed size",
+        "Item size to update has exceeded the maximum allowed size",
+    ],
+)
+def test_the_databases_own_size_limit_is_recognized(message: str) -> None:
     error = client_error("ValidationException", message=message)
     with pytest.raises(ProfileTooLarge):
+        store_with(Failing(error)).replace("5f0c", {})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size;",
+        "Aggregated size of all range keys has exceeded the size limit of 1024 bytes",
+    ],
+)
+def test_other_size_limits_are_deployment_mistakes(message: str) -> None:
+    error = client_error("ValidationException", message=message)
+    with pytest.raises(ClientError):
         store_with(Failing(error)).replace("5f0c", {})
 
 
