@@ -5,6 +5,7 @@ import { isObject, parse } from "./json.js";
 
 const TEXT_FIELDS = ["name", "bio"];
 const OTHER_FIELD = "other";
+export const FIELDS = [...TEXT_FIELDS, OTHER_FIELD];
 
 const view = {
   form: document.querySelector("#profile"),
@@ -55,10 +56,10 @@ export class ProfileForm {
   }
 
   /** Fill the fields with unsaved edits of a saved profile. */
-  restore(base, typed) {
+  restore(base, texts) {
     this.base = base;
-    for (const [field, input] of Object.entries(view.inputs)) {
-      input.value = typed[field];
+    for (const field of FIELDS) {
+      view.inputs[field].value = texts[field];
     }
     this.#reveal();
   }
@@ -70,10 +71,10 @@ export class ProfileForm {
   }
 
   /** The text of each field, for `restore`. */
-  typed() {
+  texts() {
     const texts = {};
-    for (const [field, input] of Object.entries(view.inputs)) {
-      texts[field] = input.value;
+    for (const field of FIELDS) {
+      texts[field] = view.inputs[field].value;
     }
     return texts;
   }

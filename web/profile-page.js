@@ -61,7 +61,7 @@ export class ProfilePage {
     if (draft === null) {
       await this.#run(() => this.#load());
     } else {
-      this.#form.restore(draft.base, draft.typed);
+      this.#form.restore(draft.base, draft.texts);
       showStatus("Your unsaved changes were restored.");
     }
   }
@@ -109,7 +109,7 @@ export class ProfilePage {
   }
 
   #keepDraft(sub) {
-    saveDraft({ sub, base: this.#form.base, typed: this.#form.typed() });
+    saveDraft({ sub, base: this.#form.base, texts: this.#form.texts() });
   }
 
   /** Show a saved profile, or the empty form for null. Deletes unsaved edits. */
