@@ -10,6 +10,7 @@ export const FIELDS = [...TEXT_FIELDS, OTHER_FIELD];
 const view = {
   form: document.querySelector("#profile"),
   lastSaved: document.querySelector("#last-saved"),
+  discardButton: document.querySelector("#discard"),
   deleteButton: document.querySelector("#delete"),
   inputs: {
     name: document.querySelector("#name"),
@@ -30,6 +31,21 @@ export class ProfileForm {
    * @type {?import("./profile-api.js").Profile}
    */
   base = null;
+
+  /**
+   * Set what happens when the user changes a field or presses a button of the form.
+   *
+   * @param {Object<string, function(): void>} handlers
+   */
+  setHandlers({ onEdit, onSave, onDiscard, onDelete }) {
+    view.form.addEventListener("input", onEdit);
+    view.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      onSave();
+    });
+    view.discardButton.addEventListener("click", onDiscard);
+    view.deleteButton.addEventListener("click", onDelete);
+  }
 
   get isVisible() {
     return !view.form.hidden;

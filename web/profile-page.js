@@ -4,19 +4,15 @@ import { askWhichVersion, confirmDeletion } from "./dialogs.js";
 import { deleteDraft, loadDraft, saveDraft } from "./draft.js";
 import { ConflictError, SessionEndedError, UnavailableError, ValidationError } from "./errors.js";
 import { isEqual } from "./json.js";
-import { clearMessages, showProblem, showStatus } from "./messages.js";
+import { clearMessages, showBusy, showProblem, showStatus } from "./messages.js";
 import { ProfileForm } from "./profile-form.js";
 
 const view = {
-  main: document.querySelector("main"),
   account: document.querySelector("#account"),
   email: document.querySelector("#email"),
   signOutButton: document.querySelector("#sign-out"),
   signedOut: document.querySelector("#signed-out"),
   signInButton: document.querySelector("#sign-in"),
-  form: document.querySelector("#profile"),
-  discardButton: document.querySelector("#discard"),
-  deleteButton: document.querySelector("#delete"),
 };
 
 export class ProfilePage {
@@ -47,12 +43,11 @@ export class ProfilePage {
    */
   async showSignedIn(user) {
     view.signOutButton.addEventListener("click", () => this.#run(() => this.#signOut()));
-    view.discardButton.addEventListener("click", () => this.#run(() => this.#load()));
-    view.deleteButton.addEventListener("click", () => this.#confirmAndDelete());
-    view.form.addEventListener("input", () => this.#keepDraft(user.sub));
-    view.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#run(() => this.#save());
+    this.#form.setHandlers({
+      onEdit: () => this.#keepDraft(user.sub),
+      onSave: () => this.#run(() => this.#save()),
+      onDiscard: () => this.#run(() => this.#load()),
+      onDelete: () => this.#confirmAndDelete(),
     });
     view.email.textContent = user.email;
     view.account.hidden = false;
@@ -88,7 +83,7 @@ export class ProfilePage {
 
   #setBusy(isBusy) {
     this.#isBusy = isBusy;
-    view.main.ariaBusy = String(isBusy);
+    showBusy(isBusy);
     this.#form.setReadOnly(isBusy);
   }
 
