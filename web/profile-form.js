@@ -140,16 +140,17 @@ export class ProfileForm {
    */
   showErrors(errors) {
     const messages = { name: [], bio: [], other: [] };
-    for (const error of errors) {
-      const field = fieldOf(error.pointer);
-      messages[field].push(field === OTHER_FIELD ? withPointer(error) : error.detail);
+    for (const { pointer, detail } of errors) {
+      messages[fieldOf(pointer)].push(errorMessage(pointer, detail));
     }
-    for (const [field, input] of Object.entries(view.inputs)) {
+    for (const field of FIELDS) {
       view.errors[field].textContent = messages[field].join("\n");
-      input.setAttribute("aria-invalid", messages[field].length > 0);
+      view.inputs[field].setAttribute("aria-invalid", messages[field].length > 0);
     }
-    const firstInvalid = Object.keys(messages).find((field) => messages[field].length > 0);
-    view.inputs[firstInvalid]?.focus();
+    const firstInvalid = FIELDS.find((field) => messages[field].length > 0);
+    if (firstInvalid !== undefined) {
+      view.inputs[firstInvalid].focus();
+    }
   }
 
   clearErrors() {
@@ -201,6 +202,10 @@ function fieldOf(pointer) {
   return TEXT_FIELDS.find((field) => pointer === `/${field}`) ?? OTHER_FIELD;
 }
 
-function withPointer({ pointer, detail }) {
-  return pointer === "" ? detail : `${pointer}: ${detail}`;
+/** The text of an error. In the JSON field, the pointer shows which value is not valid. */
+function errorMessage(pointer, detail) {
+  if (pointer === "" || fieldOf(pointer) !== OTHER_FIELD) {
+    return detail;
+  }
+  return `${pointer}: ${detail}`;
 }
