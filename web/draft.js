@@ -48,7 +48,7 @@ function readStorage() {
   }
 }
 
-/** Whether this version of the page can restore a value. Another version may have stored it. */
+/** Whether a value can be restored. Another version of the page may have stored another shape. */
 function isDraft(value) {
   if (!isObject(value) || !isObject(value.texts)) {
     return false;

@@ -25,7 +25,7 @@ export function showProblem(text, action) {
   }
 }
 
-/** @param {boolean} isBusy whether an action runs; for assistive technology */
+/** @param {boolean} isBusy whether an action is running; for assistive technology */
 export function showBusy(isBusy) {
   view.main.ariaBusy = String(isBusy);
 }

@@ -128,9 +128,12 @@ export class ProfileForm {
     if (typeof saved !== "string") {
       return input.value;
     }
-    const untouched = input.cloneNode();
-    untouched.value = saved;
-    return untouched.value === input.value ? saved : input.value;
+    const unedited = input.cloneNode();
+    unedited.value = saved;
+    if (input.value === unedited.value) {
+      return saved;
+    }
+    return input.value;
   }
 
   /**
@@ -174,16 +177,22 @@ function describeLastSave(profile) {
     return "You have not saved a profile yet.";
   }
   if (!profile.updatedAt) {
-    return ""; // items of the original example have no time
+    return ""; // a profile of the original example has no time
   }
   const format = { dateStyle: "long", timeStyle: "short" };
   return `Last saved ${new Date(profile.updatedAt).toLocaleString(undefined, format)}`;
 }
 
+/** Read the text of the JSON field. An empty field means an empty object. */
 function readJsonObject(text) {
+  // trim() also removes white space that is not allowed in JSON, such as a pasted no-break space.
+  const trimmed = text.trim();
+  if (trimmed === "") {
+    return {};
+  }
   let value;
   try {
-    value = parse(text.trim() || "{}");
+    value = parse(trimmed);
   } catch (error) {
     throw invalidJsonField(`This is not valid JSON: ${error.message}`);
   }

@@ -89,15 +89,15 @@ export class ProfilePage {
 
   #showError(error, action) {
     clearMessages();
-    const kept = this.#form.isVisible ? " Your changes are kept." : "";
+    const note = this.#form.isVisible ? " Your changes are kept." : "";
     if (error instanceof ValidationError) {
       this.#form.showErrors(error.errors);
     } else if (error instanceof SessionEndedError) {
       const signIn = { label: "Sign in again", run: () => this.#signIn() };
-      showProblem(`Your session has expired.${kept}`, signIn);
+      showProblem(`Your session has expired.${note}`, signIn);
     } else if (error instanceof UnavailableError) {
       const retry = { label: "Try again", run: () => this.#run(action) };
-      showProblem(`${error.message}${kept}`, retry);
+      showProblem(`${error.message}${note}`, retry);
     } else {
       showProblem(error.message);
     }
@@ -131,19 +131,23 @@ export class ProfilePage {
     if (!this.#form.isVisible) {
       showStatus("Loading your profile…");
     }
-    this.#show(await this.#api.read(), "");
+    const profile = await this.#api.read();
+    this.#show(profile, "");
   }
 
   async #save() {
     const edited = this.#form.data();
+    let saved;
     try {
-      this.#show(await this.#api.save(this.#form.base, edited), "Saved.");
+      saved = await this.#api.save(this.#form.base, edited);
     } catch (error) {
       if (!(error instanceof ConflictError)) {
         throw error;
       }
       await this.#resolveConflict(edited);
+      return;
     }
+    this.#show(saved, "Saved.");
   }
 
   async #resolveConflict(edited) {
@@ -153,7 +157,7 @@ export class ProfilePage {
       this.#show(saved, "Saved.");
       return;
     }
-    const version = await askWhichVersion(saved?.data ?? null, edited);
+    const version = await askWhichVersion(saved, edited);
     if (version === "saved") {
       this.#show(saved, "Your changes were discarded.");
     } else if (version === "edited") {
@@ -163,7 +167,11 @@ export class ProfilePage {
   }
 
   async #confirmAndDelete() {
-    if (!this.#isBusy && await confirmDeletion()) {
+    if (this.#isBusy) {
+      return;
+    }
+    const isConfirmed = await confirmDeletion();
+    if (isConfirmed) {
       this.#run(() => this.#delete());
     }
   }
@@ -201,6 +209,6 @@ export class ProfilePage {
 
   #showDeleted() {
     this.#show(null, "Profile deleted.");
-    this.#form.focus(); // the pressed button is hidden now
+    this.#form.focus(); // the button that had the focus is hidden now
   }
 }
