@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 REQUEST_SECONDS = 5
 SOCKET = "LOCAL_EMULATOR_SOCKET"
-"""The environment variable that has the file descriptor of the socket to listen on."""
+"""The environment variable that has the file descriptor of the socket to answer on."""
 
 
 class EmulatorError(LocalError):
@@ -52,7 +52,7 @@ def emulator(
     state.mkdir(parents=True, exist_ok=True)
     log = folder / "emulator.log"
     with ExitStack() as stack:
-        with _bound_socket(port) as server:
+        with _listen(port) as server:
             port = server.getsockname()[1]
             process = stack.enter_context(_ministack(server, state, log, keep_open))
         if not wait_until(lambda: _is_healthy(port), seconds=START_SECONDS, process=process):
@@ -60,23 +60,19 @@ def emulator(
         yield RunningEmulator(process, port)
 
 
-@contextmanager
-def _bound_socket(port: int) -> Iterator[socket.socket]:
-    """A socket with the address 127.0.0.1:`port`. No other program can take the port meanwhile."""
-    with socket.socket() as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            server.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise EmulatorError(f"another program uses port {port}.") from error
-        yield server
+def _listen(port: int) -> socket.socket:
+    """A socket that listens on 127.0.0.1:`port`: from here on, no other program gets the port."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise EmulatorError(f"another program uses port {port}.") from error
 
 
 @contextmanager
 def _ministack(
     server: socket.socket, state: Path, log: Path, keep_open: Sequence[int]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The process of ministack, which inherits the socket `server` and listens on it."""
+    """The process of ministack, which inherits the socket `server` and answers there."""
     settings = {
         SOCKET: str(server.fileno()),
         "GATEWAY_PORT": str(server.getsockname()[1]),  # for the URLs in its responses

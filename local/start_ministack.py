@@ -1,7 +1,7 @@
 """The emulator's process: ministack with three changes. emulator.py runs it.
 
-It listens on a socket that the process that started it has bound, so no other program can take the
-port in the meantime.
+It listens on a socket that its parent process has opened. No other program can take the port between
+its choice and its use.
 
 When the process that started it ends, it saves its state and stops.
 
@@ -40,8 +40,8 @@ def sign_with_first_auth_time(claims: dict[str, Any], *arguments: str) -> str:
     return token
 
 
-def listen(descriptor: str) -> None:
-    """Run ministack on the socket with this file descriptor until SIGTERM."""
+def answer_on(descriptor: str) -> None:
+    """Run ministack on the listening socket with this file descriptor until SIGTERM."""
     config = Config()
     config.bind = [f"fd://{descriptor}"]
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
@@ -52,4 +52,4 @@ def listen(descriptor: str) -> None:
 if __name__ == "__main__":
     stop_with_parent()
     cognito._signed_jwt = sign_with_first_auth_time
-    listen(os.environ[SOCKET])
+    answer_on(os.environ[SOCKET])
