@@ -1,7 +1,7 @@
 """The emulator's process: ministack with three changes. emulator.py runs it.
 
-It listens on a socket that its parent process has opened. No other program can take the port between
-its choice and its use.
+It listens on a socket that its parent process has opened. No other program can take the port
+between its choice and its use.
 
 When the process that started it ends, it saves its state and stops.
 
