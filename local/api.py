@@ -53,7 +53,7 @@ def serving(
                 port = printed_port(log)
             return port != 0 and _answers(port)
 
-        if not wait_until(has_started, seconds=START_SECONDS, process=process):
+        if not wait_until(has_started, timeout=START_SECONDS, process=process):
             where = "above" if log is None else f"in {log}"
             raise ApiError(f"the API did not start. Its output is {where}.")
         yield RunningApi(process, port)

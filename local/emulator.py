@@ -55,7 +55,7 @@ def emulator(
         with _bound_socket(port) as server:
             port = server.getsockname()[1]
             process = stack.enter_context(_ministack(server, state, log, keep_open))
-        if not wait_until(lambda: _is_healthy(port), seconds=START_SECONDS, process=process):
+        if not wait_until(lambda: _is_healthy(port), timeout=START_SECONDS, process=process):
             raise EmulatorError(f"the AWS emulator did not start. See the end of {log}.")
         yield RunningEmulator(process, port)
 

@@ -50,7 +50,7 @@ def locked(folder: Path) -> Iterator[int]:
             )
         if not _acquire(shared):
             print("Waiting for the processes of a killed `make local` to stop ...", flush=True)
-            if not wait_until(lambda: _acquire(shared), seconds=LEFT_OVER_SECONDS):
+            if not wait_until(lambda: _acquire(shared), timeout=LEFT_OVER_SECONDS):
                 raise LocalError(
                     "the processes of a killed `make local` in this folder have not stopped. "
                     f"End them with `kill -9 {_holders(shared)}`."

@@ -34,7 +34,7 @@ def test_a_refreshed_token_keeps_the_time_of_the_sign_in(cloud: Cloud, ada: User
         refreshed.update(claims_of(refreshed_id_token(cloud, ada)))
         return bool(refreshed["iat"] > before["auth_time"])
 
-    assert wait_until(refresh_in_a_later_second, seconds=10)
+    assert wait_until(refresh_in_a_later_second, timeout=10)
     assert refreshed["auth_time"] == before["auth_time"]
 
 
