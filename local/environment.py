@@ -11,6 +11,8 @@ import json
 import os
 from pathlib import Path
 
+from local.errors import LocalError
+
 STAGE = "local"
 
 
@@ -50,22 +52,28 @@ def record(variables: dict[str, str]) -> None:
     (folder() / "environment.json").write_text(json.dumps(variables, indent=2) + "\n")
 
 
-def load() -> bool:
-    """Enter the recorded environment. Returns False if `make local` has recorded none yet."""
+def load() -> None:
+    """Enter the recorded environment. Raises LocalError if none is recorded yet."""
     try:
         text = (folder() / "environment.json").read_text()
-    except FileNotFoundError:
-        return False
+    except FileNotFoundError as error:
+        raise LocalError(
+            "the AWS emulator has not run in this folder yet. Start it with `make local` or "
+            "`make cloud`."
+        ) from error
     enter(json.loads(text))
-    return True
 
 
 def load_if_local() -> None:
     """Enter the recorded environment if this is a `chalice` command for the stage `local`.
 
+    If none is recorded, a warning is printed and the command continues.
+
     That stage has the variable USE_LOCAL_CLOUD in .chalice/config.json.
     """
     if "USE_LOCAL_CLOUD" not in os.environ:
         return
-    if not load():
-        print("There is no local cloud yet. Run `make local` or `make cloud` first.", flush=True)
+    try:
+        load()
+    except LocalError as error:
+        print(f"Warning: {error}", flush=True)
