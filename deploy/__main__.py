@@ -132,7 +132,7 @@ def make_backend(options: argparse.Namespace) -> None:
 
 
 def _backend_parameters(options: argparse.Namespace) -> dict[str, str]:
-    """Return the parameters that were given, and those that a new stack needs."""
+    """Return the parameters of the command line, and those that a new stack needs."""
     parameters = {}
     if options.domain_suffix:
         parameters["DomainSuffix"] = options.domain_suffix

@@ -41,7 +41,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """The deployment to check, and the user. An option that was not given is an empty text."""
+    """The deployment to check, and the user. An option that was not set is an empty text."""
 
     url: str
     stage: str
@@ -73,11 +73,11 @@ def _read_options(arguments: Sequence[str] | None) -> Options:
     parser.add_argument(
         "--overwrite", default="", help="yes: replace an existing profile and restore it"
     )
-    given = parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
     return Options(
-        url=given.url,
-        stage=given.stage,
-        overwrite=given.overwrite == "yes",
+        url=parsed.url,
+        stage=parsed.stage,
+        overwrite=parsed.overwrite == "yes",
         # From the environment: every user of a machine can read the arguments of a process.
         token=os.environ.get("USER_TOKEN", ""),
         email=os.environ.get("USER_EMAIL", ""),
@@ -105,7 +105,7 @@ def _client(options: Options) -> Client:
 
 
 def _url(options: Options) -> str:
-    """Return the API's URL without the profile's path: the given one, else the stage's."""
+    """Return the API's URL without the profile's path: URL's value, else the stage's."""
     if options.url:
         return options.url.rstrip("/").removesuffix(PROFILE)
     if not options.stage:
