@@ -13,17 +13,14 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import WarrantException
 
+from deploy.arn import UserPoolArn
+
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 
 class UserError(Exception):
     """Cognito refused a call or did not respond. The text is Cognito's message or advice."""
-
-
-def pool_id(user_pool_arn: str) -> str:
-    """arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_abc -> us-east-1_abc"""
-    return user_pool_arn.rpartition("/")[2]
 
 
 @contextmanager
@@ -50,7 +47,8 @@ def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> di
 
     Returns Cognito's AuthenticationResult: IdToken, AccessToken, RefreshToken... Raises UserError.
     """
-    srp = AWSSRP(email, password, pool_id(user_pool_arn), client_id, client=_client())
+    pool_id = UserPoolArn.parse(user_pool_arn).pool_id
+    srp = AWSSRP(email, password, pool_id, client_id, client=_client())
     problem = f"{email} could not sign in"
     with user_errors(problem):
         try:

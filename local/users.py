@@ -9,6 +9,7 @@ from contextlib import suppress
 import boto3
 
 from deploy import chalice_config, cognito
+from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
 from deploy.checks import use_region_of
 from local import environment
@@ -72,7 +73,7 @@ def sign_up(email: str, password: str) -> None:
 def ensure_demo_user(user_pool_arn: str) -> None:
     """Create the demo user if necessary, and set the demo password. Raises cognito.UserError."""
     client = boto3.client("cognito-idp")
-    pool_id = cognito.pool_id(user_pool_arn)
+    pool_id = UserPoolArn.parse(user_pool_arn).pool_id
     with cognito.user_errors("the demo user could not be created"):
         with suppress(client.exceptions.UsernameExistsException):
             client.admin_create_user(
