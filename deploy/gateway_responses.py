@@ -18,12 +18,10 @@ import boto3
 from chalicelib.errors import NotSignedIn
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
 from deploy.aws import report_aws_errors
+from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.packaging import TEMPLATE
 
-STAGE_NAME = "api"
-"""The name of API Gateway's stage: api_gateway_stage in .chalice/config.json."""
 MEMBER = "x-amazon-apigateway-gateway-responses"
-
 
 UNKNOWN_ROUTE = "The path does not exist or does not support this method."
 
@@ -108,7 +106,7 @@ def put_gateway_responses(api_id: str) -> None:
                 **response,
             )
         client.create_deployment(
-            restApiId=api_id, stageName=STAGE_NAME, description="gateway responses"
+            restApiId=api_id, stageName=API_GATEWAY_STAGE, description="gateway responses"
         )
 
 
