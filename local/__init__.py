@@ -7,7 +7,7 @@ page.py             `make web`: serves web/, the reference front end
 ports.py            the ports of `make local`
 lock.py             the lock on the state folder
 process.py          child processes: start, wait, stop
-errors.py           the error that the commands print
+errors.py           the errors that the commands report
 environment.py      the variables with which AWS clients find the emulator
 emulator.py         runs ministack: DynamoDB, Cognito, CloudFormation
 start_ministack.py  ministack's process

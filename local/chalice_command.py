@@ -8,7 +8,7 @@ import sys
 import click
 
 from deploy import packaging
-from deploy.errors import DeploymentError
+from deploy.errors import CommandError
 from local import environment, server
 
 
@@ -21,7 +21,7 @@ def prepare() -> None:
     if context is not None and context.info_name in ("deploy", "package"):
         try:
             packaging.prepare(context.params["stage"], context.params.get("profile"))
-        except DeploymentError as error:
+        except CommandError as error:
             sys.exit(f"error: {error}")
     environment.load_if_local()
     # `chalice local` sets the root logger to INFO. At that level, botocore logs where it found its

@@ -23,7 +23,7 @@ from local.process import ignore_stop_signals, raise_on_stop_signals, wait_for_a
 def up(ports: Ports, *, with_api: bool) -> None:
     """Run the local cloud and the page until Ctrl-C; with `with_api` also the API.
 
-    Raises LocalError, DeploymentError, cognito.UserError.
+    Raises CommandError.
     """
     raise_on_stop_signals()
     folder = environment.folder()

@@ -23,8 +23,7 @@ DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - only valid in the emulator; 
 def print_token(email: str, password: str, stage: str) -> None:
     """Sign a user in and print only the id token.
 
-    In the stage `local` an empty `email` means the demo user. Raises LocalError, DeploymentError,
-    cognito.UserError.
+    In the stage `local` an empty `email` means the demo user. Raises CommandError.
     """
     if email and not password:
         raise LocalError(
@@ -56,7 +55,7 @@ def _local_settings() -> Mapping[str, str]:
 def sign_up(email: str, password: str) -> None:
     """Register a user, and confirm the registration with the code from the e-mail.
 
-    Raises LocalError, cognito.UserError.
+    Raises CommandError.
     """
     if not email or not password:
         raise LocalError(
@@ -71,10 +70,10 @@ def sign_up(email: str, password: str) -> None:
 
 
 def ensure_demo_user(user_pool_arn: str) -> None:
-    """Create the demo user if necessary, and set the demo password. Raises cognito.UserError."""
+    """Create the demo user if necessary, and set the demo password. Raises CognitoError."""
     client = boto3.client("cognito-idp")
     pool_id = UserPoolArn.parse(user_pool_arn).pool_id
-    with cognito.user_errors("the demo user could not be created"):
+    with cognito.report_cognito_errors("the demo user could not be created"):
         with suppress(client.exceptions.UsernameExistsException):
             client.admin_create_user(
                 UserPoolId=pool_id,
