@@ -64,6 +64,11 @@ def load() -> None:
     enter(json.loads(text))
 
 
+def emulator_port() -> int:
+    """The emulator's port, from the environment that `load` entered."""
+    return int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
+
+
 def load_if_local() -> None:
     """Enter the recorded environment if this is a `chalice` command for the stage `local`.
 

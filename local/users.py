@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 
 import boto3
@@ -30,7 +29,7 @@ def print_token(email: str, password: str, stage: str) -> None:
             f"PASSWORD is required with EMAIL: make -s token EMAIL={email} PASSWORD=..."
         )
     if stage == environment.STAGE:
-        recorded = RecordedBackend.from_environment(_local_settings(), stage)
+        recorded = _local_backend()
         if not email:
             email = DEMO_EMAIL
             password = password or DEMO_PASSWORD
@@ -46,10 +45,13 @@ def print_token(email: str, password: str, stage: str) -> None:
     print(tokens["IdToken"])
 
 
-def _local_settings() -> Mapping[str, str]:
-    """The environment, after the AWS emulator's settings were loaded into it."""
+def _local_backend() -> RecordedBackend:
+    """The emulator's table and user pool. Calls to AWS go to the emulator from now on.
+
+    Raises LocalError, NoBackend.
+    """
     environment.load()
-    return os.environ
+    return RecordedBackend.from_environment(os.environ, environment.STAGE)
 
 
 def sign_up(email: str, password: str) -> None:
@@ -61,11 +63,10 @@ def sign_up(email: str, password: str) -> None:
         raise LocalError(
             "EMAIL and PASSWORD are required: make sign-up EMAIL=grace@example.com PASSWORD=..."
         )
-    settings = _local_settings()
-    client_id = settings["USER_POOL_CLIENT_ID"]
-    port = int(settings["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    client_id = _local_backend().first_client_id
     cognito.sign_up(client_id, email, password)
-    cognito.confirm(client_id, email, confirmation_code(port, email))
+    code = confirmation_code(environment.emulator_port(), email)
+    cognito.confirm(client_id, email, code)
     print(f"{email} is signed up and confirmed.")
 
 
