@@ -28,7 +28,7 @@ help:  ## list the commands
 local: install  ## start the API, its page and an AWS emulator (API_PORT=8000 AWS_PORT=4566 WEB_PORT=3000)
 	@.venv/bin/python -m local up
 
-cloud: install  ## start the page and the emulator only, to run `chalice local --stage local` yourself
+cloud: install  ## start the page and the AWS emulator only, to run `chalice local --stage local` yourself
 	@.venv/bin/python -m local cloud
 
 web: install  ## serve the page only, with the settings of `make web-config` (WEB_PORT=3000)

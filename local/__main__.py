@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    local = commands.add_parser("up", help="start the local cloud, the API and the page")
+    local = commands.add_parser("up", help="start the AWS emulator, the API and the page")
     local.set_defaults(run=_run_local)
     cloud = commands.add_parser(
         "cloud", help="start all but the API, which you run as `chalice local --stage local`"

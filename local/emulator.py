@@ -25,7 +25,7 @@ SOCKET = "LOCAL_EMULATOR_SOCKET"
 
 
 class EmulatorError(LocalError):
-    """The emulator did not start, or did not send the expected mail."""
+    """The AWS emulator did not start, or did not send the expected mail."""
 
 
 class RunningEmulator(NamedTuple):
@@ -106,7 +106,7 @@ def _is_healthy(port: int) -> bool:
 
 
 def confirmation_code(port: int, email: str) -> str:
-    """The code in the latest mail that the emulator on `port` sent to `email`.
+    """The code in the latest mail that the AWS emulator on `port` sent to `email`.
 
     Raises EmulatorError if there is no such mail.
     """

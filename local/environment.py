@@ -1,8 +1,8 @@
-"""The variables with which AWS clients find the local cloud, in `.local/environment.json`.
+"""The variables with which AWS clients find the AWS emulator, in `.local/environment.json`.
 
 `make local` writes that file. Stages on AWS keep the same values in `.chalice/config.json`, but
-those of the local cloud differ on every machine (its user pool has a random id), so they stay out
-of version control.
+those of the emulator differ on every machine (its user pool has a random id), so they stay out of
+version control.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ STAGE = "local"
 
 
 def folder() -> Path:
-    """The folder for the local cloud's state. Tests name another one in LOCAL_STATE."""
+    """The folder for the AWS emulator's state. Tests name another one in LOCAL_STATE."""
     return Path(os.environ.get("LOCAL_STATE", ".local")).absolute()
 
 
 def for_endpoint(port: int) -> dict[str, str]:
-    """The variables with which every AWS client calls the emulator on `port`."""
+    """The variables with which every AWS client calls the AWS emulator on `port`."""
     return {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "local",

@@ -45,8 +45,8 @@ def locked(folder: Path) -> Iterator[int]:
             ) from error
         if not _acquire(own):
             raise LocalError(
-                "the local cloud of this folder is already running. Use it, or stop it with Ctrl-C "
-                f"in its terminal or with `kill {_holders(own)}`."
+                "the AWS emulator of this folder is already running. Use it, or stop it with "
+                f"Ctrl-C in its terminal or with `kill {_holders(own)}`."
             )
         if not _acquire(shared):
             print("Waiting for the processes of a killed `make local` to stop ...", flush=True)

@@ -1,4 +1,4 @@
-"""The emulator's process: ministack with three changes. emulator.py runs it.
+"""The AWS emulator's process: ministack with three changes. emulator.py runs it.
 
 It listens on a socket that the process that started it has bound, so no other program can take the
 port in the meantime.

@@ -16,7 +16,7 @@ from local.emulator import confirmation_code
 from local.errors import LocalError
 
 DEMO_EMAIL = "ada@example.com"
-DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - only valid in the emulator; `make local` prints it
+DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - only valid in the AWS emulator; `make local` prints it
 
 
 def print_token(email: str, password: str, stage: str) -> None:
@@ -46,7 +46,7 @@ def print_token(email: str, password: str, stage: str) -> None:
 
 
 def _local_backend() -> RecordedBackend:
-    """The emulator's table and user pool. Calls to AWS go to the emulator from now on.
+    """The AWS emulator's table and user pool. From now on, AWS clients call the emulator.
 
     Raises LocalError, NoBackend.
     """
