@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 
 from chalicelib.errors import NotSignedIn
+from chalicelib.identity import NOT_SIGNED_IN
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import API_GATEWAY_STAGE
@@ -24,8 +25,6 @@ from deploy.packaging import TEMPLATE
 MEMBER = "x-amazon-apigateway-gateway-responses"
 
 UNKNOWN_ROUTE = "The path does not exist or does not support this method."
-
-NOT_SIGNED_IN = "Sign in and send your id token in the Authorization header."
 RETRY_SHORTLY = {"Retry-After": "1"}
 RETRY_IN_A_MINUTE = {"Retry-After": "60"}
 

@@ -20,6 +20,7 @@ from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
 
 from chalicelib.errors import NotSignedIn
 from chalicelib.http import problem_response
+from chalicelib.identity import NOT_SIGNED_IN
 from chalicelib.problems import Problem, generic_problem, problem_for
 from chalicelib.settings import MissingSetting, Settings
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
@@ -120,7 +121,7 @@ class ApiGateway:
             raise NotSignedIn("The request has more than one Authorization header.")
         token = _token_in("".join(authorization))
         if not token:
-            raise NotSignedIn("Sign in and send your id token in the Authorization header.")
+            raise NotSignedIn(NOT_SIGNED_IN)
         try:
             claims = self._verifier.claims(token)
         except InvalidToken as error:

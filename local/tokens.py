@@ -12,6 +12,7 @@ import jwt
 from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSetError
 
+from chalicelib.identity import WRONG_KIND
 from deploy.arn import UserPoolArn
 
 CLOCK_SKEW_SECONDS = 10
@@ -108,6 +109,4 @@ def _require_id_token(token: str) -> None:
     """
     claims = jwt.decode(token, options={"verify_signature": False})
     if claims.get("token_use") != "id":
-        raise InvalidToken(
-            "This is not an id token. Send the id token, not the access or refresh token."
-        )
+        raise InvalidToken(WRONG_KIND)
