@@ -9,10 +9,10 @@ FUZZ_SECONDS ?= 120
 BENCH_ROUNDS ?= 9
 
 # A variable's value, if make's command line sets it. The shell's is ignored: many define EMAIL.
-given = $(if $(filter command,$(origin $(1))),$($(1)))
-export USER_EMAIL = $(call given,EMAIL)
-export USER_PASSWORD = $(call given,PASSWORD)
-export USER_TOKEN = $(call given,TOKEN)
+from_command_line = $(if $(filter command,$(origin $(1))),$($(1)))
+export USER_EMAIL = $(call from_command_line,EMAIL)
+export USER_PASSWORD = $(call from_command_line,PASSWORD)
+export USER_TOKEN = $(call from_command_line,TOKEN)
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
@@ -28,14 +28,14 @@ help:  ## list the commands
 local: install  ## start the API, its page and an AWS emulator (API_PORT=8000 AWS_PORT=4566 WEB_PORT=3000)
 	@.venv/bin/python -m local up
 
-cloud: install  ## start the page and the emulator only, to run `chalice local --stage local` yourself
+cloud: install  ## start the page and the AWS emulator only, to run `chalice local --stage local` yourself
 	@.venv/bin/python -m local cloud
 
 web: install  ## serve the page only, with the settings of `make web-config` (WEB_PORT=3000)
 	@.venv/bin/python -m local web
 
 token: install  ## print an id token of the demo user, or of EMAIL=... PASSWORD=... (STAGE=dev)
-	@.venv/bin/python -m local token --stage="$(call given,STAGE)"
+	@.venv/bin/python -m local token --stage="$(call from_command_line,STAGE)"
 
 sign-up: install  ## create a user: EMAIL=... PASSWORD=...
 	@.venv/bin/python -m local sign-up
@@ -98,17 +98,18 @@ audit: install-tools  ## check the locked Python packages for known vulnerabilit
 
 ##@ AWS, in the account and region of your shell
 
-deploy_command = @.venv/bin/python -m deploy $@ "$(call given,STAGE)"
+deploy_command = @.venv/bin/python -m deploy $@ "$(call from_command_line,STAGE)"
 
 backend: install  ## create or update the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS)
-	$(deploy_command) --domain-suffix="$(call given,DOMAIN_SUFFIX)" \
-		--callback-urls="$(call given,CALLBACK_URLS)" --logout-urls="$(call given,LOGOUT_URLS)"
+	$(deploy_command) --domain-suffix="$(call from_command_line,DOMAIN_SUFFIX)" \
+		--callback-urls="$(call from_command_line,CALLBACK_URLS)" \
+		--logout-urls="$(call from_command_line,LOGOUT_URLS)"
 
 package: install  ## build the package of `make deploy` in out/: STAGE=dev
 	$(deploy_command)
 
 deploy: install  ## deploy the API with CloudFormation: STAGE=dev (ALARM_TOPIC)
-	$(deploy_command) --alarm-topic="$(call given,ALARM_TOPIC)"
+	$(deploy_command) --alarm-topic="$(call from_command_line,ALARM_TOPIC)"
 
 gateway: install  ## after `chalice deploy`, set the format of API Gateway's own errors: STAGE=dev
 	$(deploy_command)
@@ -117,11 +118,11 @@ web-config: install  ## write web/config.json, the page's settings, for a deploy
 	$(deploy_command)
 
 smoke: install  ## check a deployed API: URL=https://.../api TOKEN=... (or EMAIL PASSWORD STAGE; OVERWRITE=yes)
-	@.venv/bin/python -m deploy.smoke --url="$(call given,URL)" --stage="$(call given,STAGE)" \
-		--overwrite="$(call given,OVERWRITE)"
+	@.venv/bin/python -m deploy.smoke --url="$(call from_command_line,URL)" \
+		--stage="$(call from_command_line,STAGE)" --overwrite="$(call from_command_line,OVERWRITE)"
 
 destroy: install  ## delete the API and keep users and data: STAGE=dev
 	$(deploy_command)
 
 destroy-backend: install  ## delete users and data: STAGE=dev (CONFIRM=dev)
-	$(deploy_command) --confirm="$(call given,CONFIRM)"
+	$(deploy_command) --confirm="$(call from_command_line,CONFIRM)"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import statistics
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,7 @@ from bench import stub
 from bench.measure import USUAL_PROFILE_SIZE, measure_run
 from bench.packages import Package
 from bench.results import MemoryResult, Run
+from deploy import polling
 from tests.support.lambda_runtime import TIMEOUT_SECONDS
 
 MEMORY_OF_ONE_CORE_MB = 1769
@@ -92,13 +93,14 @@ def _limited_cpu(share: float) -> Iterator[Path]:
 
 def _remove(group: Path) -> None:
     """Remove a control group. Linux refuses while a process in it is still ending."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while True:
+
+    def is_removed() -> bool:
         try:
             group.rmdir()
-        except OSError:
-            if time.monotonic() > deadline:
+        except OSError as error:
+            if error.errno != errno.EBUSY:
                 raise
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    polling.wait_until(is_removed, timeout=TIMEOUT_SECONDS)

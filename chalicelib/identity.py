@@ -12,6 +12,11 @@ from typing import Any
 
 from chalicelib.errors import NotSignedIn
 
+NOT_SIGNED_IN = "Sign in and send your id token in the Authorization header."
+"""For a request without a token. API Gateway's own 401 response uses it too."""
+WRONG_KIND = "This is not an id token. Send the id token, not the access or refresh token."
+"""For another kind of token. `chalice local` uses it too."""
+
 
 def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) -> str:
     """The `sub` of the signed-in user.
@@ -24,12 +29,10 @@ def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) ->
     """
     sub = claimed_sub(request_context)
     if sub is None:
-        raise NotSignedIn("Sign in and send your id token in the Authorization header.")
+        raise NotSignedIn(NOT_SIGNED_IN)
     claims = _claims(request_context)
     if claims.get("token_use") != "id":
-        raise NotSignedIn(
-            "This is not an id token. Send the id token, not the access or refresh token."
-        )
+        raise NotSignedIn(WRONG_KIND)
     if client_ids and claims.get("aud") not in client_ids:
         raise NotSignedIn("This token was issued to another app.")
     return sub

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 class MissingSetting(Exception):
     """A required setting is not set. This is a deployment mistake, not the caller's."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is not set. `make backend` sets it; for the stage local, `make local`."
+        )
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -42,10 +47,7 @@ class Settings:
     def table_name(self) -> str:
         """The table's name. Raises MissingSetting if there is none."""
         if not self.table:
-            raise MissingSetting(
-                "DYNAMODB_TABLE is not set: this stage has no backend yet. "
-                "Run: make backend STAGE=<stage>"
-            )
+            raise MissingSetting("DYNAMODB_TABLE")
         return self.table
 
 

@@ -28,7 +28,7 @@ from deploy import (
     stacks,
 )
 from deploy.arn import UserPoolArn
-from deploy.errors import DeploymentError, NoBackend
+from deploy.errors import CommandError, DeploymentError, NoBackend
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.command != "package":
             checks.use_account_of(options.stage)
         options.run(options)
-    except DeploymentError as error:
+    except CommandError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(
@@ -132,7 +132,7 @@ def make_backend(options: argparse.Namespace) -> None:
 
 
 def _backend_parameters(options: argparse.Namespace) -> dict[str, str]:
-    """Return the parameters that were given, and those that a new stack needs."""
+    """Return the parameters of the command line, and those that a new stack needs."""
     parameters = {}
     if options.domain_suffix:
         parameters["DomainSuffix"] = options.domain_suffix

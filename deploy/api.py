@@ -14,8 +14,8 @@ import boto3
 
 from deploy import chalice_cli, packaging, stacks
 from deploy.aws import report_aws_errors
+from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.errors import DeploymentError
-from deploy.gateway_responses import STAGE_NAME
 from deploy.stacks import Progress
 
 
@@ -64,7 +64,7 @@ def url(outputs: Mapping[str, str]) -> str:
     """
     emulator = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
     if emulator:
-        return f"{emulator}/restapis/{outputs['RestAPIId']}/{STAGE_NAME}/_user_request_"
+        return f"{emulator}/restapis/{outputs['RestAPIId']}/{API_GATEWAY_STAGE}/_user_request_"
     return outputs["EndpointURL"].rstrip("/")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import boto3
 
 from deploy import stacks
-from deploy.arn import UserPoolArn
 from deploy.aws import report_aws_errors
 from deploy.stacks import Progress
 
@@ -41,11 +40,6 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dic
 def chalice_environment(outputs: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that name the backend with these outputs."""
     return {variable: outputs[output] for variable, output in OUTPUT_OF_VARIABLE.items()}
-
-
-def issuer(user_pool_arn: str) -> str:
-    """Return the issuer of the user pool's tokens, a URL. Raises ValueError."""
-    return UserPoolArn.parse(user_pool_arn).issuer
 
 
 def contents(table: str, pool_id: str) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 from deploy.errors import DeploymentError, NoBackend
 
 FILE = Path(".chalice/config.json")
+API_GATEWAY_STAGE = "api"
+"""The name of API Gateway's stage: api_gateway_stage in FILE. Every Chalice stage has the same."""
 
 
 @dataclass(frozen=True)

@@ -13,28 +13,22 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import WarrantException
 
+from deploy.arn import UserPoolArn
+from deploy.errors import CognitoError
+
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 
-class UserError(Exception):
-    """Cognito refused a call or did not respond. The text is Cognito's message or advice."""
-
-
-def pool_id(user_pool_arn: str) -> str:
-    """arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_abc -> us-east-1_abc"""
-    return user_pool_arn.rpartition("/")[2]
-
-
 @contextmanager
-def user_errors(problem: str) -> Iterator[None]:
-    """Raise UserError for botocore's errors. `problem` is the start of the message."""
+def report_cognito_errors(problem: str) -> Iterator[None]:
+    """Raise CognitoError for botocore's errors. `problem` starts the message."""
     try:
         yield
     except ClientError as error:
-        raise UserError(f"{problem}: {error.response['Error']['Message']}") from error
+        raise CognitoError(f"{problem}: {error.response['Error']['Message']}") from error
     except (ConnectionError, HTTPClientError) as error:
-        raise UserError(
+        raise CognitoError(
             f"{problem}: Cognito does not respond ({error}). "
             "For the stage local, start `make local`."
         ) from error
@@ -48,21 +42,26 @@ def _client() -> CognitoIdentityProviderClient:
 def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> dict[str, str]:
     """Sign in with the Secure Remote Password protocol (SRP), which does not send the password.
 
-    Returns Cognito's AuthenticationResult: IdToken, AccessToken, RefreshToken... Raises UserError.
+    Returns Cognito's AuthenticationResult: IdToken, AccessToken, RefreshToken...
+
+    Raises CognitoError.
     """
-    srp = AWSSRP(email, password, pool_id(user_pool_arn), client_id, client=_client())
+    pool_id = UserPoolArn.parse(user_pool_arn).pool_id
+    srp = AWSSRP(email, password, pool_id, client_id, client=_client())
     problem = f"{email} could not sign in"
-    with user_errors(problem):
+    with report_cognito_errors(problem):
         try:
             tokens: dict[str, str] = srp.authenticate_user()["AuthenticationResult"]
         except (WarrantException, NotImplementedError) as error:
-            raise UserError(f"{problem}: Cognito requires more than a password. {error}") from error
+            raise CognitoError(
+                f"{problem}: Cognito requires more than a password. {error}"
+            ) from error
     return tokens
 
 
 def sign_up(client_id: str, email: str, password: str) -> None:
-    """Register a user. Cognito then mails a confirmation code. Raises UserError."""
-    with user_errors(f"{email} could not sign up"):
+    """Register a user. Cognito then mails a confirmation code. Raises CognitoError."""
+    with report_cognito_errors(f"{email} could not sign up"):
         _client().sign_up(
             ClientId=client_id,
             Username=email,
@@ -72,6 +71,6 @@ def sign_up(client_id: str, email: str, password: str) -> None:
 
 
 def confirm(client_id: str, email: str, code: str) -> None:
-    """Confirm a registration with the code from the mail. Raises UserError."""
-    with user_errors(f"{email} could not be confirmed"):
+    """Confirm a registration with the code from the mail. Raises CognitoError."""
+    with report_cognito_errors(f"{email} could not be confirmed"):
         _client().confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=code)

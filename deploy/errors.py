@@ -1,10 +1,25 @@
-"""The errors that the commands of this package report to the user, in one line."""
+"""The errors that commands report to the user, in one line.
+
+    CommandError
+    ├── DeploymentError
+    │   └── NoBackend
+    ├── CognitoError
+    ├── SmokeError
+    └── LocalError          see local/errors.py
+
+The `main` of each command catches CommandError and exits with its text. Any other exception is a
+bug.
+"""
 
 from __future__ import annotations
 
 
-class DeploymentError(Exception):
-    """A command cannot do what was asked. The text states what happened and what to do."""
+class CommandError(Exception):
+    """Base class. A command failed: the text states what happened and what to do."""
+
+
+class DeploymentError(CommandError):
+    """A stage cannot be deployed, read or deleted."""
 
 
 class NoBackend(DeploymentError):
@@ -12,3 +27,11 @@ class NoBackend(DeploymentError):
 
     def __init__(self, stage: str) -> None:
         super().__init__(f"the stage {stage} has no backend yet. Run: make backend STAGE={stage}")
+
+
+class CognitoError(CommandError):
+    """Cognito refused a call or did not respond. The text is Cognito's message or advice."""
+
+
+class SmokeError(CommandError):
+    """`make smoke` cannot check the deployment, or cannot restore the user's profile."""

@@ -16,18 +16,15 @@ from typing import Any
 import boto3
 
 from chalicelib.errors import NotSignedIn
+from chalicelib.identity import NOT_SIGNED_IN
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
 from deploy.aws import report_aws_errors
+from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.packaging import TEMPLATE
 
-STAGE_NAME = "api"
-"""The name of API Gateway's stage: api_gateway_stage in .chalice/config.json."""
 MEMBER = "x-amazon-apigateway-gateway-responses"
 
-
 UNKNOWN_ROUTE = "The path does not exist or does not support this method."
-
-NOT_SIGNED_IN = "Sign in and send your id token in the Authorization header."
 RETRY_SHORTLY = {"Retry-After": "1"}
 RETRY_IN_A_MINUTE = {"Retry-After": "60"}
 
@@ -108,7 +105,7 @@ def put_gateway_responses(api_id: str) -> None:
                 **response,
             )
         client.create_deployment(
-            restApiId=api_id, stageName=STAGE_NAME, description="gateway responses"
+            restApiId=api_id, stageName=API_GATEWAY_STAGE, description="gateway responses"
         )
 
 

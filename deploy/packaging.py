@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from deploy import aws
+from deploy import aws, bytecode, checks, vendor
 from deploy.aws import report_aws_errors
 from deploy.chalice_cli import run_chalice
 from deploy.errors import DeploymentError
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "api.json"
 """Chalice merges this file into the template that it generates."""
+
+
+def prepare(stage: str, profile: str | None) -> None:
+    """Prepare the folders that Chalice packages: the AWS SDK and the compiled files.
+
+    It is called within `chalice deploy` and `chalice package`. `profile` is the AWS profile to use,
+    None for the shell's. Raises DeploymentError if the stage cannot be deployed.
+    """
+    checks.check_stage(stage, profile)
+    vendor.build()
+    bytecode.compile_own_code(vendor.FOLDER)
 
 
 def build(stage: str) -> Path:

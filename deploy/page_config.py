@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy import backend, chalice_config
+from deploy import chalice_config
+from deploy.arn import UserPoolArn
 
 FOLDER = Path(__file__).parents[1] / "web"
 CONFIG = FOLDER / "config.json"
@@ -25,7 +26,7 @@ def settings(api: str, user_pool_arn: str, client_ids: str, sign_in: str) -> dic
     """
     return {
         "api": api,
-        "issuer": backend.issuer(user_pool_arn),
+        "issuer": UserPoolArn.parse(user_pool_arn).issuer,
         "client_id": chalice_config.first_client_id(client_ids),
         "sign_in": sign_in,
     }

@@ -10,10 +10,12 @@ FIRST_PAUSE = 0.05
 """Seconds between the first two calls."""
 GROWTH = 1.3
 """Each pause is longer than the one before by this factor, up to the longest pause."""
+LONGEST_PAUSE = 0.5
+"""Seconds between two calls after a few seconds of waiting."""
 
 
 def wait_until(
-    is_ready: Callable[[], bool], *, timeout: float = math.inf, longest_pause: float = FIRST_PAUSE
+    is_ready: Callable[[], bool], *, timeout: float = math.inf, longest_pause: float = LONGEST_PAUSE
 ) -> None:
     """Call `is_ready` until it returns True. An exception that it raises ends the wait.
 

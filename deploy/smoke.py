@@ -20,7 +20,7 @@ import requests
 
 from chalicelib.json_text import write_json
 from deploy import api, chalice_config, checks, cognito, stacks
-from deploy.errors import DeploymentError
+from deploy.errors import CommandError, SmokeError
 from deploy.smoke_checks import (
     CHECKS,
     PROFILE,
@@ -31,17 +31,12 @@ from deploy.smoke_checks import (
     profile_data,
 )
 
-
-class Refused(Exception):
-    """The deployment cannot be checked. The text states the reason and what to do."""
-
-
 # --- the command ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Options:
-    """The deployment to check, and the user. An option that was not given is an empty text."""
+    """The deployment to check, and the user. An option that was not set is an empty text."""
 
     url: str
     stage: str
@@ -58,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         client = _client(options)
         print(f"{client.url}{PROFILE}")
         failed = run(client, overwrite=options.overwrite)
-    except (Refused, cognito.UserError, DeploymentError) as error:
+    except CommandError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("Interrupted.")
@@ -73,11 +68,11 @@ def _read_options(arguments: Sequence[str] | None) -> Options:
     parser.add_argument(
         "--overwrite", default="", help="yes: replace an existing profile and restore it"
     )
-    given = parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
     return Options(
-        url=given.url,
-        stage=given.stage,
-        overwrite=given.overwrite == "yes",
+        url=parsed.url,
+        stage=parsed.stage,
+        overwrite=parsed.overwrite == "yes",
         # From the environment: every user of a machine can read the arguments of a process.
         token=os.environ.get("USER_TOKEN", ""),
         email=os.environ.get("USER_EMAIL", ""),
@@ -86,14 +81,14 @@ def _read_options(arguments: Sequence[str] | None) -> Options:
 
 
 def _client(options: Options) -> Client:
-    """Return a client for the deployment, signed in. Raises Refused, UserError, DeploymentError."""
+    """Return a client for the deployment, signed in. Raises CommandError."""
     if options.stage:
         checks.use_region_of(options.stage)
     url = _url(options)
     if options.token:
         return Client(url, options.token.removeprefix("Bearer ").strip())
     if not (options.email and options.password and options.stage):
-        raise Refused(
+        raise SmokeError(
             "a user is required: TOKEN=<an id token>, or EMAIL=... PASSWORD=... and the STAGE=... "
             "of their user pool."
         )
@@ -105,15 +100,15 @@ def _client(options: Options) -> Client:
 
 
 def _url(options: Options) -> str:
-    """Return the API's URL without the profile's path: the given one, else the stage's."""
+    """Return the API's URL without the profile's path: URL's value, else the stage's."""
     if options.url:
         return options.url.rstrip("/").removesuffix(PROFILE)
     if not options.stage:
-        raise Refused("URL or STAGE is required: make smoke URL=https://.../api TOKEN=...")
+        raise SmokeError("URL or STAGE is required: make smoke URL=https://.../api TOKEN=...")
     stack = api.stack_name(options.stage)
     outputs = stacks.outputs(stack)
     if outputs is None:
-        raise Refused(
+        raise SmokeError(
             f"there is no stack {stack}. Run make deploy STAGE={options.stage}, or set the API's "
             "URL=https://.../api"
         )
@@ -124,7 +119,7 @@ def _url(options: Options) -> str:
 
 
 def run(client: Client, *, overwrite: bool) -> int:
-    """Run all checks, print the result of each, and return how many failed. Raises Refused."""
+    """Run all checks, print the result of each, and return how many failed. Raises SmokeError."""
     failed = 0
     with _without_profile(client, overwrite=overwrite):
         for name, check in CHECKS.items():
@@ -142,7 +137,7 @@ def run(client: Client, *, overwrite: bool) -> int:
 
 @contextmanager
 def _without_profile(client: Client, *, overwrite: bool) -> Iterator[None]:
-    """Delete the user's profile at the start, and restore it at the end. Raises Refused."""
+    """Delete the user's profile at the start, and restore it at the end. Raises SmokeError."""
     saved = _saved_profile(client, overwrite=overwrite)
     try:
         if saved is not None:
@@ -158,21 +153,21 @@ def _without_profile(client: Client, *, overwrite: bool) -> Iterator[None]:
 
 
 def _saved_profile(client: Client, *, overwrite: bool) -> Path | None:
-    """Save the user's profile data in a file; return None if there is no profile. Raises Refused.
+    """Save the user's profile data in a file; return None if there is no profile.
 
-    If the checks are interrupted, the file still contains the data.
+    If the checks are interrupted, the file still contains the data. Raises SmokeError.
     """
     try:
         response = client.send("GET")
     except requests.RequestException as error:
-        raise Refused(f"{client.url} does not respond: {error}") from error
+        raise SmokeError(f"{client.url} does not respond: {error}") from error
     if response.status_code == 404:
         return None
     if response.status_code != 200:
         answer = f"{response.status_code} {response.text[:200]}"
-        raise Refused(f"{client.url} does not accept this user: {answer}")
+        raise SmokeError(f"{client.url} does not accept this user: {answer}")
     if not overwrite:
-        raise Refused(
+        raise SmokeError(
             "this user has a profile. Choose another user, or give OVERWRITE=yes: the profile's "
             "data is restored at the end."
         )
@@ -184,11 +179,13 @@ def _saved_profile(client: Client, *, overwrite: bool) -> Path | None:
 
 
 def _change(client: Client, method: str, status: int, advice: str, body: str | None = None) -> None:
-    """Send a request that must return `status`. Raises Refused, with the advice."""
+    """Send a request that must return `status`. Raises SmokeError, with the advice."""
     try:
         expect(client.send(method, body), status)
     except (CheckFailed, requests.RequestException) as error:
-        raise Refused(f"the profile could not be restored or deleted: {error}. {advice}") from error
+        raise SmokeError(
+            f"the profile could not be restored or deleted: {error}. {advice}"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def deploy(
 ) -> dict[str, str]:
     """Create or update the stack `name`, wait for it and return its outputs.
 
-    Parameters that are not given keep their value, or take their default in a new stack. A stack
+    Parameters that are left out keep their value, or take their default in a new stack. A stack
     that is up to date is not changed. Raises DeploymentError.
     """
     with report_aws_errors(f"the stack {name}"):
@@ -56,7 +56,7 @@ def deploy(
                 StackName=name,
                 TemplateBody=template,
                 Capabilities=capabilities,
-                Parameters=_given(parameters),
+                Parameters=_parameter_list(parameters),
             )
         else:
             _check_can_be_updated(stack)
@@ -219,7 +219,7 @@ def _start_update(
     summary = client.get_template_summary(TemplateBody=template)
     declared = {parameter["ParameterKey"] for parameter in summary["Parameters"]}
     deployed = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
-    request = _given(parameters)
+    request = _parameter_list(parameters)
     for name in sorted((declared & deployed) - set(parameters)):
         request.append({"ParameterKey": name, "UsePreviousValue": True})
     try:
@@ -236,7 +236,8 @@ def _start_update(
     return True
 
 
-def _given(parameters: Mapping[str, str]) -> list[ParameterTypeDef]:
+def _parameter_list(parameters: Mapping[str, str]) -> list[ParameterTypeDef]:
+    """The parameters in the format of CloudFormation's calls."""
     return [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
 
 

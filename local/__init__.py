@@ -7,9 +7,9 @@ page.py             `make web`: serves web/, the reference front end
 ports.py            the ports of `make local`
 lock.py             the lock on the state folder
 process.py          child processes: start, wait, stop
-errors.py           the error that the commands print
-environment.py      the variables with which AWS clients find the emulator
-emulator.py         runs ministack: DynamoDB, Cognito, CloudFormation
+errors.py           the errors that the commands report
+environment.py      the variables with which AWS clients find the AWS emulator
+emulator.py         runs ministack, the AWS emulator: DynamoDB, Cognito, CloudFormation
 start_ministack.py  ministack's process
 api.py              runs the API: `chalice local --stage local`
 chalice_command.py  the preparation of a `chalice` command

@@ -13,10 +13,8 @@ import argparse
 import os
 import sys
 
-from deploy.cognito import UserError
-from deploy.errors import DeploymentError
+from deploy.errors import CommandError
 from local import environment, page, users
-from local.errors import LocalError
 from local.ports import Ports, parse_port
 from local.up import up
 
@@ -26,7 +24,7 @@ def main() -> None:
     options = _parser().parse_args()
     try:
         options.run(options)
-    except (LocalError, UserError, DeploymentError) as error:
+    except CommandError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -37,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    local = commands.add_parser("up", help="start the local cloud, the API and the page")
+    local = commands.add_parser("up", help="start the AWS emulator, the API and the page")
     local.set_defaults(run=_run_local)
     cloud = commands.add_parser(
         "cloud", help="start all but the API, which you run as `chalice local --stage local`"

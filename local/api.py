@@ -51,9 +51,9 @@ def serving(
             nonlocal port
             if port == 0 and log is not None:
                 port = printed_port(log)
-            return port != 0 and _answers(port)
+            return port != 0 and _is_ready(port)
 
-        if not wait_until(has_started, seconds=START_SECONDS, process=process):
+        if not wait_until(has_started, timeout=START_SECONDS, process=process):
             where = "above" if log is None else f"in {log}"
             raise ApiError(f"the API did not start. Its output is {where}.")
         yield RunningApi(process, port)
@@ -67,7 +67,7 @@ def printed_port(log: Path) -> int:
     return int(printed.group(1))
 
 
-def _answers(port: int) -> bool:
+def _is_ready(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
     try:
         connection.request("OPTIONS", "/user/profile")

@@ -7,28 +7,24 @@ import sys
 
 import click
 
-from deploy import bytecode, checks, vendor
-from deploy.errors import DeploymentError
+from deploy import packaging
+from deploy.errors import CommandError
 from local import environment, server
 
 
 def prepare() -> None:
-    """Build the package for `chalice deploy` and `chalice package`; set up `chalice local`."""
+    """Prepare the package for `chalice deploy` and `chalice package`; set up `chalice local`.
+
+    Exits with a message if the stage cannot be deployed.
+    """
     context = click.get_current_context(silent=True)
     if context is not None and context.info_name in ("deploy", "package"):
-        _prepare_package(context)
+        try:
+            packaging.prepare(context.params["stage"], context.params.get("profile"))
+        except CommandError as error:
+            sys.exit(f"error: {error}")
     environment.load_if_local()
     # `chalice local` sets the root logger to INFO. At that level, botocore logs where it found its
     # credentials.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     server.replace_chalice_server()
-
-
-def _prepare_package(context: click.Context) -> None:
-    """Build vendor/. Exits with a message if the stage cannot be deployed."""
-    try:
-        checks.check_stage(context.params["stage"], context.params.get("profile"))
-    except DeploymentError as error:
-        sys.exit(f"error: {error}")
-    vendor.build()
-    bytecode.compile_own_code(vendor.FOLDER)

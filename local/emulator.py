@@ -25,7 +25,7 @@ SOCKET = "LOCAL_EMULATOR_SOCKET"
 
 
 class EmulatorError(LocalError):
-    """The emulator did not start, or did not send the expected mail."""
+    """The AWS emulator did not start, or did not send the expected mail."""
 
 
 class RunningEmulator(NamedTuple):
@@ -55,7 +55,7 @@ def emulator(
         with _listen(port) as server:
             port = server.getsockname()[1]
             process = stack.enter_context(_ministack(server, state, log, keep_open))
-        if not wait_until(lambda: _is_healthy(port), seconds=START_SECONDS, process=process):
+        if not wait_until(lambda: _is_healthy(port), timeout=START_SECONDS, process=process):
             raise EmulatorError(f"the AWS emulator did not start. See the end of {log}.")
         yield RunningEmulator(process, port)
 
@@ -102,7 +102,7 @@ def _is_healthy(port: int) -> bool:
 
 
 def confirmation_code(port: int, email: str) -> str:
-    """The code in the latest mail that the emulator on `port` sent to `email`.
+    """The code in the latest mail that the AWS emulator on `port` sent to `email`.
 
     Raises EmulatorError if there is no such mail.
     """

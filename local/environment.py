@@ -1,8 +1,8 @@
-"""The variables with which AWS clients find the local cloud, in `.local/environment.json`.
+"""The variables with which AWS clients find the AWS emulator, in `.local/environment.json`.
 
 `make local` writes that file. Stages on AWS keep the same values in `.chalice/config.json`, but
-those of the local cloud differ on every machine (its user pool has a random id), so they stay out
-of version control.
+those of the emulator differ on every machine (its user pool has a random id), so they stay out of
+version control.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import json
 import os
 from pathlib import Path
 
+from local.errors import LocalError
+
 STAGE = "local"
 
 
 def folder() -> Path:
-    """The folder for the local cloud's state. Tests name another one in LOCAL_STATE."""
+    """The folder for the AWS emulator's state. Tests name another one in LOCAL_STATE."""
     return Path(os.environ.get("LOCAL_STATE", ".local")).absolute()
 
 
 def for_endpoint(port: int) -> dict[str, str]:
-    """The variables with which every AWS client calls the emulator on `port`."""
+    """The variables with which every AWS client calls the AWS emulator on `port`."""
     return {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "local",
@@ -50,22 +52,33 @@ def record(variables: dict[str, str]) -> None:
     (folder() / "environment.json").write_text(json.dumps(variables, indent=2) + "\n")
 
 
-def load() -> bool:
-    """Enter the recorded environment. Returns False if `make local` has recorded none yet."""
+def load() -> None:
+    """Enter the recorded environment. Raises LocalError if none is recorded yet."""
     try:
         text = (folder() / "environment.json").read_text()
-    except FileNotFoundError:
-        return False
+    except FileNotFoundError as error:
+        raise LocalError(
+            "the AWS emulator has not run in this folder yet. Start it with `make local` or "
+            "`make cloud`."
+        ) from error
     enter(json.loads(text))
-    return True
+
+
+def emulator_port() -> int:
+    """The emulator's port, from the environment that `load` entered."""
+    return int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
 
 
 def load_if_local() -> None:
     """Enter the recorded environment if this is a `chalice` command for the stage `local`.
 
+    If none is recorded, a warning is printed and the command continues.
+
     That stage has the variable USE_LOCAL_CLOUD in .chalice/config.json.
     """
     if "USE_LOCAL_CLOUD" not in os.environ:
         return
-    if not load():
-        print("There is no local cloud yet. Run `make local` or `make cloud` first.", flush=True)
+    try:
+        load()
+    except LocalError as error:
+        print(f"Warning: {error}", flush=True)

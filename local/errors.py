@@ -1,5 +1,13 @@
-"""The errors that the commands in this folder print."""
+"""The errors of the commands in this folder. Other errors of theirs are in deploy/errors.py.
+
+LocalError
+├── ApiError         local/api.py
+├── EmulatorError    local/emulator.py
+└── PageError        local/page.py
+"""
+
+from deploy.errors import CommandError
 
 
-class LocalError(Exception):
-    """A command failed. The text is one line: the reason, and what to do."""
+class LocalError(CommandError):
+    """A command on this machine failed."""

@@ -20,8 +20,9 @@ from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
 
 from chalicelib.errors import NotSignedIn
 from chalicelib.http import problem_response
+from chalicelib.identity import NOT_SIGNED_IN
 from chalicelib.problems import Problem, generic_problem, problem_for
-from chalicelib.settings import Settings
+from chalicelib.settings import MissingSetting, Settings
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
 MAX_BODY = 10 * 1024 * 1024
@@ -76,7 +77,7 @@ class ApiGateway:
                 claims = self._claims(headers.get_all("Authorization", []))
             except NotSignedIn as error:
                 return self.error(problem_for(error))
-            except KeysUnavailable as error:
+            except (KeysUnavailable, MissingSetting) as error:
                 return self._unavailable(f"{error} Tokens cannot be verified.")
             event["requestContext"]["authorizer"] = {"claims": claims}
         return self._invoke(event)
@@ -112,15 +113,15 @@ class ApiGateway:
     def _claims(self, authorization: list[str]) -> dict[str, str]:
         """The claims of the token in the Authorization header lines, as strings.
 
-        Raises NotSignedIn, KeysUnavailable.
+        Raises NotSignedIn, KeysUnavailable, MissingSetting.
         """
         if self._verifier is None:
-            raise KeysUnavailable("USER_POOL_ARN is not set: this stage has no user pool yet.")
+            raise MissingSetting("USER_POOL_ARN")
         if len(authorization) > 1:
             raise NotSignedIn("The request has more than one Authorization header.")
         token = _token_in("".join(authorization))
         if not token:
-            raise NotSignedIn("Sign in and send your id token in the Authorization header.")
+            raise NotSignedIn(NOT_SIGNED_IN)
         try:
             claims = self._verifier.claims(token)
         except InvalidToken as error:

@@ -45,12 +45,12 @@ def locked(folder: Path) -> Iterator[int]:
             ) from error
         if not _acquire(own):
             raise LocalError(
-                "the local cloud of this folder is already running. Use it, or stop it with Ctrl-C "
-                f"in its terminal or with `kill {_holders(own)}`."
+                "the AWS emulator of this folder is already running. Use it, or stop it with "
+                f"Ctrl-C in its terminal or with `kill {_holders(own)}`."
             )
         if not _acquire(shared):
             print("Waiting for the processes of a killed `make local` to stop ...", flush=True)
-            if not wait_until(lambda: _acquire(shared), seconds=LEFT_OVER_SECONDS):
+            if not wait_until(lambda: _acquire(shared), timeout=LEFT_OVER_SECONDS):
                 raise LocalError(
                     "the processes of a killed `make local` in this folder have not stopped. "
                     f"End them with `kill -9 {_holders(shared)}`."

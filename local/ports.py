@@ -10,7 +10,7 @@ from local.errors import LocalError
 
 
 class Ports(NamedTuple):
-    """The ports of the emulator, the API and the page."""
+    """The ports of the AWS emulator, the API and the page."""
 
     aws: int
     api: int

@@ -136,26 +136,26 @@ def stop_with_parent() -> None:
 
 
 def wait_until(
-    condition: Callable[[], bool],
+    is_ready: Callable[[], bool],
     *,
-    seconds: float,
+    timeout: float,
     process: subprocess.Popen[bytes] | None = None,
 ) -> bool:
-    """Wait until `condition()` is true. Returns whether it became true.
+    """Call `is_ready` until it returns True. Returns its last result.
 
-    Returns False if `seconds` pass first, or if `process` ends first.
+    It is False if `timeout` seconds pass first, or if `process` ends first.
     """
-    is_true = False
+    was_ready = False
 
     def is_over() -> bool:
-        nonlocal is_true
-        is_true = condition()
+        nonlocal was_ready
+        was_ready = is_ready()
         has_ended = process is not None and process.poll() is not None
-        return is_true or has_ended
+        return was_ready or has_ended
 
     with suppress(TimeoutError):
-        polling.wait_until(is_over, timeout=seconds)
-    return is_true
+        polling.wait_until(is_over, timeout=timeout)
+    return was_ready
 
 
 def wait_for_any(processes: Collection[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:

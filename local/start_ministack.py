@@ -1,4 +1,4 @@
-"""The emulator's process: ministack with three changes. emulator.py runs it.
+"""The AWS emulator's process: ministack with three changes. emulator.py runs it.
 
 It listens on a socket that its parent process has opened. No other program can take the port
 between its choice and its use.

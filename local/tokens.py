@@ -12,7 +12,8 @@ import jwt
 from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSetError
 
-from deploy.backend import issuer
+from chalicelib.identity import WRONG_KIND
+from deploy.arn import UserPoolArn
 
 CLOCK_SKEW_SECONDS = 10
 """The difference allowed between this machine's clock and the pool's."""
@@ -42,12 +43,12 @@ class TokenVerifier:
     def __init__(
         self, user_pool_arn: str, client_ids: tuple[str, ...], endpoint: str | None = None
     ) -> None:
-        self.issuer = issuer(user_pool_arn)
+        arn = UserPoolArn.parse(user_pool_arn)
+        self.issuer = arn.issuer
         self.client_ids = client_ids
         base_url = self.issuer
         if endpoint:
-            pool_id = self.issuer.rpartition("/")[2]
-            base_url = f"{endpoint.rstrip('/')}/{pool_id}"
+            base_url = f"{endpoint.rstrip('/')}/{arn.pool_id}"
         self.jwks_url = f"{base_url}/.well-known/jwks.json"
         self._jwks = PyJWKClient(
             self.jwks_url, cooldown_duration=REFETCH_AFTER_SECONDS, timeout=FETCH_TIMEOUT_SECONDS
@@ -108,6 +109,4 @@ def _require_id_token(token: str) -> None:
     """
     claims = jwt.decode(token, options={"verify_signature": False})
     if claims.get("token_use") != "id":
-        raise InvalidToken(
-            "This is not an id token. Send the id token, not the access or refresh token."
-        )
+        raise InvalidToken(WRONG_KIND)

@@ -1,4 +1,4 @@
-"""`make local` and `make cloud`: start the emulator, the API and the page; stop them on Ctrl-C."""
+"""`make local` and `make cloud`: start the AWS emulator, the API and the page."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from local.process import ignore_stop_signals, raise_on_stop_signals, wait_for_a
 
 
 def up(ports: Ports, *, with_api: bool) -> None:
-    """Run the local cloud and the page until Ctrl-C; with `with_api` also the API.
+    """Run the AWS emulator and the page until Ctrl-C; with `with_api` also the API.
 
-    Raises LocalError, DeploymentError, cognito.UserError.
+    Raises CommandError.
     """
     raise_on_stop_signals()
     folder = environment.folder()
@@ -47,7 +47,7 @@ def up(ports: Ports, *, with_api: bool) -> None:
 
 @contextmanager
 def _running_emulator(port: int, folder: Path, lock: int) -> Iterator[Popen[bytes]]:
-    """Run the emulator. It saves its state when it stops; Ctrl-C is ignored during that time."""
+    """Run the AWS emulator. Ctrl-C is ignored while it saves its state, when it stops."""
     with ExitStack() as stack:
         with _step(f"Starting the AWS emulator on 127.0.0.1:{port}"):
             process, _ = stack.enter_context(emulator(port, folder, keep_open=[lock]))
@@ -68,7 +68,7 @@ def _prepare_backend(ports: Ports) -> dict[str, str]:
         "CallbackUrls": ports.page_url,
         "LogoutUrls": ports.page_url,
     }
-    with _step("Deploying resources/backend.yaml to the emulator") as print_detail:
+    with _step("Deploying resources/backend.yaml to the AWS emulator") as print_detail:
         outputs = backend.deploy(environment.STAGE, parameters, progress=print_detail)
     environment.record(variables | backend.chalice_environment(outputs))
     with _step("Creating the demo user"):
@@ -78,7 +78,7 @@ def _prepare_backend(ports: Ports) -> dict[str, str]:
 
 @contextmanager
 def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
-    """Serve the page, configured for the local cloud. Raises page.PageError."""
+    """Serve the page, configured for the AWS emulator. Raises page.PageError."""
     with ExitStack() as stack:
         with _step(f"Starting the page on {ports.page_url}"):
             config = page_config.settings(
@@ -120,7 +120,7 @@ def _summary(ports: Ports, client_id: str, page_row: str, *, with_api: bool) -> 
 
 
 def _wait(aws: Popen[bytes], api: Popen[bytes] | None, folder: Path) -> None:
-    """Wait for Ctrl-C. Raises LocalError if the emulator or the API ends first."""
+    """Wait for Ctrl-C. Raises LocalError if the AWS emulator or the API ends first."""
     processes = [aws]
     if api is not None:
         processes.append(api)

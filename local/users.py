@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 
 import boto3
 
 from deploy import chalice_config, cognito
+from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
 from deploy.checks import use_region_of
 from local import environment
@@ -16,21 +16,20 @@ from local.emulator import confirmation_code
 from local.errors import LocalError
 
 DEMO_EMAIL = "ada@example.com"
-DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - only valid in the emulator; `make local` prints it
+DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - only valid in the AWS emulator; `make local` prints it
 
 
 def print_token(email: str, password: str, stage: str) -> None:
     """Sign a user in and print only the id token.
 
-    In the stage `local` an empty `email` means the demo user. Raises LocalError, DeploymentError,
-    cognito.UserError.
+    In the stage `local` an empty `email` means the demo user. Raises CommandError.
     """
     if email and not password:
         raise LocalError(
             f"PASSWORD is required with EMAIL: make -s token EMAIL={email} PASSWORD=..."
         )
     if stage == environment.STAGE:
-        recorded = RecordedBackend.from_environment(_local_settings(), stage)
+        recorded = _local_backend()
         if not email:
             email = DEMO_EMAIL
             password = password or DEMO_PASSWORD
@@ -46,35 +45,36 @@ def print_token(email: str, password: str, stage: str) -> None:
     print(tokens["IdToken"])
 
 
-def _local_settings() -> Mapping[str, str]:
-    """The environment, after the local cloud's settings were loaded into it."""
-    if not environment.load():
-        raise LocalError("there is no local cloud yet. Start it with `make local`.")
-    return os.environ
+def _local_backend() -> RecordedBackend:
+    """The AWS emulator's table and user pool. From now on, AWS clients call the emulator.
+
+    Raises LocalError, NoBackend.
+    """
+    environment.load()
+    return RecordedBackend.from_environment(os.environ, environment.STAGE)
 
 
 def sign_up(email: str, password: str) -> None:
     """Register a user, and confirm the registration with the code from the e-mail.
 
-    Raises LocalError, cognito.UserError.
+    Raises CommandError.
     """
     if not email or not password:
         raise LocalError(
             "EMAIL and PASSWORD are required: make sign-up EMAIL=grace@example.com PASSWORD=..."
         )
-    settings = _local_settings()
-    client_id = settings["USER_POOL_CLIENT_ID"]
-    port = int(settings["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    client_id = _local_backend().first_client_id
     cognito.sign_up(client_id, email, password)
-    cognito.confirm(client_id, email, confirmation_code(port, email))
+    code = confirmation_code(environment.emulator_port(), email)
+    cognito.confirm(client_id, email, code)
     print(f"{email} is signed up and confirmed.")
 
 
 def ensure_demo_user(user_pool_arn: str) -> None:
-    """Create the demo user if necessary, and set the demo password. Raises cognito.UserError."""
+    """Create the demo user if necessary, and set the demo password. Raises CognitoError."""
     client = boto3.client("cognito-idp")
-    pool_id = cognito.pool_id(user_pool_arn)
-    with cognito.user_errors("the demo user could not be created"):
+    pool_id = UserPoolArn.parse(user_pool_arn).pool_id
+    with cognito.report_cognito_errors("the demo user could not be created"):
         with suppress(client.exceptions.UsernameExistsException):
             client.admin_create_user(
                 UserPoolId=pool_id,

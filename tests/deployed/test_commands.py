@@ -8,6 +8,7 @@ import boto3
 
 from deploy import api as api_stack
 from deploy import backend, cognito, stacks
+from deploy.smoke_checks import CHECKS
 from local.emulator import confirmation_code
 from tests.deployed.conftest import (
     Account,
@@ -69,19 +70,19 @@ def test_without_a_region_the_backends_is_used(
 def test_the_readmes_smoke_command_finds_all_well(
     account: Account, deployed: Deployment, readme: ReadmeCommands
 ) -> None:
-    given = dict(argument.split("=", 1) for argument in readme.smoke if "=" in argument)
+    variables = dict(argument.split("=", 1) for argument in readme.smoke if "=" in argument)
     client_id = deployed.cloud.outputs["UserPoolClientId"]
-    cognito.sign_up(client_id, given["EMAIL"], given["PASSWORD"])
-    code = confirmation_code(deployed.cloud.port, given["EMAIL"])
-    cognito.confirm(client_id, given["EMAIL"], code)
+    cognito.sign_up(client_id, variables["EMAIL"], variables["PASSWORD"])
+    code = confirmation_code(deployed.cloud.port, variables["EMAIL"])
+    cognito.confirm(client_id, variables["EMAIL"], code)
 
     done = account.run("make", "-s", *readme.smoke)
 
     results = dict(re.findall(r"^  (\S.*?\S)  +(.*)$", done.stdout, re.MULTILINE))
     failed = {name for name, result in results.items() if result != "ok"}
-    assert len(results) == 10, done.stdout + done.stderr
+    assert len(results) == len(CHECKS), done.stdout + done.stderr
     assert failed == {NO_PREFLIGHT_HEADERS}, done.stdout
-    assert "1 of 10 failed." in done.stderr
+    assert f"1 of {len(CHECKS)} failed." in done.stderr
     assert done.returncode != 0
 
 
@@ -93,7 +94,7 @@ def test_smoke_restores_a_profile_that_it_may_overwrite(
     url = f"URL={deployed.url}/user/profile"
     done = account.run("make", "-s", "smoke", url, f"TOKEN={user.id_token}", "OVERWRITE=yes")
     assert "not checked: needs EMAIL and PASSWORD" in done.stdout
-    assert "1 of 10 failed." in done.stderr, f"all but: {NO_PREFLIGHT_HEADERS}"
+    assert f"1 of {len(CHECKS)} failed." in done.stderr, f"all but: {NO_PREFLIGHT_HEADERS}"
     assert '"mine":12345678901234567890.5}' in deployed.api.get(user).body.decode()
 
 

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from deploy import smoke
+from deploy.errors import SmokeError
 from deploy.smoke_checks import CHECKS, CheckFailed, Client
 from tests.support.api_server import running_api
 from tests.support.cloud import Cloud
@@ -48,7 +49,7 @@ def test_a_profile_is_replaced_only_if_told_to_and_restored(
 ) -> None:
     user = new_user()
     local_api.post(user, '{"mine": 0.10}')
-    with pytest.raises(smoke.Refused, match="OVERWRITE=yes"):
+    with pytest.raises(SmokeError, match="OVERWRITE=yes"):
         smoke.run(client_of(local_api, user), overwrite=False)
     assert smoke.run(client_of(local_api, user), overwrite=True) == 0
     assert local_api.get(user).json()["profile_data"].keys() == {"mine"}
@@ -68,7 +69,7 @@ def test_a_profile_that_cannot_be_restored_is_in_a_file(
         monkeypatch.setattr(client.session, "request", fail)
 
     monkeypatch.setattr(smoke, "CHECKS", {"the last check": lose_the_network})
-    with pytest.raises(smoke.Refused, match=r"The profile is in .*\.json") as refused:
+    with pytest.raises(SmokeError, match=r"The profile is in .*\.json") as refused:
         smoke.run(client, overwrite=True)
     file = Path(str(refused.value).partition("The profile is in ")[2].partition(": PUT")[0])
     assert file.read_text() == '{"mine":1}'
@@ -77,7 +78,7 @@ def test_a_profile_that_cannot_be_restored_is_in_a_file(
 
 def test_a_service_that_refuses_the_user_is_not_checked(local_api: Api) -> None:
     client = Client(f"http://127.0.0.1:{local_api.port}", "not.a.token")
-    with pytest.raises(smoke.Refused, match="does not accept this user: 401"):
+    with pytest.raises(SmokeError, match="does not accept this user: 401"):
         smoke.run(client, overwrite=False)
 
 

@@ -14,7 +14,8 @@ import botocore.session
 import pytest
 from samtranslator.translator.transform import transform
 
-from deploy.gateway_responses import MEMBER, STAGE_NAME, gateway_responses
+from deploy.chalice_config import API_GATEWAY_STAGE
+from deploy.gateway_responses import MEMBER, gateway_responses
 from tests.deployed.conftest import Account, Deployment
 from tests.support.dynamodb_calls import actions_of_the_service
 
@@ -60,7 +61,7 @@ def test_cfn_lint_accepts_it_before_and_after_sams_transform(
 def test_the_api_has_one_stage_which_the_alarms_watch(account: Account, template: Template) -> None:
     config = json.loads((account.folder / ".chalice/config.json").read_text())
     api = template["Resources"]["RestAPI"]["Properties"]
-    assert api["StageName"] == config["api_gateway_stage"] == STAGE_NAME
+    assert api["StageName"] == config["api_gateway_stage"] == API_GATEWAY_STAGE
     assert api["OpenApiVersion"] == "2.0", "otherwise SAM makes another stage, named Stage"
     watched = [
         dimension["Value"]
@@ -68,7 +69,7 @@ def test_the_api_has_one_stage_which_the_alarms_watch(account: Account, template
         for dimension in resource.get("Properties", {}).get("Dimensions", [])
         if dimension["Name"] == "Stage"
     ]
-    assert watched == [STAGE_NAME, STAGE_NAME]
+    assert watched == [API_GATEWAY_STAGE, API_GATEWAY_STAGE]
 
 
 def test_the_api_is_named_after_its_stack(template: Template, definition: dict[str, Any]) -> None:

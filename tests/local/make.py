@@ -64,7 +64,7 @@ class RunningTarget:
 
     def wait_for_output(self, text: str) -> None:
         assert wait_until(
-            lambda: text in self.output(), seconds=START_SECONDS, process=self._process
+            lambda: text in self.output(), timeout=START_SECONDS, process=self._process
         ), self.output()
 
     def signal(self, number: signal.Signals) -> None:

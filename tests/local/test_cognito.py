@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from deploy import cognito
-from deploy.cognito import UserError
+from deploy.errors import CognitoError
 from local.emulator import EmulatorError, confirmation_code
 from local.process import wait_until
 from tests.support.cloud import Cloud
@@ -34,7 +34,7 @@ def test_a_refreshed_token_keeps_the_time_of_the_sign_in(cloud: Cloud, ada: User
         refreshed.update(claims_of(refreshed_id_token(cloud, ada)))
         return bool(refreshed["iat"] > before["auth_time"])
 
-    assert wait_until(refresh_in_a_later_second, seconds=10)
+    assert wait_until(refresh_in_a_later_second, timeout=10)
     assert refreshed["auth_time"] == before["auth_time"]
 
 
@@ -55,30 +55,30 @@ def refreshed_id_token(cloud: Cloud, user: User) -> str:
 def test_unknown_user_and_wrong_password_look_the_same(
     cloud: Cloud, ada: User, email: str | None, password: str
 ) -> None:
-    with pytest.raises(UserError, match="Incorrect username or password"):
+    with pytest.raises(CognitoError, match="Incorrect username or password"):
         sign_in(cloud, email or ada.email, password)
 
 
 def test_an_unconfirmed_user_cannot_sign_in(cloud: Cloud) -> None:
     cognito.sign_up(cloud.outputs["UserPoolClientId"], "hasty@example.com", PASSWORD)
-    with pytest.raises(UserError, match="could not sign in"):
+    with pytest.raises(CognitoError, match="could not sign in"):
         sign_in(cloud, "hasty@example.com", PASSWORD)
 
 
 def test_a_code_does_not_confirm_an_unknown_user(cloud: Cloud) -> None:
     # On AWS a wrong code confirms nobody. ministack accepts any code of a user who signed up.
-    with pytest.raises(UserError, match="could not be confirmed"):
+    with pytest.raises(CognitoError, match="could not be confirmed"):
         cognito.confirm(cloud.outputs["UserPoolClientId"], "nobody@example.com", "123456")
 
 
 @pytest.mark.parametrize("password", ["short", "all-lower-case-1", "NoNumbersInHere"])
 def test_a_weak_password_is_refused(cloud: Cloud, password: str) -> None:
-    with pytest.raises(UserError, match="assword"):
+    with pytest.raises(CognitoError, match="assword"):
         cognito.sign_up(cloud.outputs["UserPoolClientId"], "weak@example.com", password)
 
 
 def test_an_address_signs_up_once(cloud: Cloud, ada: User) -> None:
-    with pytest.raises(UserError, match="could not sign up"):
+    with pytest.raises(CognitoError, match="could not sign up"):
         cognito.sign_up(cloud.outputs["UserPoolClientId"], ada.email, PASSWORD)
 
 
@@ -94,7 +94,7 @@ def test_a_user_who_must_choose_a_password_cannot_sign_in(cloud: Cloud) -> None:
         TemporaryPassword=PASSWORD,
         MessageAction="SUPPRESS",
     )
-    with pytest.raises(UserError, match="requires more than a password"):
+    with pytest.raises(CognitoError, match="requires more than a password"):
         sign_in(cloud, "invited@example.com", PASSWORD)
 
 
@@ -103,7 +103,7 @@ def test_when_cognito_does_not_answer_the_error_says_so(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(UserError, match="make local"):
+    with pytest.raises(CognitoError, match="make local"):
         sign_in(cloud, "ada@example.com", PASSWORD)
-    with pytest.raises(UserError, match="make local"):
+    with pytest.raises(CognitoError, match="make local"):
         cognito.sign_up("client", "ada@example.com", PASSWORD)

@@ -254,7 +254,7 @@ def chalice_local(folder: Path, shell: dict[str, str], log: Path) -> Iterator[Ap
     options = ["--stage", "local", "--port", "0", "--no-autoreload"]
     variables = shell | {"PYTHONUNBUFFERED": "1"}  # the port is in the output
     with running_process([chalice, "local", *options], variables, log, cwd=folder) as process:
-        assert wait_until(lambda: printed_port(log) != 0, seconds=30, process=process), (
+        assert wait_until(lambda: printed_port(log) != 0, timeout=30, process=process), (
             log.read_text()
         )
         yield Api(printed_port(log))

@@ -101,7 +101,7 @@ class Load:
                 client.acknowledged >= goal
                 for client, goal in zip(self.clients, goals, strict=True)
             ),
-            seconds=60,
+            timeout=60,
         ), self.failures()
 
     def failures(self) -> set[int | str]:
@@ -126,7 +126,7 @@ def test_requests_in_flight_are_answered_before_the_api_stops(
         with serving(0, tmp_path / "api.log") as (process, port), ThreadPoolExecutor() as pool:
             api = Api(port)
             answers = [pool.submit(api, "PUT", token=user.id_token, body="{}") for _ in range(3)]
-            assert wait_until(lambda: len(wire.operations) == 3, seconds=10)
+            assert wait_until(lambda: len(wire.operations) == 3, timeout=10)
             process.terminate()
             assert [answer.result().status for answer in answers] == [200] * 3
             assert process.wait(10) == 0
@@ -192,7 +192,7 @@ def test_kill_9_of_the_emulator_leaves_its_last_saved_state(
         with load.running():
             emulator.kill()
             emulator.wait()
-            assert wait_until(lambda: bool(load.failures()), seconds=60)
+            assert wait_until(lambda: bool(load.failures()), timeout=60)
         assert load.failures() == {503}, "every request was answered"
         with running_cloud(cloud.port, tmp_path):
             for client, before in zip(load.clients, saved, strict=True):

@@ -27,7 +27,7 @@ def test_a_child_that_ignores_sigterm_is_killed(
     code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
     log = tmp_path / "log"
     with running(python(f"{code}; signal.pause()"), os.environ, log) as child:
-        assert wait_until(lambda: log.read_text() != "", seconds=10, process=child)
+        assert wait_until(lambda: log.read_text() != "", timeout=10, process=child)
     assert child.returncode == -signal.SIGKILL
 
 
@@ -87,23 +87,23 @@ def test_a_child_stops_in_order_when_its_parent_is_killed(tmp_path: Path) -> Non
     file = tmp_path / "file"
     file.touch()
     with subprocess.Popen(python(PARENT, CHILD, file), cwd=ROOT) as parent:
-        assert wait_until(lambda: file.read_text() == "started", seconds=10)
+        assert wait_until(lambda: file.read_text() == "started", timeout=10)
         parent.kill()
-    assert wait_until(lambda: file.read_text() == "stopped in order", seconds=10)
+    assert wait_until(lambda: file.read_text() == "stopped in order", timeout=10)
 
 
 def test_waiting_ends_when_the_condition_is_true() -> None:
     answers = iter([False, False, True])
-    assert wait_until(lambda: next(answers), seconds=10)
+    assert wait_until(lambda: next(answers), timeout=10)
 
 
 def test_waiting_ends_when_the_time_is_over() -> None:
-    assert not wait_until(lambda: False, seconds=0)
+    assert not wait_until(lambda: False, timeout=0)
 
 
 def test_waiting_ends_when_the_process_does() -> None:
     with running(python(""), os.environ) as child:
-        assert not wait_until(lambda: False, seconds=60, process=child)
+        assert not wait_until(lambda: False, timeout=60, process=child)
 
 
 def test_the_first_process_to_end_is_returned() -> None:

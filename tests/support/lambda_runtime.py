@@ -176,4 +176,4 @@ def _has_started(process: subprocess.Popen[bytes], port: int) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    return wait_until(accepts_connections, seconds=TIMEOUT_SECONDS, process=process)
+    return wait_until(accepts_connections, timeout=TIMEOUT_SECONDS, process=process)

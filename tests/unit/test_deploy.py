@@ -1,5 +1,6 @@
 """Small parts of deploy/: waiting, ARNs, the bucket for packages, deleting an API."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,16 @@ def test_waiting_ends_when_it_is_ready() -> None:
     answers = iter([False, False, True, False])
     polling.wait_until(lambda: next(answers))
     assert list(answers) == [False]
+
+
+def test_pauses_grow_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    polling.wait_until(lambda: len(pauses) == 20)
+    assert pauses[0] == polling.FIRST_PAUSE
+    assert pauses[1] > pauses[0]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == max(pauses) == polling.LONGEST_PAUSE
 
 
 def test_waiting_ends_after_the_timeout() -> None:
