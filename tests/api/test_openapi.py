@@ -1,4 +1,4 @@
-"""docs/openapi.yaml against the app's routes, and against what the running service answers."""
+"""Compares docs/openapi.yaml with the app's routes and with the responses of the service."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STATUSES = {
     "patch": EVERY_METHOD | {"200", "413", "415", "422", "428"},
     "delete": EVERY_METHOD | {"204", "428"},
 }
-"""The statuses that each method of /user/profile may answer."""
+"""The statuses that each method of /user/profile may return."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def document() -> dict[str, Any]:
 
 
 def resolve(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """What `node` refers to with $ref, or else `node` itself."""
+    """The object that `node` refers to with $ref, or `node` itself."""
     if "$ref" not in node:
         return node
     target = document
@@ -125,7 +125,7 @@ def test_the_document_can_be_read_in_a_browser(api: Api) -> None:
 
 
 def test_the_service_answers_as_described(api: Api, ada: User) -> None:
-    """Schemathesis sends requests made from the document and checks the answers against it."""
+    """Schemathesis sends requests made from the document and checks the responses."""
     schemathesis = str(Path(sys.executable).with_name("schemathesis"))
     command = [
         schemathesis,
@@ -148,4 +148,4 @@ def test_the_service_answers_as_described(api: Api, ada: User) -> None:
     generated = re.search(r"(\d+) generated", done.stdout.replace(",", ""))
     assert generated is not None, done.stdout
     assert int(generated.group(1)) > 5 * EXAMPLES
-    sys.stdout.write(f"\n{generated.group(1)} requests, each answered as described\n")
+    sys.stdout.write(f"\n{generated.group(1)} requests, all with responses as described\n")

@@ -1,4 +1,4 @@
-"""`chalice deploy` and `chalice package` by hand, without `make deploy`."""
+"""`chalice deploy` and `chalice package`, without `make deploy`."""
 
 from pathlib import Path
 

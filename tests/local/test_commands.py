@@ -1,4 +1,4 @@
-"""`make local` and the other local commands, as a user gives them, in a copy of the project."""
+"""`make local` and the other local commands, as a user runs them, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ ELSEWHERE = (
     "make deploy",
     "make smoke",
 )
-"""Commands of the README that tests/deployed runs, or that the tests themselves have run."""
+"""Commands of the README that other tests run."""
 
 
 def test_the_commands_of_the_readme_work(local: RunningTarget, shared_clone: Path) -> None:
@@ -138,7 +138,7 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 
 def test_profiles_survive_kill_and_kill_9(clone: Path) -> None:
-    """tests/local/test_crash.py has the same for Ctrl-C."""
+    """tests/local/test_crash.py tests the same with Ctrl-C."""
     with running(clone) as command:
         id_token = token(clone)
         assert command.api()("PUT", token=id_token, body='{"before": "kill"}').status == 200
@@ -235,12 +235,12 @@ MISLEADING_SHELL = {
     "USER_POOL_ARN": "nonsense",
     "EMAIL": "me@here",
 }
-"""Settings that would have AWS clients call something else than the local cloud."""
+"""Settings with which AWS clients would not call the local cloud."""
 
 
 @contextmanager
 def chalice_local(folder: Path, shell: dict[str, str], log: Path) -> Iterator[Api]:
-    """The API as a user runs it beside `make cloud`."""
+    """The API as a user runs it together with `make cloud`."""
     port = free_port()
     chalice = folder / ".venv" / "bin" / "chalice"
     options = ["--stage", "local", "--port", str(port), "--no-autoreload"]

@@ -1,4 +1,4 @@
-"""The page in Chromium, with a backend of its own: for tests/browser and docs/screenshots.py."""
+"""The page in Chromium, with its own backend, for tests/browser and docs/screenshots.py."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STAGE = "browser"
 
 
 class ChromiumNotFoundError(Exception):
-    """Chromium is not installed. The message says how to install it."""
+    """Chromium is not installed. The message explains how to install it."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def serving_site(
 ) -> Iterator[Site]:
     """Deploy a backend to the running emulator; serve the page, and the API from `project`.
 
-    The stage is one of its own because its user pool must know the URL of the page. The
-    environment must already name the emulator as AWS. `api_environment` has more variables for the
-    API.
+    The page has its own stage, because the stage's user pool must know the page's URL. AWS clients
+    of this process must already use the emulator. `api_environment` has additional variables for
+    the API.
     """
     page.install()
     api_port, page_port = free_ports(2)

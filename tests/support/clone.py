@@ -12,13 +12,13 @@ from tests.support.project import copy_project
 ROOT = Path(__file__).parents[2]
 
 STAGE_SETTINGS = {"local": {"USE_LOCAL_CLOUD": "true"}, "dev": {}, "prod": {}}
-"""The environment variables of the stages as the project comes, before anybody configures one."""
+"""The environment variables of the stages in a project that nobody has configured."""
 
 
 def copy_of_the_project(folder: Path) -> Path:
     """Make `folder` a fresh clone of the project with its requirements installed.
 
-    Its stages are not configured, whatever the project's own .chalice/config.json says.
+    Its stages are not configured, whatever the project's own .chalice/config.json contains.
     """
     copy_project(ROOT, folder)
     unconfigure_stages(folder / ".chalice" / "config.json")
@@ -29,7 +29,7 @@ def copy_of_the_project(folder: Path) -> Path:
 
 
 def unconfigure_stages(config_file: Path) -> None:
-    """Take out of a copy's configuration what a team set for its stages."""
+    """Remove the settings of a team's stages from a copy's configuration."""
     config = json.loads(config_file.read_text())
     for stage, settings in STAGE_SETTINGS.items():
         config["stages"][stage]["environment_variables"] = settings

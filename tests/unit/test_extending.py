@@ -39,11 +39,11 @@ def test_the_examples_work(tmp_path: Path) -> None:
             text=True,
         )
         assert applied.returncode == 0, (
-            f"Diff {number + 1} of docs/extending.md does not apply any more. "
-            f"Write it again for the present code. {applied.stderr}"
+            f"Diff {number + 1} of docs/extending.md no longer applies. "
+            f"Update it for the current code. {applied.stderr}"
         )
     tests = BLOCK.findall(text)
-    assert len(tests) == len(DIFF.findall(text)), "a test for each diff"
+    assert len(tests) == len(DIFF.findall(text)), "docs/extending.md must have a test for each diff"
     for file, test in tests:
         with (tmp_path / file).open("a") as opened:
             opened.write(f"\n\n{test}")

@@ -1,4 +1,4 @@
-"""What is declared for AWS: the backend's template, and the stages' settings and policies."""
+"""The declarations for AWS: the backend's template, and the stages' settings and policies."""
 
 import json
 import re
@@ -18,9 +18,9 @@ from tests.support.dynamodb_calls import actions_of_the_service
 ROOT = Path(__file__).parents[2]
 STAGES = ("local", "dev", "prod")
 STORE_SECONDS = 14
-"""The longest that the store takes with all its retries: tests/store."""
+"""The longest time that a request spends in the store: see tests/api/test_faults.py."""
 API_GATEWAY_SECONDS = 29
-"""The longest that API Gateway waits for the function."""
+"""The longest time that API Gateway waits for the function."""
 
 
 class CloudFormationLoader(yaml.SafeLoader):
