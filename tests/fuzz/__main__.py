@@ -16,7 +16,7 @@ try:
     import atheris  # see requirements/develop.in
 except ImportError:
     sys.exit(
-        "error: atheris is not installed. It supports Linux with Python 3.11 to 3.13 only; "
+        "error: atheris is not installed. It needs Linux on x86_64 with Python 3.11 to 3.13; "
         "`make test` runs the inputs that it has found."
     )
 
