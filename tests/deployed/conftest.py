@@ -113,7 +113,7 @@ def account(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Account:
     account = Account(folder, inherited)
     stages = Stages(folder / ".chalice" / "config.json")
     for stage in ("dev", "prod"):
-        stages.set(stage, {})  # as in a new clone, whatever this one has recorded
+        stages.set(stage, {})  # as in a new clone
     return account
 
 

@@ -169,7 +169,7 @@ def _emulator_command(
 
 
 def _has_started(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the emulator accepts connections. It ends at once if one of its ports is taken."""
+    """Wait until the emulator accepts connections. It exits immediately if a port is taken."""
 
     def accepts_connections() -> bool:
         with socket.socket() as probe:
