@@ -68,7 +68,7 @@ def dollars_per_million(memory_mb: int, first_answer_ms: float, warm_get_ms: flo
     """The price of a million requests on Lambda: a price for each request, and one for memory and
     time.
 
-    Lambda bills whole milliseconds. Since August 2025 it bills the init phase as well.
+    Lambda bills whole milliseconds. Since August 2025 it also bills the init phase.
     """
     cold_ms = math.ceil(first_answer_ms + DATABASE_MS)
     warm_ms = math.ceil(warm_get_ms + DATABASE_MS)

@@ -27,7 +27,7 @@ def write_report(results: Results, file: Path) -> None:
 
 
 COMPARISON = """\
-# What the service costs
+# Benchmark
 
 Measured on {date} with `make bench` (rounds: {rounds}) on {machine}.
 Software: {software}.
@@ -107,7 +107,7 @@ def _sizes(results: Results) -> str:
 
 
 IMPORTS = """\
-## Where the time of a cold start goes
+## The parts of a cold start
 
 This is one cold start of this service, measured with `PYTHONPROFILEIMPORTTIME`, which slows it
 down. Its init phase takes {init_ms:.0f} ms; the median of the rounds above is {usual_ms:.0f} ms.

@@ -175,7 +175,7 @@ def make_destroy_backend(options: argparse.Namespace) -> None:
         print(f"This deletes what is left: the table {table} and the user pool {pool_id}.")
     if _confirmation(options) != stage:
         raise DeploymentError(
-            f"nothing was deleted. Give CONFIRM={stage}, or type {stage} when asked."
+            f"nothing was deleted. Set CONFIRM={stage}, or type {stage} at the prompt."
         )
     backend.destroy(stage, table, pool_id, _print_progress)
     chalice_config.change_environment(stage, dict.fromkeys(backend.OUTPUT_OF_VARIABLE))

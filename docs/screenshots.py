@@ -1,6 +1,6 @@
 """Take the screenshots in docs/images: `python -m docs.screenshots`, which `make screenshots` runs.
 
-The script starts a local cloud of its own in a temporary folder, on free ports.
+The script starts its own local cloud in a temporary folder, on free ports.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def open_page(
     width: int = DESKTOP_WIDTH,
     color_scheme: Literal["light", "dark"] = "light",
 ) -> Page:
-    """The page in a new window, with nobody signed in."""
+    """The page in a new window, without a signed-in user."""
     context = browser.new_context(
         locale="en-GB",
         timezone_id="UTC",
@@ -80,7 +80,7 @@ def take_signed_out(browser: Browser, site: Site) -> None:
 
 
 def take_profile(browser: Browser, site: Site) -> None:
-    """The profile that this saves is also in the screenshots after it."""
+    """Later screenshots also show the profile that this function saves."""
     tab = open_page(browser, site)
     sign_in_demo_user(tab)
     tab.get_by_label("Name").fill("Ada Lovelace")

@@ -2,7 +2,7 @@
 
 Two files, because a `make local` and its child processes can end at different times:
 
-lock            is held by `make local` alone.
+lock            is held only by `make local`.
 processes.lock  is held by `make local` and by every process that it started.
 
 When `make local` is killed, its children stop by themselves (process.stop_with_parent), and the

@@ -34,7 +34,7 @@ def running(
     """Run `command` as a child process, and stop it at the end.
 
     The child gets its own session: Ctrl-C in the terminal reaches only this process, which
-    then stops its children in order. The child's standard input is a pipe that closes when this
+    then stops its children one by one. The child's standard input is a pipe that closes when this
     process ends, even when it is killed; see `stop_with_parent`.
 
     output: the file for the child's output. Without it, the output goes to this process's output.

@@ -1,7 +1,7 @@
-"""Fixtures that several folders of tests use: a local AWS, users who sign in, the API over HTTP.
+"""Fixtures for several folders of tests: an AWS emulator, signed-in users, the API over HTTP.
 
-Each starts when a test first asks for it. Under pytest-xdist every worker has its own. Nothing is
-shared with a `make local` that runs at the same time.
+Each fixture starts at its first use. Every worker of pytest-xdist has its own. Nothing is shared
+with a `make local` that runs at the same time.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from tests.support.users import User, sign_up_user
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Without a deadline, because the machines that run this are shared; derandomized, so that CI sees
-# what a developer saw. `make fuzz` sets FUZZ_EXAMPLES.
+# There is no deadline, because test machines are shared. Derandomized runs give the same results in
+# CI as on a developer's machine. `make fuzz` sets FUZZ_EXAMPLES.
 hypothesis.settings.register_profile(
     "tests",
     deadline=None,
@@ -39,12 +39,12 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tests")
 
-# The shell may have settings of the service. app.py reads them when a test module imports it.
+# The shell may have settings of the service, which app.py would read when a test imports it.
 for setting in DEFAULT_SETTINGS:
     os.environ.pop(setting, None)
 
-# A shell that runs pytest in the background has it ignore SIGINT, and so do all processes that it
-# starts. Some tests send SIGINT to theirs.
+# Commands that a shell starts in the background ignore SIGINT, and so do their child processes.
+# Some tests send SIGINT to child processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -87,7 +87,7 @@ def cloud(no_aws_settings: None, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="session")
 def dynamodb(cloud: Cloud) -> DynamoDBClient:
-    """A DynamoDB client of the local AWS."""
+    """A DynamoDB client of the emulator."""
     return boto3.client("dynamodb")
 
 
@@ -99,7 +99,7 @@ def table(cloud: Cloud) -> str:
 
 @pytest.fixture(scope="session")
 def store(cloud: Cloud) -> ProfileStore:
-    """The storage layer over the local AWS's table."""
+    """The storage layer on the emulator's table."""
     return ProfileStore.connect(cloud.outputs["TableName"])
 
 
@@ -114,19 +114,19 @@ def api(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
 
 @pytest.fixture(scope="session")
 def new_user(cloud: Cloud) -> Callable[[], User]:
-    """A function that signs up and signs in another user. It takes half a second a user."""
+    """A function that signs up and signs in another user, which takes half a second."""
     return partial(sign_up_user, cloud)
 
 
 @pytest.fixture(scope="session")
 def ada(new_user: Callable[[], User]) -> User:
-    """A signed-in user who may have a profile, left by another test."""
+    """A signed-in user, who may have a profile from another test."""
     return new_user()
 
 
 @pytest.fixture(scope="session")
 def grace(new_user: Callable[[], User]) -> User:
-    """A second signed-in user who may have a profile, left by another test."""
+    """A second signed-in user, who may have a profile from another test."""
     return new_user()
 
 
@@ -153,7 +153,7 @@ def etag(api: Api, user: User) -> str:
 
 @pytest.fixture
 def unchanged_profile(api: Api, user: User, etag: str) -> Iterator[None]:
-    """The user has a profile, which the test must leave as it is."""
+    """The user has a profile, which the test must not change."""
     yield
     after = api.get(user)
     assert after.headers["ETag"] == etag

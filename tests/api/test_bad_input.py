@@ -1,4 +1,4 @@
-"""Requests with mistakes: each is refused with a problem, and a refused write changes nothing."""
+"""Invalid requests: each is refused with a problem, and a refused write changes nothing."""
 
 from __future__ import annotations
 

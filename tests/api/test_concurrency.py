@@ -1,4 +1,4 @@
-"""What many clients at once make of one profile."""
+"""Many clients that change one profile at the same time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Change = tuple[str, Any]
 
 
 def send_until_answered(api: Api, user: User, method: str, data: object) -> Answer:
-    """Send a change; on 503, wait as Retry-After says and send it again."""
+    """Send a change. On 503, wait for the time in Retry-After and send it again."""
     while True:
         answer = api.send(user, method, data)
         if answer.status != 503:

@@ -34,7 +34,7 @@ from tests.support.faulty_wire import Fault, Wire
 from tests.support.secret_texts import PLANTED
 
 QUICK_CONFIG = CLIENT_CONFIG.merge(Config(read_timeout=0.8))
-"""The deployed configuration with a shorter timeout, for faults that are waited out."""
+"""The deployed configuration with a shorter timeout, for faults that end with a timeout."""
 CLIENT_ID = "client"
 CHALICE_SETTINGS = json.loads((ROOT / ".chalice" / "config.json").read_text())
 API_GATEWAY_SECONDS = 29
@@ -49,7 +49,7 @@ class Call(Protocol):
 
 @dataclass(frozen=True)
 class RequestKind:
-    """A kind of request, and what is stored after it was carried out."""
+    """A kind of request, and the stored data after it."""
 
     method: str
     stored_after: JSON
@@ -103,12 +103,12 @@ def _no_retry_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def store_on_wire(module_wire: Wire, table: str) -> ProfileStore:
-    """One store for all tests, so that each fault is the start of the next test."""
+    """One store for all tests, so that each test starts after the fault of another."""
     return connect(module_wire.url, table)
 
 
 def connect(url: str, table: str) -> ProfileStore:
-    """A store whose DynamoDB is at `url`, with the deployed configuration but for timeouts."""
+    """A store whose DynamoDB is at `url`, with the deployed configuration except timeouts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
         patch.setattr(dynamodb, "CLIENT_CONFIG", QUICK_CONFIG)
@@ -149,7 +149,7 @@ def etag(store: ProfileStore, sub: str) -> str:
 
 @pytest.fixture
 def log() -> Iterator[list[logging.LogRecord]]:
-    """What the function logs."""
+    """The function's log records."""
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = records.append  # type: ignore[method-assign, assignment]
@@ -250,7 +250,7 @@ def assert_lasting_fault(scenario: Scenario, fault: Fault, request_kind: Request
 def test_a_single_fault_is_not_noticed(
     scenario: Scenario, fault: str, request_kind: RequestKind
 ) -> None:
-    """If the write was carried out and its response lost, the retry meets its own work."""
+    """If the write was carried out and its response lost, the retry finds its own result."""
     assert_unnoticed_fault(scenario, FAULTS[fault], request_kind)
 
 
@@ -288,7 +288,7 @@ def test_a_profile_is_created_once_if_the_response_is_lost(
 def test_an_unknown_outcome_and_another_write_are_a_503(
     scenario: Scenario, request_kind: RequestKind
 ) -> None:
-    """Success and 412 might both be untrue, and a retry might undo the other write."""
+    """Success and 412 could both be wrong, and a retry could undo the other write."""
     theirs: JSON = {"new": f"{PLANTED} of another"}
     if request_kind.method == "PATCH":
         scenario.wire.next_faults.append(wires.pass_on)

@@ -1,6 +1,6 @@
 """The function with a real database, called as API Gateway calls it.
 
-These are cases that the API over HTTP does not show, or that need an app of their own.
+These cases do not occur over HTTP, or need a separate app.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def test_claims_that_api_gateway_accepts_are_checked_again(
 
 
 def test_the_request_id_is_that_of_api_gateway(app: ProfileApp, user: User) -> None:
-    """It is in API Gateway's logs and in its own errors too. Lambda's is not."""
+    """API Gateway's logs and errors contain its id. They do not contain Lambda's."""
     request = api_gateway_event("GET", claims=id_token_claims(user.sub, CLIENT_ID))
     answer = app(request, SimpleNamespace(aws_request_id="from-lambda"))
     assert json.loads(answer["body"])["request_id"] == "request-1"
@@ -116,7 +116,7 @@ def test_the_function_connects_to_the_database_once(table: str) -> None:
 
 @pytest.fixture
 def call_with_schema(call: Call, store: ProfileStore, user: User, tmp_path: Path) -> Call:
-    """Calls an app whose schema wants an integer as `age`.
+    """Calls an app whose schema requires an integer as `age`.
 
     The user stored another `age` before there was a schema.
     """

@@ -1,7 +1,7 @@
-"""The HTTP server's part of the answers.
+"""The HTTP server's part of the responses.
 
-In AWS this part is API Gateway's. Here it is that of local/gateway.py, which does the same where
-it can; tests/deployed does not run these tests again.
+On AWS, API Gateway does this part. Here local/server.py and local/gateway.py do it, in the same way
+as far as possible. tests/deployed does not run these tests again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def send_bytes(api: Api, request: bytes) -> bytes:
-    """Send these bytes, and return what the server sends before it closes the connection."""
+    """Send these bytes. Return all bytes that the server sends until it closes the connection."""
     with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
@@ -87,7 +87,7 @@ def test_a_body_of_unknown_length_is_refused(api: Api, user: User) -> None:
 
 @pytest.mark.usefixtures("unchanged_profile")
 def test_a_body_beyond_api_gateways_limit_is_a_413(api: Api, user: User) -> None:
-    """The answer reaches a client that is still sending."""
+    """The response reaches a client that is still sending."""
     assert_problem(api.post(user, b" " * (MAX_BODY + 1)), 413)
 
 

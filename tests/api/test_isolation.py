@@ -1,7 +1,7 @@
-"""Users side by side, in any order and at the same time, each with a profile of their own.
+"""Several users, in any order and at the same time, each with their own profile.
 
 Hypothesis runs random requests of three users against the function and against a model of it, and
-compares the answers.
+compares the responses.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 RUNS = max(6, int(os.environ.get("FUZZ_EXAMPLES", "0")) // 50)
 STEPS_OF_A_RUN = 20
 
-# The service's own names: in profile data they have no meaning.
+# The service's own names, which have no meaning in profile data.
 NAMES = ["pk", "sk", "profile_data", "revision", "created_at", "updated_at", "a", "b"]
 TEXTS = st.sampled_from(["USERS#ALL", "USER#0", "", "x", '"'])
 SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | TEXTS
@@ -74,7 +74,7 @@ def merge(target: Any, patch: Any) -> Any:
 
 
 class ThreeUsers(RuleBasedStateMachine):
-    """Three users of one function, and a model of what each must see."""
+    """Three users of one function, and a model of their profiles."""
 
     # Set by the test, before Hypothesis makes instances.
     client: DynamoDBClient
@@ -91,7 +91,7 @@ class ThreeUsers(RuleBasedStateMachine):
         self.app = create_app(Settings(), lambda: self.store)
 
     def clock(self) -> str:
-        """The store asks for the time just before it writes: the moment to be overtaken."""
+        """The store reads the time just before it writes. Another write can happen then."""
         interrupt = self.before_next_write
         self.before_next_write = None
         if interrupt is not None:
@@ -115,7 +115,7 @@ class ThreeUsers(RuleBasedStateMachine):
     def condition(self, user: int, kind: str) -> tuple[dict[str, str], bool]:
         """The headers of a condition, and whether it holds.
 
-        A condition that cannot be expressed yet, because there is no ETag for it, is none.
+        If there is no ETag yet for a condition, the request has no condition.
         """
         stored = self.data[user] is not None
         current = self.etags[user][-1:]
@@ -152,7 +152,7 @@ class ThreeUsers(RuleBasedStateMachine):
         self.check_and_note_answer(user, data, answer)
 
     def check_and_note_answer(self, user: int, data: Any, answer: dict[str, Any]) -> None:
-        """The answer to a write has the data that the model expects. Update the model."""
+        """The response to a write has the data that the model expects. Update the model."""
         assert answer["statusCode"] == 200, answer
         profile = json.loads(answer["body"])
         assert profile["pk"] == "USERS#ALL"
@@ -187,7 +187,7 @@ class ThreeUsers(RuleBasedStateMachine):
     def patch_while_another_writes(
         self, user: int, other: int, patch: Any, body: Any, method: str
     ) -> None:
-        """The other may be the same user, on another device."""
+        """The other writer may be the same user, on another device."""
 
         def interrupt() -> None:
             if method == "DELETE":

@@ -1,6 +1,6 @@
-"""What `chalice local` logs, and what it never logs.
+"""The log of `chalice local`, and the data that it must not contain.
 
-At the end of a session, tests/conftest.py looks at everything that was logged once more.
+At the end of a session, tests/conftest.py checks all logs again.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from tests.support.users import User
 
 
 class Log:
-    """What a server writes to its log file from now on."""
+    """The text that a server writes to its log file from now on."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._start = file.stat().st_size
 
     def text(self) -> str:
-        """The new text, whole."""
+        """All of the new text."""
         return self._file.read_bytes()[self._start :].decode()
 
     def requests(self) -> list[str]:

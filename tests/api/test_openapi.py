@@ -41,7 +41,7 @@ def test_the_document_can_be_read_in_a_browser(api: Api) -> None:
 
 
 def test_the_service_answers_as_described(api: Api, ada: User) -> None:
-    """Schemathesis sends requests made from the document and checks the answers against it."""
+    """Schemathesis sends requests made from the document and checks the responses."""
     schemathesis = str(Path(sys.executable).with_name("schemathesis"))
     command = [
         schemathesis,
@@ -64,4 +64,4 @@ def test_the_service_answers_as_described(api: Api, ada: User) -> None:
     generated = re.search(r"(\d+) generated", done.stdout.replace(",", ""))
     assert generated is not None, done.stdout
     assert int(generated.group(1)) > 5 * EXAMPLES
-    sys.stdout.write(f"\n{generated.group(1)} requests, each answered as described\n")
+    sys.stdout.write(f"\n{generated.group(1)} requests, all with responses as described\n")

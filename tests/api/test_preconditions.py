@@ -35,7 +35,7 @@ def test_get_answers_200_if_if_match_holds(api: Api, user: User, etag: str, tag:
 
 @pytest.mark.parametrize("tag", ['"other"', "W/{}"])
 def test_get_answers_412_if_if_match_fails(api: Api, user: User, etag: str, tag: str) -> None:
-    """Even if If-None-Match alone would make it a 304."""
+    """Even if If-None-Match alone would lead to 304."""
     answer = api.send(user, "GET", If_Match=tag.format(etag), If_None_Match=etag)
     assert_problem(answer, 412, "precondition-failed")
     assert answer.headers["ETag"] == etag

@@ -1,4 +1,4 @@
-"""Storing and reading a profile over HTTP, by users who really signed in."""
+"""Storing and reading a profile over HTTP, by users who signed in to the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that change what the API answers, in a server of its own."""
+"""Settings that change the API's responses, in a separate server."""
 
 from __future__ import annotations
 

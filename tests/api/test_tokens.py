@@ -1,7 +1,7 @@
-"""Which tokens `chalice local` accepts: those that API Gateway accepts, and no others.
+"""`chalice local` accepts the tokens that API Gateway accepts, and no others.
 
-By itself, Chalice accepts any token. These tests fail if a new version of Chalice no longer uses
-`chalice.local.create_local_server`, which local/gateway.py replaces.
+Chalice itself accepts any token. These tests fail if a new version of Chalice no longer uses
+`chalice.local.create_local_server`, which local/server.py replaces.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def refresh_token(user: User) -> str:
 
 
 def assert_401(api: Api, headers: list[tuple[str, str]]) -> None:
-    """Assert that neither a read nor a write is let in with these headers."""
+    """Assert that neither a read nor a write is accepted with these headers."""
     for method, body in (("GET", None), ("POST", "{}")):
         answer = api(method, headers=headers, body=body)
         assert_problem(answer, 401, "not-signed-in")

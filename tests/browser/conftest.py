@@ -39,7 +39,7 @@ SCHEMA = {
 """The profile's JSON Schema in these tests, so that each field of the form can have an error."""
 
 MAY_FAIL = ("/user/profile", "/favicon.ico", "/oauth2/token")
-"""Chromium logs each of their failed requests, however well the page handles it."""
+"""Chromium logs each failed request to these paths, even if the page handles the failure."""
 
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -183,7 +183,7 @@ def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
 
 @pytest.fixture(scope="session")
 def signed_in_storage(browser: Browser, site: Site, signed_up_user: User) -> dict[str, str]:
-    """What the page keeps in sessionStorage for the signed-in user. The user signs in once."""
+    """The page's sessionStorage for the signed-in user. The user signs in once."""
     visitor = new_visitor(browser, site)
     tab = visitor.open()
     press(tab, "Sign in")
@@ -194,7 +194,7 @@ def signed_in_storage(browser: Browser, site: Site, signed_up_user: User) -> dic
 
 
 def open_with_storage(tab: Page, site: Site, storage: dict[str, str]) -> None:
-    """Open the page as it is in a tab whose sessionStorage has just `storage`."""
+    """Open the page in a tab whose sessionStorage has only `storage`."""
     tab.goto(f"{site.url}/icon.svg")  # of the page's origin, without its script
     script = "storage => { sessionStorage.clear(); Object.assign(sessionStorage, storage); }"
     tab.evaluate(script, storage)
@@ -208,7 +208,7 @@ def shared_visitor(browser: Browser, site: Site) -> Visitor:
 
 @pytest.fixture(scope="session")
 def shared_tab(shared_visitor: Visitor) -> Page:
-    """The first tab of most tests. For a new one, Chromium needs most of a second."""
+    """The first tab of most tests. Chromium needs almost a second for a new one."""
     return shared_visitor.new_tab()
 
 
@@ -267,14 +267,14 @@ def form(tab: Page) -> tuple[str, str, str]:
 
 
 def stored_tokens(tab: Page) -> dict[str, Any]:
-    """What oidc-client-ts keeps of the signed-in user."""
+    """The data of the signed-in user that oidc-client-ts stores."""
     script = "Object.entries(sessionStorage).find(([key]) => key.startsWith('oidc.user:'))[1]"
     tokens: dict[str, Any] = json.loads(tab.evaluate(script))
     return tokens
 
 
 def replace_stored_tokens(tab: Page, **changes: object) -> None:
-    """Change what oidc-client-ts keeps of the signed-in user."""
+    """Change the data of the signed-in user that oidc-client-ts stores."""
     script = """changes => {
         const isUser = ([key]) => key.startsWith('oidc.user:');
         const [key, text] = Object.entries(sessionStorage).find(isUser);

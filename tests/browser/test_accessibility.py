@@ -1,4 +1,4 @@
-"""The page for everybody: axe-core's rules, phones, light and dark, and the keyboard alone."""
+"""Accessibility: axe-core's rules, phones, light and dark colors, and the keyboard."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def conflict_dialog(tab: Page) -> Locator:
 
 
 def lose_response(expected_status: int) -> Callable[[Route], None]:
-    """A handler that lets a request reach the API, but not the response the page."""
+    """A handler that forwards a request to the API and drops the response."""
 
     def handle(route: Route) -> None:
         assert route.fetch().status == expected_status

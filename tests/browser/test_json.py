@@ -40,7 +40,7 @@ def tab(browser: Browser, site: Site) -> Iterator[Page]:
 
 
 def canonical(value: object) -> str:
-    """A JSON text to compare by. In Python itself, True == 1."""
+    """A JSON text for comparisons. In Python, True == 1."""
     return json.dumps(value, sort_keys=True)
 
 

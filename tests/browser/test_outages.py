@@ -94,7 +94,7 @@ def test_an_api_that_is_down_at_the_start_can_be_retried(
 
 
 def answer_once(tab: Page, status: int) -> None:
-    """Answer the next request for the profile with a problem document."""
+    """Respond to the next request for the profile with a problem document."""
     problem = {
         "type": "about:blank",
         "status": status,

@@ -1,4 +1,4 @@
-"""What scripts of other origins may do: the API's CORS headers, and the page's security policy."""
+"""Scripts and content of other origins: the API's CORS headers, and the page's policy."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_the_server_only_answers_get(server: Api, method: str) -> None:
 
 def test_the_server_only_listens_on_localhost(server: Api) -> None:
     with socket.socket() as other_server:
-        # This fails if the server has the port on all addresses of the machine.
+        # This fails if the server listens on all addresses of the machine.
         other_server.bind(("127.0.0.2", server.port))
 
 

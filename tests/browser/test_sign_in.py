@@ -67,7 +67,7 @@ def test_signing_out_ends_the_session_here_and_at_the_pool(visitor: Visitor, use
 def test_a_user_can_retry_if_the_sign_in_page_does_not_load(visitor: Visitor) -> None:
     visitor.context.clock.install()
     tab = visitor.open()
-    no_content = 204  # the browser stays on the page that it has
+    no_content = 204  # the browser stays on the current page
     tab.route("**/oauth2/authorize?*", lambda route: route.fulfill(status=no_content), times=1)
     with tab.expect_response("**/oauth2/authorize?*"):
         press(tab, "Sign in")

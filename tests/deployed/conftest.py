@@ -1,4 +1,4 @@
-"""The service deployed to the emulated AWS, by the commands that the README names."""
+"""The service, deployed to the AWS emulator with the commands of the README."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from tests.support.users import User, sign_up_user
 CHALICE = str(Path(sys.executable).with_name("chalice"))
 COMMAND_SECONDS = 180
 NOT_INHERITED = ("MAKE", "MFLAGS", "LOCAL_STATE")
-"""Variables of a surrounding `make`, and of the emulator's own stage, begin with these."""
+"""Prefixes of the variables of a surrounding `make`, and of the tests' own local cloud."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A clone of the project, and a shell in it that is signed in to the emulated AWS."""
+    """A clone of the project, and a shell in it that is signed in to the AWS emulator."""
 
     folder: Path
     variables: Mapping[str, str]
@@ -114,7 +114,7 @@ def account(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Account:
 
 
 class Shell:
-    """Runs commands of deploy/ in the account's folder, but in this process: `make` takes seconds.
+    """Runs commands of deploy/ in the account's folder and in this process: `make` takes seconds.
 
     The environment variables given are set, or removed if they are empty.
     """
@@ -135,7 +135,7 @@ class Shell:
         return self._capsys.readouterr().out
 
     def error(self, command: str, *arguments: str, **variables: str) -> str:
-        """Run a command, which must fail; return the line in which it says why."""
+        """Run a command, which must fail; return its error message."""
         with pytest.raises(SystemExit) as ended:
             self._call(command, arguments, variables)
         message = str(ended.value.code)
@@ -146,7 +146,7 @@ class Shell:
     def _call(self, command: str, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
         with self._monkeypatch.context() as patch:
             patch.chdir(self._account.folder)
-            patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps what the environment was
+            patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the earlier environment
             for name, value in variables.items():
                 if value:
                     patch.setenv(name, value)
@@ -167,7 +167,7 @@ def shell(
 
 @dataclass(frozen=True)
 class ReadmeCommands:
-    """The commands with which the README deploys the stage dev, as arguments of `make`."""
+    """The README's commands for the stage dev, as arguments of `make`."""
 
     backend: list[str]
     deploy: list[str]
@@ -201,7 +201,7 @@ def readme() -> ReadmeCommands:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stage that is deployed: its backend, and where its API is."""
+    """A deployed stage: its backend and the URL of its API."""
 
     cloud: Cloud
     url: str
@@ -215,14 +215,14 @@ class Deployment:
 
 @pytest.fixture(scope="session")
 def dev_backend(account: Account, cloud: Cloud, readme: ReadmeCommands) -> Cloud:
-    """The stage dev with its backend, by the README's `make backend`."""
+    """The stage dev with its backend, made by the README's `make backend`."""
     account.make(*readme.backend)
     return cloud_of("dev", cloud)
 
 
 @pytest.fixture(scope="session")
 def deployed(account: Account, dev_backend: Cloud, readme: ReadmeCommands) -> Deployment:
-    """The stage dev, by the README's `make deploy`."""
+    """The stage dev, deployed by the README's `make deploy`."""
     account.make(*readme.deploy)
     outputs = stacks.outputs(api_stack.stack_name("dev"))
     assert outputs is not None
@@ -233,7 +233,7 @@ def deployed(account: Account, dev_backend: Cloud, readme: ReadmeCommands) -> De
 
 @pytest.fixture(scope="session")
 def deployed_by_chalice(account: Account, cloud: Cloud) -> Deployment:
-    """The stage prod, by `make backend`, `chalice deploy` and `make gateway`."""
+    """The stage prod, deployed by `make backend`, `chalice deploy` and `make gateway`."""
     account.make("backend", "STAGE=prod", "DOMAIN_SUFFIX=tests")
     stack_of_api: dict[str, str] = {}
     chalice_deploy(account, cloud, stack_of_api)
@@ -252,7 +252,7 @@ def chalice_deploy(account: Account, cloud: Cloud, stack_of_api: dict[str, str])
 
 
 def cloud_of(stage: str, cloud: Cloud) -> Cloud:
-    """The same emulated AWS, with the backend of another stage."""
+    """The same emulator, with the backend of another stage."""
     outputs = stacks.outputs(backend.stack_name(stage))
     assert outputs is not None
     return Cloud(cloud.port, cloud.folder, outputs)
@@ -260,7 +260,7 @@ def cloud_of(stage: str, cloud: Cloud) -> Cloud:
 
 @pytest.fixture(scope="session")
 def package(account: Account, dev_backend: Cloud) -> Path:
-    """The folder of the package of the stage dev, as `make package` leaves it."""
+    """The folder of the package of the stage dev, as `make package` builds it."""
     account.make("package", "STAGE=dev")
     return account.folder / "out" / "dev"
 
@@ -275,7 +275,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def aws_variables() -> dict[str, str]:
-    """The variables that lead to the emulated AWS."""
+    """The variables with which AWS clients find the emulator."""
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
@@ -326,14 +326,14 @@ def grace(new_user: Callable[[], User]) -> User:
 
 
 EVERY_VALUE = ("method", "path", "make_token")
-"""Parameters of which every value runs again: API Gateway distinguishes these."""
+"""Parameters whose values all run again, because API Gateway distinguishes them."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test of tests/api that runs again here, keep the cases that differ for API Gateway.
+    """Deselect the cases of tests from tests/api that make no difference for API Gateway.
 
-    Those are all methods, paths and tokens, with the first value of every other parameter: the
-    function decides about the rest, and tests/api covers it.
+    The remaining cases are all methods, paths and tokens, with the first value of every other
+    parameter. The function handles the other values, and tests/api covers them.
     """
     kept = []
     left_out = []

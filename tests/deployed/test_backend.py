@@ -17,7 +17,7 @@ RESOURCES = ("UserPool", "UserPoolClient", "UserPoolDomain", "Table")
 
 @pytest.fixture
 def steps() -> list[str]:
-    """What is reported as done."""
+    """The steps that are reported."""
     return []
 
 

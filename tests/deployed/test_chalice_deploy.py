@@ -1,4 +1,4 @@
-"""`chalice deploy` and `chalice package` by hand, without `make deploy`."""
+"""`chalice deploy` and `chalice package`, without `make deploy`."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def test_without_a_backend_it_stops(account: Account, tmp_path: Path, command: s
 def test_make_destroy_deletes_its_api(
     account: Account, deployed_by_chalice: Deployment, shell: Shell
 ) -> None:
-    """The last test of this file: the API is gone afterwards."""
+    """The last test of this file: it deletes the API."""
     cloud = deployed_by_chalice.cloud
     with chalice_endpoint(cloud.port, deployed_by_chalice.stack_of_api) as endpoint:
         account.make("destroy", "STAGE=prod", AWS_ENDPOINT_URL=endpoint)

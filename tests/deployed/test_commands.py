@@ -1,4 +1,4 @@
-"""`make backend`, `deploy`, `smoke`, `web-config`, `destroy`, `destroy-backend`: a stage's life."""
+"""The life of a stage: `make backend`, `deploy`, `smoke`, `web-config`, `destroy` and more."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from tests.support.http_api import assert_problem
 from tests.support.users import PASSWORD, User, sign_up_user
 
 NO_PREFLIGHT_HEADERS = "preflight: PATCH with If-Match is allowed"
-"""The check of `make smoke` that fails here: ministack 1.5.33 answers preflights by itself."""
+"""The check of `make smoke` that fails here: ministack 1.5.33 responds to preflights itself."""
 
 ALARM_TOPIC = "arn:aws:sns:us-east-1:000000000000:alarms"
 
@@ -182,7 +182,7 @@ def deployed_parameters(stage: str) -> dict[str, str]:
 
 
 def add_stage_like_dev(account: Account, stage: str) -> None:
-    """Add a stage to the clone, as the error about an unknown stage advises."""
+    """Add a stage to the clone, as the message about an unknown stage advises."""
     folder = account.folder / ".chalice"
     config = json.loads((folder / "config.json").read_text())
     config["stages"][stage] = {"environment_variables": {}}

@@ -1,6 +1,6 @@
 """The packaged function in AWS's own runtime, invoked with all kinds of events.
 
-API Gateway's come first, then those of others: each gets an answer, and none a crash.
+API Gateway's events come first, then others. Each gets a response, and none causes a crash.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BODIES = BAD_BODIES | {"not UTF-8": NOT_UTF_8}
 
 
 def is_text(body: bytes) -> bool:
-    """Return whether API Gateway could send the body as it is, instead of in base64."""
+    """Return whether API Gateway could send the body as text, instead of in base64."""
     try:
         body.decode()
     except UnicodeDecodeError:
@@ -53,7 +53,7 @@ def put(ada: User, client_id: str) -> Event:
 
 
 def assert_problem_event(answer: dict[str, Any], status: int) -> dict[str, Any]:
-    """Check that the function answered with a problem, and not with a failure; return it."""
+    """Check that the function responded with a problem and did not fail; return the problem."""
     assert answer.get("statusCode") == status, answer
     assert answer["headers"]["Content-Type"] == "application/problem+json"
     assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
@@ -85,7 +85,7 @@ def test_a_body_that_is_no_profile_is_refused(runtime: Runtime, put: Event, name
     assert assert_problem_event(answer, status)["type"].endswith(problem)
 
 
-# --- events of others -----------------------------------------------------------------------------
+# --- other events ---------------------------------------------------------------------------------
 
 NO_REQUESTS: dict[str, Any] = {
     "nothing": {},
@@ -189,7 +189,7 @@ def assert_answered(answer: dict[str, Any]) -> None:
         assert_problem_event(answer, answer["statusCode"])
 
 
-# --- who is asking --------------------------------------------------------------------------------
+# --- callers --------------------------------------------------------------------------------------
 
 
 def test_the_consoles_test_button_is_not_signed_in(runtime: Runtime, get: Event) -> None:
@@ -291,7 +291,7 @@ def test_an_unknown_header_of_a_megabyte_is_ignored(runtime: Runtime, put: Event
     ],
 )
 def test_the_route_counts_and_not_the_path(runtime: Runtime, put: Event, path: str) -> None:
-    """API Gateway has matched the path already, with its route."""
+    """API Gateway has already matched the path with a route."""
     assert runtime.invoke({**put, "path": path})["statusCode"] == 200
 
 

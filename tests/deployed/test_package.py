@@ -1,4 +1,4 @@
-"""The zip of `make package`, and how it runs in AWS's own runtime."""
+"""The zip of `make package`, and its function in AWS's own runtime."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.lambda_runtime import Runtime
 from tests.support.users import User
 
 OWN_CODE = ("app.py", "chalicelib", "chalice")
-"""What is compiled with a check of its source, because it may be edited."""
+"""Code that is compiled with a check of its source, because it may be edited."""
 CHECKED_BY_HASH = b"\x03\0\0\0"
 UNCHECKED = b"\x01\0\0\0"
 """The flags of a compiled file, its bytes 4 to 8 (PEP 552)."""
@@ -110,7 +110,7 @@ def test_it_runs_with_the_runtimes_sdk_too(
     ada: User,
     tmp_path: Path,
 ) -> None:
-    """As where Chalice did not find vendor/."""
+    """As in a package without vendor/."""
     runtime = tmp_path / "runtime"
     task = tmp_path / "task"
     runtimes.install(runtime, extra_packages=vendor.PACKAGES)
@@ -139,7 +139,7 @@ def test_it_stores_and_reads_a_profile(
 def log_lines(
     installed: Path, runtime: Runtime, account: Account, aws_variables: dict[str, str], ada: User
 ) -> list[dict[str, Any]]:
-    """What a function whose table does not exist logs about four requests."""
+    """The log of three events, from a function whose table does not exist."""
     variables = aws_variables | account.environment("dev")
     variables["DYNAMODB_TABLE"] = "user-profile-nowhere"
     client_id = variables["USER_POOL_CLIENT_ID"]

@@ -1,4 +1,4 @@
-"""What the commands of deploy/ refuse, before anything is changed, and what they advise."""
+"""Refusals of the commands of deploy/, before anything is changed, and their advice."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from tests.support.cloud import Cloud
 
 @dataclass(frozen=True)
 class Refusal:
-    """A command that cannot succeed, and what its error contains."""
+    """A command that cannot succeed, and a part of its error message."""
 
     command: tuple[str, ...]
     message: str

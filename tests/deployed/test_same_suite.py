@@ -1,12 +1,13 @@
 """The tests of tests/api again, through the emulated API Gateway and the packaged function.
 
 tests/api runs against `chalice local`. Here each test of the modules named below that sends
-requests runs again. conftest.py reduces parametrized tests to what API Gateway distinguishes.
+requests runs again. conftest.py deselects cases that make no difference for API Gateway.
 
-The other modules of tests/api are not named. test_http is about the HTTP server. test_any_json and
-test_openapi send more requests than the emulator answers in time. Each setting of test_settings
-would need a deployment (test_commands.py deploys one of them). For test_concurrency the emulator
-would start a process for each client.
+The other modules of tests/api do not run here. test_http is about the HTTP server, and test_logs is
+about the log of `chalice local`. test_any_json and test_openapi send too many requests for the
+emulator. Each setting of test_settings would need a deployment (test_commands.py deploys one of
+them). For test_concurrency the emulator would start a process for each client. test_faults,
+test_function and test_isolation call the function without HTTP.
 """
 
 import inspect
@@ -41,7 +42,7 @@ def test_an_unknown_method_or_path_is_not_found(
 
 
 def test_one_of_a_few_who_saw_the_same_state_changes_it(api: Api, user: User, etag: str) -> None:
-    """Each call has a process of its own, as on Lambda."""
+    """Each call has its own process, as on Lambda."""
 
     def change(number: int) -> int:
         headers = [("Content-Type", "application/json"), ("If-Match", etag)]

@@ -20,7 +20,7 @@ from tests.support.users import User, sign_up_user
 
 @pytest.fixture(scope="module")
 def local_api(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
-    """`chalice local`, which answers preflights too, as the emulated API Gateway does not."""
+    """`chalice local`, which sends preflight headers. The emulated API Gateway does not."""
     logs.append(cloud.folder / "smoke-api.log")
     with running_api(logs[-1]) as api:
         yield api
@@ -83,7 +83,7 @@ def test_a_service_that_refuses_the_user_is_not_checked(local_api: Api) -> None:
 
 
 class AgreeableHandler(http.server.BaseHTTPRequestHandler):
-    """Answers every request with 200 and {}, readable by scripts."""
+    """Responds to every request with 200 and {}, readable by scripts."""
 
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -102,7 +102,7 @@ class AgreeableHandler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def agreeable() -> Iterator[Client]:
-    """A client of a service that agrees to everything."""
+    """A client of a service that accepts every request."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), AgreeableHandler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()

@@ -1,4 +1,4 @@
-"""The template of `make package`, which CloudFormation deploys, and the role that it makes."""
+"""The template of `make package`, which CloudFormation deploys, and the role in it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def definition(template: Template) -> dict[str, Any]:
 
 
 class NoManagedPolicies:
-    """What SAM's transform asks for the ARNs of managed policies: none are used by name."""
+    """The loader of managed policies for SAM's transform. The template uses none by name."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -73,7 +73,7 @@ def test_the_api_has_one_stage_which_the_alarms_watch(account: Account, template
 
 
 def test_the_api_is_named_after_its_stack(template: Template, definition: dict[str, Any]) -> None:
-    """Metrics of an API go by its name, and Chalice gives all stages the same."""
+    """Metrics are selected by the API's name, and Chalice uses one name for all stages."""
     name = template["Resources"]["RestAPI"]["Properties"]["Name"]
     assert name == definition["info"]["title"] == {"Ref": "AWS::StackName"}
 
@@ -122,7 +122,7 @@ def test_api_gateways_own_errors_are_the_projects(definition: dict[str, Any]) ->
 
 
 def test_the_only_managed_policies_write_traces_and_logs(template: Template) -> None:
-    """Those two name no resource: the calls that they allow have none on AWS."""
+    """These two policies name no resource: their actions support none."""
     roles = roles_of(template)
     assert set(roles) == {"ApiHandlerRole", "GatewayLogsRole"}
     managed = {
@@ -208,7 +208,7 @@ def deployed_role(prefix: str) -> str:
 
 
 def allowed_actions(role: str, actions: list[str], resource: str) -> set[str]:
-    """Return which of the actions the role may do with the resource."""
+    """Return the actions that the role may perform on the resource."""
     iam = boto3.client("iam")
     allowed = set()
     for action in actions:

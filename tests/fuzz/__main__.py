@@ -1,8 +1,8 @@
-"""Run one target under atheris, beginning with its corpus, until the time is over or it fails.
+"""Run one target under atheris, starting with its corpus, until the time is over or it fails.
 
     python -m tests.fuzz TARGET SECONDS
 
-New inputs that are worth keeping are in .fuzz/TARGET; the input of a failure lies beside that
+New inputs that reach new code are stored in .fuzz/TARGET, and the input of a failure next to that
 folder.
 """
 
@@ -16,11 +16,11 @@ try:
     import atheris
 except ImportError:
     sys.exit(
-        "error: atheris is not installed. It supports Linux with Python 3.11 to 3.13 only; "
+        "error: atheris is not installed. It needs Linux on x86_64 with Python 3.11 to 3.13; "
         "`make test` runs the inputs that it has found."
     )
 
-# Modules must be imported under atheris, so that it sees which of their lines an input reaches.
+# atheris must import these modules, so that it sees which of their lines an input reaches.
 with atheris.instrument_imports(include=["chalicelib", "app", "chalice"]):
     import app  # noqa: F401
     from tests.fuzz.targets import TARGETS

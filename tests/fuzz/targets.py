@@ -34,7 +34,7 @@ def read_precondition(headers: dict[str, str]) -> Precondition:
 def json_reader(data: bytes) -> None:
     """A body is refused, or read as a value that is the same after writing and reading it again.
 
-    What Python's own parser refuses is refused.
+    A body that Python's own parser refuses is refused.
     """
     try:
         value = read_json(data)
@@ -101,7 +101,7 @@ def claims_reader(data: bytes) -> None:
 
 
 def function(data: bytes) -> None:
-    """Any event is answered, without a status of 500 or more, and with a request id in an error."""
+    """Every event gets a response with a status below 500. An error has a request id."""
     app = app_with_empty_store()
     response = app(parse_json(data), None)
     assert response["statusCode"] < 500, response

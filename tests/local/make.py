@@ -33,7 +33,7 @@ def chosen_ports() -> dict[str, str]:
 
 
 class RunningTarget:
-    """A running `make` target. Like a terminal's foreground job it has its own process group."""
+    """A running `make` target. Like a foreground job, it has its own process group."""
 
     def __init__(self, folder: Path, target: str, variables: dict[str, str]) -> None:
         self.ports = chosen_ports() | variables
@@ -68,7 +68,7 @@ class RunningTarget:
         ), self.output()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to make and to the command that it runs, but not to that one's children."""
+        """Send a signal to make and to the command that it runs, not to the command's children."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, number)
 

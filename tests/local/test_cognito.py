@@ -26,7 +26,7 @@ def test_sign_in_gives_three_tokens(cloud: Cloud, ada: User) -> None:
 
 
 def test_a_refreshed_token_keeps_the_time_of_the_sign_in(cloud: Cloud, ada: User) -> None:
-    """As Cognito's does. ministack 1.5.33 alone sets the time of the refresh."""
+    """As in Cognito. ministack 1.5.33 itself sets the time of the refresh."""
     before = claims_of(ada.id_token)
     refreshed: dict[str, Any] = {}
 

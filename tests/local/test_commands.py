@@ -1,4 +1,4 @@
-"""`make local` and the other local commands, as a user gives them, in a copy of the project."""
+"""`make local` and the other local commands, as a user runs them, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 
 def test_profiles_survive_kill_and_kill_9(clone: Path) -> None:
-    """tests/local/test_crash.py has the same for Ctrl-C."""
+    """tests/local/test_crash.py tests the same with Ctrl-C."""
     with running(clone) as command:
         id_token = token(clone)
         assert command.api()("PUT", token=id_token, body='{"before": "kill"}').status == 200
@@ -244,7 +244,7 @@ MISLEADING_SHELL = {
     "USER_POOL_ARN": "nonsense",
     "EMAIL": "me@here",
 }
-"""Settings that would have AWS clients call something else than the local cloud."""
+"""Settings with which AWS clients would not call the local cloud."""
 
 
 @contextmanager

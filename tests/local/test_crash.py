@@ -1,4 +1,4 @@
-"""Stopping and killing parts while requests are under way: every acknowledged write is kept."""
+"""Stops and kills processes during requests: every acknowledged write is kept."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from tests.support.users import User, sign_up_user
 
 CLIENTS = 2
 NUMBERS = 500
-"""How often a client repeats its number in its profile, so that a torn write would show."""
+"""The copies of a client's number in its profile, which reveal a partial write."""
 PAUSE_SECONDS = 0.01
 
 
 class Client:
-    """Counts in a profile of its own, and notes what was acknowledged."""
+    """Counts in its own profile, and records the acknowledged number."""
 
     def __init__(self, api: Api, user: User) -> None:
         self._api = api
@@ -63,7 +63,7 @@ class Client:
         return self._api.get(self._user)
 
     def assert_nothing_lost(self) -> None:
-        """The profile is whole, and has the last acknowledged number or a later one."""
+        """The profile is complete, and has the last acknowledged number or a later one."""
         numbers = self.read().json()["profile_data"]["numbers"]
         assert len(numbers) == NUMBERS
         assert len(set(numbers)) == 1
@@ -71,14 +71,14 @@ class Client:
 
 
 class Load:
-    """Clients that work at the same time."""
+    """Clients that count at the same time."""
 
     def __init__(self, api: Api, new_user: Callable[[], User]) -> None:
         self.clients = [Client(api, new_user()) for _ in range(CLIENTS)]
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Have the clients count while entered, and from a moment when each has written."""
+        """Run the clients. The context is entered when each of them has written."""
         stop = threading.Event()
         with ThreadPoolExecutor(CLIENTS) as pool:
             counting = [pool.submit(client.count_until, stop) for client in self.clients]
@@ -91,9 +91,9 @@ class Load:
                 future.result()
 
     def wait_for_more_writes(self) -> None:
-        """Return when each client has had two more writes acknowledged.
+        """Wait until two more writes of each client are acknowledged.
 
-        The second of them is certain to have been requested after the call.
+        The second of them was requested after this call.
         """
         goals = [client.acknowledged + 2 for client in self.clients]
         assert wait_until(
@@ -151,7 +151,7 @@ def test_ctrl_c_under_load_keeps_every_acknowledged_write(
 
 
 def cloud_of(clone: Path) -> Cloud:
-    """The cloud of the `make local` that runs in `clone`. This process then uses it, too."""
+    """The cloud of the `make local` that runs in `clone`. From then on, this process uses it."""
     folder = clone / ".local"
     variables = json.loads((folder / "environment.json").read_text())
     environment.enter(variables)

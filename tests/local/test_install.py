@@ -28,7 +28,7 @@ BARE = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smallest package there is."""
+    """A minimal package."""
     path = tmp_path_factory.mktemp("wheels") / "tiny-1.0-py3-none-any.whl"
     metadata = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
     about = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -82,7 +82,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def project(clone: Path) -> Path:
-    """A project with an environment, made in a moment: it borrows the pip of these tests."""
+    """A project with an environment. To save time, it uses the pip of these tests."""
     environment = clone / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     (packages,) = environment.glob("lib/python*/site-packages")
@@ -164,7 +164,7 @@ def test_an_interrupted_installation_is_started_again(project: Path) -> None:
         )
         index.settimeout(60)
         connection, _ = index.accept()
-        with connection:  # pip waits for an answer
+        with connection:  # pip waits for a response
             os.killpg(process.pid, signal.SIGINT)
             _, errors = process.communicate(timeout=60)
     assert "error: interrupted. Run the same command again" in errors
@@ -223,7 +223,7 @@ def test_a_missing_python_is_an_error(clone: Path) -> None:
 
 @pytest.fixture
 def tools(project: Path) -> Path:
-    """The folder of the installed tools, which tests fill with commands of their own."""
+    """The folder of the installed tools. Tests write their own commands into it."""
     shutil.copytree(project / ".venv", project / ".tools", symlinks=True)
     lock = hashlib.sha256((project / "requirements" / "tools.txt").read_bytes()).hexdigest()
     (project / ".tools" / "installed.txt").write_text(
@@ -257,7 +257,7 @@ def test_a_lock_that_cannot_be_made_is_an_error(project: Path) -> None:
 
 
 def test_packages_that_were_not_audited_are_an_error(project: Path, tools: Path) -> None:
-    # pip-audit skips what its database does not know, and ends well; with --strict it fails.
+    # pip-audit skips packages that its database does not know. With --strict, it fails then.
     write_command(tools / "pip-audit", 'case "$*" in *--strict*) exit 1;; esac')
     error = error_of(make(project, "audit"))
     assert error.startswith("error: requirements/develop.txt has a known vulnerability, or")
@@ -269,12 +269,12 @@ def test_an_audit_without_findings_ends_well(project: Path, tools: Path) -> None
 
 
 def without_venv(folder: Path) -> None:
-    """Have `python -m venv` fail in this folder, as on a Python without that module."""
+    """Make `python -m venv` fail in this folder, as on a Python without that module."""
     (folder / "venv.py").write_text("raise SystemExit('No module named venv')")
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:
-    """The line that a failed command ends with."""
+    """The error message of a failed command."""
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

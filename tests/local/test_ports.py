@@ -49,5 +49,5 @@ def test_a_port_is_free_once_its_server_has_stopped() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
-            pass  # the server closes last, so that its side lingers in TIME_WAIT
+            pass  # the server's side closes first, and stays in TIME_WAIT
     require_free("web", port, "make web")

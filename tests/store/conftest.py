@@ -1,8 +1,9 @@
-"""A store on a real DynamoDB API, and what its tests need.
+"""Fixtures for the tests of the store on a DynamoDB API.
 
-The tests run against the local AWS emulator, or against the endpoint in STORE_TEST_ENDPOINT, with
-the shell's credentials and region: DynamoDB Local, or AWS itself
-(https://dynamodb.eu-west-1.amazonaws.com). There they create a table of their own and delete it.
+The tests run against the AWS emulator, or against the endpoint in STORE_TEST_ENDPOINT, with the
+shell's credentials and region: DynamoDB Local, or AWS itself
+(https://dynamodb.eu-west-1.amazonaws.com). At that endpoint, they create their own table and delete
+it at the end.
 """
 
 from __future__ import annotations

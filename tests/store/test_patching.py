@@ -1,4 +1,4 @@
-"""Merge patches, alone and while others write the same profile."""
+"""Merge patches, alone and together with other writes of the same profile."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_an_overtaken_patch_still_needs_its_precondition(other: ProfileStore, su
 def test_a_patch_does_not_bring_back_a_deleted_item(
     other: ProfileStore, sub: str, attributes: dict[str, Any]
 ) -> None:
-    """The item has no revision: its data stand for one."""
+    """The item has no revision, so its data is compared."""
     put_item(other, sub, **attributes)
     store = interrupted(other, lambda: other.delete(sub))
     with pytest.raises(PreconditionFailed):

@@ -109,7 +109,7 @@ def test_a_required_precondition_must_be_sent(store: ProfileStore, sub: str, cha
 def test_preconditions_work_on_items_of_the_example(
     store: ProfileStore, sub: str, change: str, header: str
 ) -> None:
-    """Such an item has no revision; its ETag is made of its data."""
+    """Such an item has no revision. Its ETag is a hash of its data."""
     put_item(store, sub, profile_data={"M": {"name": {"S": "Ada"}}})
     before = stored_item(store, sub)
     current = tags(store.get(sub).revision)

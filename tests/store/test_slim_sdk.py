@@ -1,4 +1,4 @@
-"""The storage layer with the AWS SDK as it is packaged: botocore with DynamoDB's data alone."""
+"""The storage layer with the packaged AWS SDK: botocore with DynamoDB's data only."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Use each part of the storage layer once, in a process of its own.
+"""Use each part of the storage layer once, in a separate process.
 
-test_slim_sdk.py runs this with the AWS SDK that is packaged: python -m tests.store.use_store TABLE
+test_slim_sdk.py runs this with the packaged AWS SDK: python -m tests.store.use_store TABLE
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The API in a process of its own, `chalice local`, on a free port."""
+"""The API in a separate process, `chalice local`, on a free port."""
 
 from __future__ import annotations
 

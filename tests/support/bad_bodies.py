@@ -8,7 +8,7 @@ from chalicelib.profile import MAX_BYTES
 
 
 class BadBody(NamedTuple):
-    """A request body, and the problem that it is answered with."""
+    """A request body, and the problem in its response."""
 
     body: bytes
     status: int
@@ -69,4 +69,4 @@ BAD_BODIES = {
 }
 
 NOT_UTF_8 = _malformed(b'{"a": "\xff"}')
-"""Apart from the others: AWS makes text of a body before the function sees it."""
+"""Separate, because API Gateway converts a body to text before it calls the function."""

@@ -1,4 +1,4 @@
-"""The page in Chromium, with a backend of its own: for tests/browser and docs/screenshots.py."""
+"""The page in Chromium, with its own backend, for tests/browser and docs/screenshots.py."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ API_LOG_NAME = "api.log"
 
 
 class ChromiumNotFoundError(Exception):
-    """Chromium is not installed. The message says how to install it."""
+    """Chromium is not installed. The message explains how to install it."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""What `chalice deploy` needs of API Gateway and the emulator lacks.
+"""The calls of `chalice deploy` that the emulator does not support.
 
-A proxy in front of the emulator. ministack 1.5.33 has no ImportRestApi and no PutRestApi, but its
-CloudFormation accepts the same definition as the Body of an API: the proxy deploys the definition
-as a stack with that one API. It also answers Chalice's UpdateRestApi with an empty
-minimumCompressionSize, because Chalice cannot read the emulator's response, and lets Chalice see a
-changed function when the change is complete. Everything else passes unchanged.
+This is a proxy in front of the emulator. ministack 1.5.33 has no ImportRestApi and no PutRestApi,
+but its CloudFormation accepts the same definition as the Body of an API: the proxy deploys the
+definition as a stack with that one API. The proxy also responds to Chalice's UpdateRestApi for
+minimumCompressionSize, because Chalice cannot read the emulator's response. It holds back a changed
+function until the change is complete. All other requests pass unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 from deploy import polling, stacks
 
 POLL_SECONDS = 0.01
-"""How long stopping the proxy may take: serve_forever's poll_interval."""
+"""serve_forever's poll_interval: the longest time to stop the proxy."""
 API_PATH = re.compile(r"/restapis/(\w+)")
 FUNCTION_PATH = re.compile(r"/2015-03-31/functions/[^/]+/configuration")
 CHANGE_SECONDS = 30
@@ -89,9 +89,9 @@ class ChaliceAdapter(BaseHTTPRequestHandler):
         self._send(response.status, response.headers, response.content)
 
     def _pass_on_settled_function(self) -> None:
-        """Answer when the function is no longer being changed.
+        """Respond when no change of the function is in progress.
 
-        Chalice asks for it after each change, and again after 5 seconds only.
+        Chalice reads the function after each change, and repeats that only every 5 seconds.
         """
         polling.wait_until(lambda: not self._function_is_changing(), timeout=CHANGE_SECONDS)
         self._pass_on(b"")

@@ -1,4 +1,4 @@
-"""A local AWS for the tests, on a port and in a folder of its own, with the backend deployed."""
+"""An AWS emulator for the tests, with its own port and folder, and a deployed backend."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from local import environment
 from local.emulator import emulator
 
 DEFAULT_SETTINGS = {"PROFILE_SCHEMA": "", "CORS_ALLOW_ORIGIN": "", "REQUIRE_PRECONDITIONS": ""}
-"""The settings that change what the API answers, at their defaults.
+"""The settings that change the API's responses, with their default values.
 
-The tests set them explicitly, so that neither the shell nor .chalice/config.json changes what they
-see. A value in the recorded environment (local/environment.py) overrides both.
+The tests set them explicitly, so that neither the shell nor .chalice/config.json affects the tests.
+A value in the recorded environment (local/environment.py) overrides both.
 """
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """A running emulator with the backend deployed, as `make cloud` leaves it.
+    """A running emulator with the backend deployed, as after `make cloud`.
 
-    `folder` holds its state and what was recorded about it; `outputs` are the backend's.
+    `folder` contains its state and its recorded environment. `outputs` are those of the backend.
     """
 
     port: int
@@ -52,7 +52,7 @@ def running_cloud(port: int, folder: Path) -> Iterator[tuple[Cloud, subprocess.P
 
 
 def record_environment(cloud: Cloud, **variables: str) -> None:
-    """Record how the API finds `cloud`, and its settings, in the folder that LOCAL_STATE names.
+    """Record the API's settings, and how it finds `cloud`, in the folder that LOCAL_STATE names.
 
     `variables` overrides the endpoint, the backend's values and the default settings.
     """

@@ -1,4 +1,4 @@
-"""Which DynamoDB calls the service makes, found in its source."""
+"""Finds the service's DynamoDB calls in its source."""
 
 from __future__ import annotations
 

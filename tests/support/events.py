@@ -6,7 +6,7 @@ function for proxy integration").
     Request(api_gateway_event("POST", body=b'{"a": 1}'))
     api_gateway_event("PUT", claims=..., headers={"If-Match": etag}, body="{}")
 
-For an event that API Gateway would not send, change what is returned: `event | {"headers": None}`.
+For an event that API Gateway would not send, change the result: `event | {"headers": None}`.
 """
 
 from __future__ import annotations

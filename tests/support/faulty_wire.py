@@ -1,4 +1,4 @@
-"""A proxy between the store and DynamoDB that makes the network and the database fail."""
+"""A proxy between the store and DynamoDB that simulates faults of network and database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One connection from the store. Each request meets the next fault of the wire."""
+    """One connection from the store. Each request gets the next fault of the wire."""
 
     protocol_version = "HTTP/1.1"
     wire: Wire
@@ -28,7 +28,7 @@ class Exchange(BaseHTTPRequestHandler):
         fault(self)
 
     def forward(self) -> tuple[int, bytes]:
-        """Let the database carry out the request. Returns its status and body."""
+        """Forward the request to the database. Returns the status and the body of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.wire.database_port, timeout=10)
         try:
             connection.request("POST", "/", self.request_body, dict(self.headers))
@@ -47,7 +47,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def reset(self) -> None:
-        """Reset the connection, so that the client cannot take it for an ordinary end."""
+        """Reset the connection, which a client cannot confuse with a regular end."""
         linger_for_no_time = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_no_time)
         self.close_connection = True
@@ -76,7 +76,7 @@ class Wire:
         return f"http://127.0.0.1:{self.port}"
 
     def clear(self) -> None:
-        """Pass everything on again, and forget what was asked."""
+        """Remove all faults and the record of operations."""
         self.fault: Fault = pass_on
         self.next_faults: deque[Fault] = deque()
         self.operations: list[str] = []
@@ -125,14 +125,14 @@ def pass_on(exchange: Exchange) -> None:
 
 
 def refuse(code: str, status: int = 400, message: str = "no") -> Fault:
-    """The database answers with an error instead of carrying out the request."""
+    """The database responds with an error instead of carrying out the request."""
     error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
     body = json.dumps(error).encode()
     return lambda exchange: exchange.send(status, body)
 
 
 def error_page(exchange: Exchange) -> None:
-    """Something in between answers with a page instead of passing on the request."""
+    """A server in between responds with a page and does not forward the request."""
     exchange.send(502, b"<html>Bad gateway</html>")
 
 
@@ -155,19 +155,19 @@ def reset_midway(exchange: Exchange) -> None:
 
 
 def error_after(exchange: Exchange) -> None:
-    """The request is carried out, and the database answers with an error all the same."""
+    """The request is carried out, but the database responds with an error."""
     exchange.forward()
     refuse("InternalServerError", 500)(exchange)
 
 
 def silence(exchange: Exchange) -> None:
-    """The request is not carried out, and no response comes."""
+    """The request is not carried out, and no response arrives."""
     exchange.wire.finished.wait(30)
     exchange.reset()
 
 
 def late_response(exchange: Exchange) -> None:
-    """The request is carried out, and no response comes."""
+    """The request is carried out, and no response arrives."""
     exchange.forward()
     silence(exchange)
 

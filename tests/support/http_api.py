@@ -1,4 +1,4 @@
-"""The API as a client on the network sees it."""
+"""A client of the API over HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Api:
-    """The API on a port of 127.0.0.1. It sends what a test asks for, correct or not.
+    """The API on a port of 127.0.0.1. It sends any request, valid or not.
 
     `prefix` is the first part of every path, where the deployed API has one.
     """
@@ -47,7 +47,7 @@ class Api:
         body: bytes | str | None = None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Answer:
-        """Send a request with these headers and no others, but for Host and Content-Length."""
+        """Send a request with these headers and no others, except Host and Content-Length."""
         raw = body.encode() if isinstance(body, str) else body
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
@@ -71,7 +71,7 @@ class Api:
     def post(
         self, user: User, body: bytes | str, content_type: str | None = "application/json"
     ) -> Answer:
-        """Send `body` as it is. `content_type` None: without that header."""
+        """Send `body` unchanged. `content_type` None: without that header."""
         headers = []
         if content_type is not None:
             headers.append(("Content-Type", content_type))
@@ -96,7 +96,7 @@ def _content_type(method: str) -> str:
 
 
 def assert_problem(answer: Answer, status: int, name: str | None = None) -> dict[str, Any]:
-    """Assert that the answer is this problem, complete, and readable by a script in a browser.
+    """Assert that the response is this problem, complete, and readable by scripts in a browser.
 
     `name` is the end of its type, urn:problem-type:user-profile:<name>; None stands for
     about:blank. Returns the problem.

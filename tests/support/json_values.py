@@ -1,4 +1,4 @@
-"""JSON values for tests: strategies for hypothesis, and comparison by type as well as by value."""
+"""JSON values for tests: strategies for hypothesis, and comparison by type and value."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The Lambda runtime on this machine: AWS's runtime client (awslambdaric) behind AWS's runtime
 interface emulator.
 
-The function's process sees its package, the runtime client, and the environment variables that it
-is given: nothing of the virtual environment.
+The function's process sees its package, the runtime client and the given environment variables, and
+nothing of the virtual environment.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ INVOCATIONS_PATH = "/2015-03-31/functions/function/invocations"
 TIMEOUT_SECONDS = 60
 START_ATTEMPTS = 3
 PYTHON = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
-"""The Python that the virtual environment was made with, which does not see the environment's
+"""The Python from which the virtual environment was made. It does not see the environment's
 packages."""
 
 
 class EmulatorError(Exception):
-    """The runtime interface emulator did not start. The message has the end of its log."""
+    """The runtime interface emulator did not start. The message contains the end of its log."""
 
 
 def install(folder: Path, extra_packages: Sequence[str] = ()) -> None:
@@ -84,7 +84,7 @@ def compile_all(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Runtime:
-    """A running function, which takes one call at a time."""
+    """A running function. It handles one call at a time."""
 
     port: int
     log: Path
@@ -138,9 +138,9 @@ def function(
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
         **variables,
     }
-    # The emulator takes both ports as arguments. It does accept 0 for them, but then gives the
-    # runtime client port 0 as well. So the ports are chosen here, and others are tried if another
-    # program was quicker.
+    # The emulator takes both ports as arguments. It accepts 0 for them, but then passes port 0 to
+    # the runtime client. The ports are therefore chosen here, and others are tried if another
+    # program takes one of them first.
     for _ in range(START_ATTEMPTS):
         port, runtime_api_port = free_ports(2)
         command = _emulator_command(installed, port, runtime_api_port, handler, cgroup)
@@ -170,7 +170,7 @@ def _emulator_command(
 
 
 def _has_started(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the emulator accepts connections. It ends at once if one of its ports is taken."""
+    """Wait until the emulator accepts connections. It exits immediately if a port is taken."""
 
     def accepts_connections() -> bool:
         with socket.socket() as probe:

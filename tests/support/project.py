@@ -15,7 +15,7 @@ def copy_project(project: Path, folder: Path) -> None:
     )
     for name in listed.splitlines():
         source = project / name
-        # A file that was deleted but not committed is listed as well.
+        # git also lists a file whose deletion is not committed.
         if source.is_file():
             copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PLANTED = "planted-3f1c"
-"""Tests send this in bodies, headers and tokens, where a log must not have it from."""
+"""Tests send this text in bodies, headers and tokens. No log may contain it."""
 
 SECRETS = {PLANTED}
 

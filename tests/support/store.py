@@ -1,4 +1,4 @@
-"""What the tests of the store share."""
+"""Helpers for the tests of the store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def stored_item(store: ProfileStore, sub: str) -> items.Item:
 
 
 def put_item(store: ProfileStore, sub: str, **attributes: items.AttributeValue) -> None:
-    """Write the user's item by hand, as another program might."""
+    """Write the user's item directly, as another program might."""
     store.client.put_item(TableName=store.table, Item=items.key(sub) | attributes)
 
 

@@ -1,4 +1,4 @@
-"""The routes, on an app of their own with settings and a store of the test."""
+"""The routes, in an app with the test's own settings and store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SETTINGS = Settings(
 
 
 class OneProfile:
-    """A store with room for one profile. It notes what it was asked."""
+    """A store for one profile. It records the preconditions."""
 
     def __init__(self) -> None:
         self.profile: Profile | None = None
@@ -137,7 +137,7 @@ def test_preconditions_are_optional_by_default(store: OneProfile) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "PATCH", "DELETE"])
 def test_only_this_apps_clients_may_call(app: ProfileApp, store: OneProfile, method: str) -> None:
-    """Before anything else: the precondition and the body are not looked at."""
+    """This check comes first: the precondition and the body are not read."""
     response = call(app, method, "{", client="another", If_Match="malformed")
     assert response["statusCode"] == 401
     assert store.preconditions == []

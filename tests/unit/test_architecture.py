@@ -1,4 +1,4 @@
-"""Who may import whom, where each kind of knowledge lives, and what importing app.py does."""
+"""Rules for imports, for the place of each kind of knowledge, and for importing app.py."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ THIRD_PARTY = {
     "dynamodb": {"botocore"},
     "schema": {"jsonschema_rs"},
 }
-"""Packages that are not the standard library's, and the only modules that import them."""
+"""Third-party packages, and the only modules that import them."""
 
 HOMES = [
     ("USER#", "items.py"),
@@ -46,7 +46,7 @@ def layer_of(module: str) -> int:
     for number, modules in enumerate(LAYERS):
         if module in modules:
             return number
-    pytest.fail(f"Add {module} to LAYERS in {Path(__file__).name}: what may import it?")
+    pytest.fail(f"Add {module} to LAYERS in {Path(__file__).name}, below its importers.")
 
 
 def runtime_imports(path: Path) -> Iterator[str]:
@@ -82,7 +82,7 @@ def test_other_packages_are_imported_only_at_the_edges(path: Path) -> None:
         others -= {"local"}  # under the chalice command only: see test_startup.py
     unexpected = others - THIRD_PARTY.get(path.stem, set())
     assert not unexpected, (
-        f"{path.name} imports {unexpected}. If it must, add it to THIRD_PARTY in "
+        f"{path.name} imports {unexpected}. If that is intended, add it to THIRD_PARTY in "
         f"{Path(__file__).name}."
     )
 
@@ -114,7 +114,7 @@ BARE_SHELL = {name: value for name, value in os.environ.items() if not name.star
 
 
 def run_python(code: str, **variables: str) -> str:
-    """What `code` prints, run in the project's folder in a shell without AWS variables."""
+    """The output of `code`, run in the project's folder without AWS variables."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What runs in CI: `make test`, on every supported Python, with few rights."""
+"""CI runs `make test` on every supported Python, with minimal permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Preconditions as condition expressions. tests/store shows that DynamoDB evaluates them right."""
+"""Preconditions as condition expressions. tests/store evaluates them in a database."""
 
 import pytest
 from ministack.services.dynamodb import AWS_KEYWORDS as RESERVED_WORDS

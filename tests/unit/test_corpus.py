@@ -1,4 +1,4 @@
-"""The inputs that fuzzing has found, without the fuzzer."""
+"""Runs the inputs that fuzzing has found, without the fuzzer."""
 
 from pathlib import Path
 

@@ -75,7 +75,7 @@ def test_an_api_is_deleted_however_it_was_deployed(
 
 
 class FakeS3:
-    """Answers HeadBucket with a status, and notes what is created."""
+    """Responds to HeadBucket with a status, and records the buckets that are created."""
 
     def __init__(self, region: str, bucket_status: int) -> None:
         self.meta = SimpleNamespace(region_name=region)

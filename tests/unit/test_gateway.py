@@ -1,4 +1,4 @@
-"""API Gateway under `chalice local`, without HTTP: what reaches the function, and what does not."""
+"""API Gateway under `chalice local`, without HTTP: the requests that reach the function."""
 
 import socket
 from email.message import Message

@@ -1,4 +1,4 @@
-"""API Gateway's own errors: what resources/api.json declares, and what clients get of it."""
+"""API Gateway's own errors, as resources/api.json declares them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The HTTP edge: which events are requests, what a view's exceptions become, what is logged."""
+"""The HTTP layer: events, responses to a view's exceptions, and the log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def request_event(method: str = "GET", **members: Any) -> dict[str, Any]:
 
 
 def smallest_event() -> dict[str, Any]:
-    """Only what says which route was requested."""
+    """Only the members that identify the route."""
     return {"requestContext": request_event()["requestContext"]}
 
 
@@ -39,7 +39,7 @@ def request_with(**members: Any) -> Request:
 
 @pytest.fixture
 def view() -> Callable[[], Any]:
-    """What the route /thing does. Tests override it by parametrization."""
+    """The view of the route /thing. Tests override it by parametrization."""
     return dict
 
 
@@ -60,7 +60,7 @@ def app(view: Callable[[], Any]) -> ProfileApp:
 
 
 def problem(response: dict[str, Any], status: int) -> dict[str, Any]:
-    """The problem in a response; whole, and readable by a script in a browser."""
+    """The problem in a response. It is complete, and readable by scripts in a browser."""
     document: dict[str, Any] = json.loads(response["body"])
     assert response["statusCode"] == document["status"] == status
     assert response["headers"]["Content-Type"] == "application/problem+json"

@@ -1,4 +1,4 @@
-"""Who is calling: claims of the right token, for the right app."""
+"""The caller's identity: the claims of an id token for this app."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""JSON texts: what is read, what is refused with which reason, and exact numbers both ways."""
+"""JSON texts: accepted texts, refused texts with their reasons, and exact numbers."""
 
 from contextlib import suppress
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match: how they are read, and when they hold (RFC 9110, section 13)."""
+"""If-Match and If-None-Match: parsing and evaluation (RFC 9110, section 13)."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What may be stored: both sides of each limit, and sizes as DynamoDB counts them."""
+"""The limits of profile data: both sides of each, and sizes as DynamoDB counts them."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The optional JSON Schema: what it refuses, and what happens when it is itself wrong."""
+"""The optional JSON Schema: data that it refuses, and errors in the schema."""
 
 import json
 import os

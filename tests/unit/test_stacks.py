@@ -1,4 +1,4 @@
-"""CloudFormation's unusual answers: refusals, stacks in a bad state, changes by somebody else."""
+"""Unusual responses of CloudFormation: refusals, failed stacks, changes by another user."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ class FakeCloudFormation:
 
 @pytest.fixture
 def steps() -> list[str]:
-    """What is reported as done."""
+    """The steps that are reported."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""What importing app.py does on Lambda: the cold start."""
+"""The cold start: importing app.py on Lambda."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FUNCTION = {
 
 
 def run_in_lambda(code: str, **variables: str) -> str:
-    """What `code` prints, in the environment of a deployed function."""
+    """The output of `code` in the environment of a deployed function."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -39,7 +39,7 @@ def run_in_lambda(code: str, **variables: str) -> str:
 
 
 class EmptyDatabase(BaseHTTPRequestHandler):
-    """Answers every request of DynamoDB's protocol with an empty object, and notes it."""
+    """Responds to every DynamoDB request with an empty object, and records the operation."""
 
     operations: list[str]
 
@@ -57,7 +57,7 @@ class EmptyDatabase(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def operations() -> list[str]:
-    """The operations that the database was asked for."""
+    """The operations that the database received."""
     return []
 
 
@@ -108,6 +108,6 @@ print(answer["statusCode"], "request_id" in answer["body"])
 def test_a_function_that_cannot_connect_still_answers(
     variables: dict[str, str], status: str
 ) -> None:
-    """If it did not start, API Gateway would answer, without a reason in the log."""
+    """Without a started function, API Gateway would respond, and the log would have no reason."""
     last_line = run_in_lambda(GET, **variables).splitlines()[-1]
     assert last_line.split() == [status, "True"]

@@ -1,7 +1,7 @@
-"""The store without a database: the requests it makes, and what it makes of errors.
+"""The store without a database: its requests, and its errors.
 
-The requests matter by themselves where the emulator does not show a difference: it is always
-consistent, for example.
+The requests are compared, because the emulator does not show every difference. For example, its
+reads are always consistent.
 """
 
 from __future__ import annotations

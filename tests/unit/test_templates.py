@@ -1,4 +1,4 @@
-"""What is declared for AWS: the backend's template, and the stages' settings and policies."""
+"""The declarations for AWS: the backend's template, and the stages' settings and policies."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The token verifier: which tokens it accepts, and when it fetches the user pool's keys."""
+"""The token verifier: accepted and refused tokens, and fetches of the user pool's keys."""
 
 import hashlib
 import hmac
@@ -35,12 +35,12 @@ PUBLIC_PEM = KEY.public_key().public_bytes(
 
 
 class Pool:
-    """A user pool's keys, served over HTTP, and how often they were fetched."""
+    """A user pool's keys, served over HTTP, and the number of fetches."""
 
     def __init__(self) -> None:
         self.keys: dict[str, rsa.RSAPrivateKey] = {"known": KEY}
         self.broken_answer = b""
-        """What is served instead of the keys, if anything."""
+        """The response instead of the keys, unless it is empty."""
         self.fetches = 0
         pool = self
 
@@ -80,7 +80,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture
 def advance_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """A function that sets time.monotonic, which otherwise stands still, ahead by some seconds."""
+    """A function that advances time.monotonic, which otherwise stands still, by some seconds."""
     now = time.monotonic()
 
     def advance(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The SDK in the package: what it holds, that builds are reproducible, that it works."""
+"""The SDK in the package: its content, reproducible builds, and its use."""
 
 import hashlib
 import json
@@ -90,11 +90,11 @@ def members_of_shapes(model: dict[str, Any]) -> dict[str, set[str]]:
     return {name: set(shape.get("members", ())) for name, shape in model["shapes"].items()}
 
 
-# --- the SDK in a process of its own --------------------------------------------------------------
+# --- the SDK in a separate process ----------------------------------------------------------------
 
 
 def run_with_sdk(sdk: Path, code: str, given: object = None, **variables: str) -> str:
-    """Run code that finds no package but this SDK, with `given` as JSON; return its output."""
+    """Run code without packages other than this SDK, with `given` as JSON; return its output."""
     done = subprocess.run(
         [PYTHON, "-S", "-c", code],
         input=json.dumps(given),
