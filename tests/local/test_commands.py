@@ -273,7 +273,7 @@ def test_chalice_local_without_a_cloud_accepts_nobody(clone: Path, tmp_path: Pat
     with chalice_local(clone, shell, tmp_path / "log") as api:
         assert "make local" in (tmp_path / "log").read_text()
         problem = assert_problem(api("GET", token="any"), 503)
-        assert "user pool" in problem["detail"]
+        assert "USER_POOL_ARN is not set" in problem["detail"]
 
 
 def test_make_token_without_a_local_cloud_is_refused(clone: Path, tmp_path: Path) -> None:
