@@ -84,11 +84,10 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
     def current_precondition() -> Precondition:
         return http.read_precondition(current_request(), required=settings.require_preconditions)
 
-    @app.route("/user/profile", methods=["GET"], content_types=[], **signed_in)
+    @app.route("/user/profile", methods=["GET"], **signed_in)
     def get_profile() -> Response:
-        sub = current_sub()
-        precondition = current_precondition()
-        profile = open_store().get(sub)
+        profile = open_store().get(current_sub())
+        precondition = http.read_precondition(current_request(), required=False)
         precondition.require_match(profile.revision)
         if precondition.excludes(profile.revision):
             return http.not_modified(profile)
@@ -112,7 +111,7 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
         profile = open_store().patch(sub, patch, precondition)
         return http.profile_response(profile)
 
-    @app.route("/user/profile", methods=["DELETE"], content_types=[], **signed_in)
+    @app.route("/user/profile", methods=["DELETE"], **signed_in)
     def delete_profile() -> Response:
         sub = current_sub()
         precondition = current_precondition()
@@ -123,13 +122,13 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
 
 
 settings = Settings.from_environment(os.environ)
-check = profile_check(settings.profile_schema)
+check_data = profile_check(settings.profile_schema)
 
 
 @functools.cache
 def profile_store() -> ProfileStore:
     """The one store of this process. Raises MissingSetting if the stage has no table."""
-    return ProfileStore.connect(settings.table_name(), check)
+    return ProfileStore.connect(settings.table_name(), check_data)
 
 
 app = create_app(settings, profile_store)

@@ -26,7 +26,7 @@ from deploy import backend, cognito
 from local import environment
 from local.api import serving
 from local.emulator import confirmation_code, emulator
-from local.process import free_ports
+from tests.support.clone import reset_stages
 from tests.support.project import copy_project
 
 PROJECT = Path(__file__).parents[1]
@@ -73,8 +73,7 @@ def check_tools() -> None:
 def emulated_aws(folder: Path) -> Iterator[int]:
     """Start the AWS emulator and enter its environment variables. Yields its port."""
     os.environ["LOCAL_STATE"] = str(folder)
-    (port,) = free_ports(1)
-    with emulator(port, folder):
+    with emulator(0, folder) as (_, port):
         environment.enter(environment.for_endpoint(port))
         yield port
 
@@ -87,8 +86,7 @@ def load_chalice_local(aws_port: int, folder: Path) -> None:
     settings = backend.chalice_environment(outputs)
     environment.record(environment.for_endpoint(aws_port) | settings)
     tokens = create_users(settings, aws_port)
-    (api_port,) = free_ports(1)
-    with serving(api_port, folder / "api.log"):
+    with serving(0, folder / "api.log") as (_, api_port):
         run_locust(f"http://127.0.0.1:{api_port}", tokens, folder)
 
 
@@ -97,6 +95,7 @@ def load_deployed_function(aws_port: int, folder: Path) -> None:
     print("the deployed function:", flush=True)
     project = folder / "project"
     copy_project(PROJECT, project)
+    reset_stages(project)
     run_deploy(project, "backend")
     output = run_deploy(project, "deploy")
     url = re.findall(r"http\S+(?=/user/profile)", output)[0]

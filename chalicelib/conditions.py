@@ -1,6 +1,8 @@
 """Preconditions as DynamoDB condition expressions.
 
 Each write request contains its condition, so that checking and writing are one atomic step.
+PUT, POST and DELETE start with `from_precondition`. PATCH, which reads first, and every repeated
+write use `unchanged`.
 """
 
 from __future__ import annotations

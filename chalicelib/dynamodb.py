@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 CLIENT_CONFIG = Config(
     # One call takes at most 7 s: two attempts, each 1 s to connect and 2 s to respond, and up to
-    # 1 s between them. A patch is two calls, 14 s. That is less than the function's timeout
-    # (lambda_timeout: 20 s), which is less than API Gateway's (29 s). Two operations are limited
-    # only by the function's timeout: resolving a host name, and receiving a response byte by byte.
+    # 1 s between them. The longest request (see store.MAX_CONFLICT_SECONDS) is shorter than the
+    # function's timeout (lambda_timeout: 20 s), and that is shorter than API Gateway's (29 s). Two
+    # operations are limited only by the function's timeout: resolving a host name, and receiving
+    # a response byte by byte.
     connect_timeout=1,
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 2},
@@ -44,9 +45,11 @@ CLIENT_CONFIG = Config(
 RETRYABLE_CODES = frozenset(
     {
         "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
         "RequestLimitExceeded",
         "ThrottlingException",
         "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
 """Error codes with status 400 that may succeed later (AWS: "Error handling with DynamoDB")."""
@@ -125,7 +128,10 @@ def translated_errors() -> Iterator[None]:
 
 
 def _is_item_too_large(error: ClientError) -> bool:
-    """DynamoDB has no error code for this. It returns a ValidationException with a message."""
+    """DynamoDB has no error code for this. It returns a ValidationException with a message.
+
+    Errors about other sizes, such as that of the expression or a key, are not caused by callers.
+    """
     code = error.response["Error"]["Code"]
     message = error.response["Error"]["Message"]
-    return code == "ValidationException" and "size" in message and "exceeded" in message
+    return code == "ValidationException" and message.startswith("Item size ")

@@ -3,6 +3,9 @@
 `ProfileApp` is a Chalice app that accepts only API Gateway's requests, turns every exception into
 an `application/problem+json` response that scripts in a browser can read, and logs one line for
 each request. The functions below it read what a view needs from a request, and write responses.
+
+One request passes ProfileApp.__call__, Chalice, _handle_request (a middleware of Chalice), Chalice
+again, and the view. Its response passes them in reverse order.
 """
 
 from __future__ import annotations
@@ -27,9 +30,9 @@ from chalice.app import (
 
 from chalicelib.errors import MalformedJSON
 from chalicelib.identity import claimed_sub
-from chalicelib.json_text import read_json, write_json
+from chalicelib.json_text import LONE_SURROGATE, read_json, write_json
 from chalicelib.preconditions import Precondition, parse_if_match, parse_if_none_match
-from chalicelib.problems import Problem, generic_problem, problem_for
+from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
 
 if TYPE_CHECKING:
     from chalicelib.profile import JSON, Profile
@@ -77,7 +80,12 @@ class ProfileApp(Chalice):
         return super().__call__(request_event, context)
 
     def route(self, path: str, **kwargs: Any) -> Callable[[View], Any]:
-        """Chalice's decorator, except that a view may raise any exception: see `_respond`."""
+        """Chalice's decorator, with two differences.
+
+        A view may raise any exception: see `_respond`. A route accepts any Content-Type, unless it
+        has `content_types`. Only a route that reads a body needs them.
+        """
+        kwargs.setdefault("content_types", [])
         register: Callable[[View], Any] = super().route(path, **kwargs)
 
         def decorate(view: View) -> Any:
@@ -129,9 +137,9 @@ class ProfileApp(Chalice):
 
     def _request_id(self, request: Request | None, context: dict[str, Any]) -> str:
         """API Gateway's id, which its logs also contain; the function's id if there is none."""
-        gateway_id = context.get("requestId")
+        gateway_id: str | None = context.get("requestId")
         if gateway_id:
-            return str(gateway_id)
+            return gateway_id
         lambda_context = request.lambda_context if request else self.lambda_context
         return getattr(lambda_context, "aws_request_id", "")
 
@@ -153,16 +161,22 @@ class ProfileApp(Chalice):
             error = raised
         else:
             return self._completed(request, response, request_id), None
-        return problem_response(problem_for(error), request_id, self._cors), error
+        return problem_response(_problem(error), request_id, self._cors), error
 
     def _completed(self, request: Request, response: Response, request_id: str) -> Response:
-        """`response`; as a problem if it is one of Chalice's own errors, such as 405 or 415."""
-        if response.status_code < HTTPStatus.BAD_REQUEST or not _is_chalice_error(response):
+        """`response`; as a problem if it is one of Chalice's own errors, such as 405 or 415.
+
+        Chalice's own 5xx errors are replaced: in debug mode, they contain a traceback.
+        """
+        status = response.status_code
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return problem_response(UNEXPECTED, request_id, self._cors)
+        if status < HTTPStatus.BAD_REQUEST or not _is_chalice_error(response):
             return response
         headers: Headers = dict(response.headers)
-        if response.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
+        if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
             headers["Accept-Patch"] = ", ".join(PATCH_TYPES)
-        problem = generic_problem(response.status_code, response.body["Message"], headers)
+        problem = generic_problem(status, response.body["Message"], headers)
         return problem_response(problem, request_id, self._cors)
 
     def _log_request(
@@ -205,20 +219,26 @@ class ProfileApp(Chalice):
 def _with_exceptions_passed_on(view: View) -> View:
     """`view`, with its exceptions wrapped in ChaliceUnhandledError.
 
-    Chalice handles other exceptions of a view itself, before any middleware sees them. Its own
-    view errors, such as chalice.NotFoundError, are not wrapped.
+    Chalice handles all other exceptions of a view itself, before any middleware sees them.
     """
 
     @functools.wraps(view)
     def passing_exceptions_on(*args: Any, **kwargs: Any) -> Any:
         try:
             return view(*args, **kwargs)
-        except ChaliceViewError:
-            raise
         except Exception as error:
             raise ChaliceUnhandledError from error
 
     return passing_exceptions_on
+
+
+def _problem(error: BaseException) -> Problem:
+    """The problem for an exception, including Chalice's view errors such as NotFoundError."""
+    if isinstance(error, ChaliceViewError):
+        status: int = error.STATUS_CODE
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return generic_problem(status, str(error))
+    return problem_for(error)
 
 
 def _is_chalice_error(response: Response) -> bool:
@@ -236,7 +256,9 @@ def json_body(request: Request) -> JSON:
     """The request's body as a JSON value. Raises MalformedJSON or InvalidProfile."""
     try:
         body: Any = request.raw_body
-    except ValueError as error:  # malformed base64, or text with lone surrogates
+    except UnicodeEncodeError as error:
+        raise MalformedJSON(LONE_SURROGATE) from error
+    except ValueError as error:  # malformed base64
         raise MalformedJSON("The body is not UTF-8 text.") from error
     return read_json(body)
 

@@ -7,7 +7,8 @@
     created_at    RFC 3339, UTC                  S
     updated_at    RFC 3339, UTC                  S
 
-Items of the original example have only the first three attributes. They are read like all others.
+The original example, a Serverless Framework application that this service replaces, writes only the
+first three attributes. Its items are read like all others.
 
 None of these names is a reserved word (AWS: "Reserved words in DynamoDB"), so expressions can use
 them as they are.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 OUT_OF_RANGE = Decimal("1E+999999")
 """Replaces a number whose exponent Decimal cannot hold. profile.py refuses it as too large."""
 
+LONE_SURROGATE = "The body has a lone surrogate (\\ud800 to \\udfff)."
+
 
 def read_json(body: bytes) -> JSON:
     """The value of `body`, which must be one JSON text in UTF-8.
@@ -55,11 +57,14 @@ def _read_number(text: str) -> int | Decimal:
     if len(text) <= 40 and text.lstrip("-").isdecimal():
         return int(text)
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:  # the exponent has 19 digits or more
         coefficient = text.lower().partition("e")[0]
         is_zero = Decimal(coefficient) == 0
         return 0 if is_zero else OUT_OF_RANGE
+    if number and number.adjusted() > OUT_OF_RANGE.adjusted():
+        return OUT_OF_RANGE  # rounding such a number can overflow Decimal
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -83,7 +88,7 @@ def _refuse_lone_surrogates(text: str, value: JSON) -> None:
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as error:
-        raise MalformedJSON("The body has a lone surrogate (\\ud800 to \\udfff).") from error
+        raise MalformedJSON(LONE_SURROGATE) from error
 
 
 def write_json(value: JSON) -> str:

@@ -10,6 +10,11 @@ from typing import Any
 from chalicelib import errors
 
 TYPE_PREFIX = "urn:problem-type:user-profile:"
+PHRASES_OF_RFC_9110 = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+"""Phrases that are different in Python before 3.13."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +101,22 @@ def generic_problem(
 ) -> Problem:
     """A problem of type `about:blank`: its status code is its meaning (RFC 9457, 4.2.1)."""
     known = HTTPStatus(status)
-    return Problem(known, known.phrase, detail, headers=headers or {})
+    title = PHRASES_OF_RFC_9110.get(known, known.phrase)
+    return Problem(known, title, detail, headers=headers or {})
+
+
+UNEXPECTED = generic_problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "An unexpected error occurred. Report the request_id to the operator of this service.",
+)
+"""The problem for all errors that a caller cannot act on. The log contains the reason."""
 
 
 def problem_for(error: BaseException) -> Problem:
-    """The problem to report for `error`. An exception that is not a ProfileError is a 500."""
+    """The problem that reports `error`: UNEXPECTED if it is not a ProfileError."""
     problem_type = _type_of(error)
     if problem_type is None:
-        return generic_problem(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "An unexpected error occurred. Report the request_id to the operator of this service.",
-        )
+        return UNEXPECTED
     headers: dict[str, str | list[str]] = dict(problem_type.headers)
     if isinstance(error, errors.PreconditionFailed) and error.revision:
         headers["ETag"] = f'"{error.revision}"'

@@ -25,7 +25,7 @@ def profile_check(file_name: str, folder: Path = FOLDER) -> Callable[[JSON], JSO
 
     A schema with an error ends the process with one line on standard error: `chalice package` and
     `make local` stop, and a function does not start. `format` is checked. A `$ref` that leads out
-    of the file is an error.
+    of the file is an error, unless it names a meta-schema of JSON Schema itself.
     """
     if not file_name:
         return check_profile_data

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Result = TypeVar("Result")
-Write: TypeAlias = Callable[[Item, Condition], Result]
+ConditionalWrite: TypeAlias = Callable[[Item, Condition], Result]
 """A function that writes under a condition, over the item last seen. Raises ConditionFailed."""
 
 MAX_WRITE_ATTEMPTS = 10
 MAX_CONFLICT_SECONDS = 5.0
-"""The limits for repeating a write that conflicts with other writes."""
+"""The limits for repeating a write that conflicts with other writes. The time starts with the first
+call, so that a patch takes at most 14 s: a read and a write of 7 s each (see dynamodb.py)."""
 
 UPDATE_EXPRESSION = (
     f"SET {items.DATA} = :data, {items.REVISION} = :revision, {items.UPDATED_AT} = :now, "
@@ -49,7 +50,7 @@ def new_revision() -> str:
     return secrets.token_urlsafe(16)
 
 
-def pause(attempt: int) -> None:
+def random_pause(attempt: int) -> None:
     """Wait a random time before the next attempt: up to 0.1 s, doubled each time up to 1 s."""
     longest_seconds = min(1.0, 0.05 * 2**attempt)
     time.sleep(random.uniform(0, longest_seconds))  # noqa: S311 - not a secret
@@ -68,7 +69,7 @@ class ProfileStore:
     check: Callable[[JSON], JSON] = check_profile_data
     clock: Callable[[], str] = utc_now
     revisions: Callable[[], str] = new_revision
-    pause: Callable[[int], None] = pause
+    pause: Callable[[int], None] = random_pause
 
     @classmethod
     def connect(
@@ -101,10 +102,11 @@ class ProfileStore:
         """
         checked = self.check(data)
 
-        def write(_: Item, condition: Condition) -> Profile:
+        def update(_: Item, condition: Condition) -> Profile:
             return self._update(sub, checked, condition)
 
-        return self._write(write, precondition, {}, conditions.from_precondition(precondition))
+        condition = conditions.from_precondition(precondition)
+        return self._retry_conflicts(update, precondition, {}, condition, _conflict_deadline())
 
     def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
         """Apply a merge patch (RFC 7396) to the profile of user `sub`, or to an empty one.
@@ -114,16 +116,18 @@ class ProfileStore:
         # Errors that do not depend on the stored profile take precedence.
         check_profile_data(merge_patch({}, patch))
 
-        def write(item: Item, condition: Condition) -> Profile:
+        def merge_and_update(item: Item, condition: Condition) -> Profile:
             current = items.profile_from(item).data if item else {}
             merged = merge_patch(current, patch)
             if item and _are_equal(merged, current):
                 return items.profile_from(item)
             return self._update(sub, self.check(merged), condition)
 
+        deadline = _conflict_deadline()
         item = self._read(sub)
         precondition.check(items.revision_of(item))
-        return self._write(write, precondition, item, conditions.unchanged(item))
+        condition = conditions.unchanged(item)
+        return self._retry_conflicts(merge_and_update, precondition, item, condition, deadline)
 
     def delete(self, sub: str, precondition: Precondition = UNCONDITIONAL) -> None:
         """Remove the profile of user `sub`, if there is one.
@@ -131,17 +135,25 @@ class ProfileStore:
         Raises PreconditionFailed, PreconditionRequired or StoreUnavailable.
         """
 
-        def write(_: Item, condition: Condition) -> None:
+        def remove(_: Item, condition: Condition) -> None:
             self._delete(sub, condition)
 
-        self._write(write, precondition, {}, conditions.from_precondition(precondition))
+        condition = conditions.from_precondition(precondition)
+        self._retry_conflicts(remove, precondition, {}, condition, _conflict_deadline())
 
-    def _write(
-        self, write: Write[Result], precondition: Precondition, item: Item, condition: Condition
+    def _retry_conflicts(
+        self,
+        write: ConditionalWrite[Result],
+        precondition: Precondition,
+        item: Item,
+        condition: Condition,
+        deadline: float,
     ) -> Result:
         """Write under `condition`. If another writer was faster, repeat the write over the item
-        that is stored now, as long as `precondition` holds for it."""
-        deadline = time.monotonic() + MAX_CONFLICT_SECONDS
+        that is stored now, as long as `precondition` holds for it.
+
+        `item` is the item that was read before; empty if none was read.
+        """
         for attempt in range(1, MAX_WRITE_ATTEMPTS + 1):
             try:
                 return write(item, condition)
@@ -186,7 +198,7 @@ class ProfileStore:
                 )
         except ConditionFailed as conflict:
             if conflict.item.get(items.REVISION) == revision:
-                # An earlier attempt of this write succeeded, and its response was lost.
+                # botocore sent this write twice. The first succeeded, but its response was lost.
                 return items.profile_from(conflict.item)
             if conflict.outcome_unknown:
                 _raise_outcome_unknown(conflict)
@@ -205,7 +217,11 @@ class ProfileStore:
                 raise
             if conflict.item:
                 _raise_outcome_unknown(conflict)
-            # Nothing is stored: an earlier attempt of this delete succeeded.
+            # botocore sent this delete twice. The first succeeded, but its response was lost.
+
+
+def _conflict_deadline() -> float:
+    return time.monotonic() + MAX_CONFLICT_SECONDS
 
 
 def _are_equal(one: JSON, other: JSON) -> bool:
@@ -224,8 +240,11 @@ def _condition_arguments(condition: Condition) -> dict[str, Any]:
 
 
 def _raise_outcome_unknown(conflict: ConditionFailed) -> NoReturn:
-    """An earlier attempt may have been carried out, and another writer has changed the profile
-    since. A 412 could be wrong, and another attempt could undo the other writer's change."""
+    """Report that the result of the write is unknown.
+
+    botocore's first attempt may have been carried out, and another writer has changed the profile
+    since. A 412 could be wrong, and another attempt could undo the other writer's change.
+    """
     raise StoreUnavailable(
         "The database's response was lost, and the profile has changed since. "
         "Read the profile before you try again."

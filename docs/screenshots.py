@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from local import environment, users
 from local.emulator import emulator
-from local.process import free_port
 from tests.support.browser import ChromiumNotFoundError, Site, chromium, serving_site, sign_in
 
 PROJECT = Path(__file__).parents[1]
@@ -33,8 +32,7 @@ def temporary_site() -> Iterator[Site]:
     """A running page with the demo user, and without profiles."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        port = free_port()
-        with emulator(port, folder):
+        with emulator(0, folder) as (_, port):
             environment.enter(environment.for_endpoint(port))
             with serving_site(PROJECT, folder, port, {}) as site:
                 users.ensure_demo_user(site.outputs["UserPoolArn"])

@@ -6,12 +6,13 @@ import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from local.errors import LocalError
 from local.process import running, wait_until
@@ -19,17 +20,28 @@ from local.process import running, wait_until
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 REQUEST_SECONDS = 5
+SOCKET = "LOCAL_EMULATOR_SOCKET"
+"""The environment variable with the file descriptor of the socket to listen on."""
 
 
 class EmulatorError(LocalError):
     """The emulator did not start, or did not send the expected mail."""
 
 
+class RunningEmulator(NamedTuple):
+    """A running ministack, on a port of 127.0.0.1."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+
 @contextmanager
 def emulator(
     port: int, folder: Path, *, keep_open: Sequence[int] = ()
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ministack on `port`, with its state in `folder`. Raises EmulatorError.
+) -> Iterator[RunningEmulator]:
+    """Run ministack on 127.0.0.1:`port`, with its state in `folder`. Raises EmulatorError.
+
+    Port 0 selects a free port.
 
     ministack saves its state only when it stops. If its process is killed with SIGKILL, all changes
     since its last start are lost.
@@ -38,15 +50,42 @@ def emulator(
     """
     state = folder / "state"
     state.mkdir(parents=True, exist_ok=True)
+    log = folder / "emulator.log"
+    with ExitStack() as stack:
+        with _bound_socket(port) as server:
+            port = server.getsockname()[1]
+            process = stack.enter_context(_ministack(server, state, log, keep_open))
+        if not wait_until(lambda: _is_healthy(port), seconds=START_SECONDS, process=process):
+            raise EmulatorError(f"the AWS emulator did not start. See the end of {log}.")
+        yield RunningEmulator(process, port)
+
+
+@contextmanager
+def _bound_socket(port: int) -> Iterator[socket.socket]:
+    """A socket with the address 127.0.0.1:`port`. It reserves the port for ministack."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise EmulatorError(f"another program uses port {port}.") from error
+        yield server
+
+
+@contextmanager
+def _ministack(
+    server: socket.socket, state: Path, log: Path, keep_open: Sequence[int]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of ministack, which inherits the socket `server` and listens on it."""
     settings = {
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
+        SOCKET: str(server.fileno()),
+        "GATEWAY_PORT": str(server.getsockname()[1]),  # for the URLs in its responses
         "PERSIST_STATE": "1",
         "STATE_DIR": str(state),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-        # ministack writes its process id there. The default is shared by all users of the machine.
+        # For its temporary files. The default is shared by all users of the machine.
         "TMPDIR": str(state),
     }
     # The emulator does not use the shell's AWS settings or the coverage settings of tests.
@@ -54,10 +93,8 @@ def emulator(
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "COV"))
     }
     command = [sys.executable, "-m", "local.start_ministack"]
-    log = folder / "emulator.log"
-    with running(command, inherited | settings, log, cwd=ROOT, keep_open=keep_open) as process:
-        if not wait_until(lambda: _is_healthy(port), seconds=START_SECONDS, process=process):
-            raise EmulatorError(f"the AWS emulator did not start. See the end of {log}.")
+    descriptors = [*keep_open, server.fileno()]
+    with running(command, inherited | settings, log, cwd=ROOT, keep_open=descriptors) as process:
         yield process
 
 

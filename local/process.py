@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -169,17 +168,3 @@ def wait_for_any(processes: Collection[subprocess.Popen[bytes]]) -> subprocess.P
 
     polling.wait_until(has_one_ended)
     return ended[0]
-
-
-def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1 that were free a moment ago."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in sockets]
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    return free_ports(1)[0]

@@ -31,8 +31,6 @@ from local.documentation import documentation
 from local.gateway import MAX_BODY, ApiGateway, HttpResponse, verifier_from
 from local.process import STOP_WITH_PARENT, stop_with_parent
 
-LONGEST_REQUEST_SECONDS = 20
-"""lambda_timeout in .chalice/config.json."""
 CLIENT_TIMEOUT_SECONDS = 30
 """The time that a client may be silent within a request before its connection is closed."""
 LISTEN_BACKLOG = 128
@@ -52,13 +50,14 @@ def replace_chalice_server() -> None:
 def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> LocalDevServer:
     """Chalice's local server, with RequestHandler as its handler."""
     server = create_chalice_server(app_obj, config, host, port)
+    server.port = server.server.server_port  # Chalice prints it; `port` may be 0, any free one
     gateway = ApiGateway(app_obj, config, verifier_from(os.environ))
     in_flight = RequestsInFlight()
     server.server.RequestHandlerClass = partial(
         RequestHandler, gateway=gateway, in_flight=in_flight
     )
     server.server.socket.listen(LISTEN_BACKLOG)
-    atexit.register(in_flight.drain)
+    atexit.register(in_flight.drain, config.lambda_timeout)
     # With autoreload, the server runs in another thread, and Chalice ends the process.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _exit)
@@ -90,11 +89,11 @@ class RequestsInFlight:
             self._count -= 1
             self._changed.notify_all()
 
-    def drain(self) -> None:
-        """Wait until no request is in progress, for at most LONGEST_REQUEST_SECONDS."""
+    def drain(self, seconds: float) -> None:
+        """Wait until no request is in progress, for at most `seconds`."""
         with self._changed:
             self.draining = True
-            self._changed.wait_for(lambda: self._count == 0, timeout=LONGEST_REQUEST_SECONDS)
+            self._changed.wait_for(lambda: self._count == 0, timeout=seconds)
 
 
 class RequestError(Exception):

@@ -1,4 +1,7 @@
-"""The emulator's process: ministack with two changes. emulator.py runs it.
+"""The emulator's process: ministack with three changes. emulator.py runs it.
+
+It listens on a socket that the process that started it has bound, so no other program can take the
+port in the meantime.
 
 When the process that started it ends, it saves its state and stops.
 
@@ -9,12 +12,20 @@ a session in a browser would end when its first token expires.
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Any
 
-from ministack.app import main
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
 from ministack.services import cognito
 
+from local.emulator import SOCKET
 from local.process import stop_with_parent
+
+KEEP_ALIVE_SECONDS = 75
+"""As in `ministack` itself. AWS clients keep connections open between their calls."""
 
 auth_times: dict[str, int] = {}
 """auth_time by origin_jti, which all tokens of one sign-in share. Lost when the emulator stops."""
@@ -29,7 +40,16 @@ def sign_with_first_auth_time(claims: dict[str, Any], *arguments: str) -> str:
     return token
 
 
+def listen(descriptor: str) -> None:
+    """Run ministack on the socket with this file descriptor until SIGTERM."""
+    config = Config()
+    config.bind = [f"fd://{descriptor}"]
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.loglevel = "WARNING"
+    asyncio.run(serve(app, config))
+
+
 if __name__ == "__main__":
     stop_with_parent()
     cognito._signed_jwt = sign_with_first_auth_time
-    main()
+    listen(os.environ[SOCKET])

@@ -35,7 +35,7 @@ def up(ports: Ports, *, with_api: bool) -> None:
         api = None
         if with_api:
             with _step(f"Starting the API on 127.0.0.1:{ports.api}"):
-                api = stack.enter_context(serving(ports.api, keep_open=[lock]))
+                api, _ = stack.enter_context(serving(ports.api, keep_open=[lock]))
         try:
             stack.enter_context(_page(ports, outputs))
             page_row = ports.page_url
@@ -50,7 +50,7 @@ def _running_emulator(port: int, folder: Path, lock: int) -> Iterator[Popen[byte
     """Run the emulator. It saves its state when it stops; Ctrl-C is ignored during that time."""
     with ExitStack() as stack:
         with _step(f"Starting the AWS emulator on 127.0.0.1:{port}"):
-            process = stack.enter_context(emulator(port, folder, keep_open=[lock]))
+            process, _ = stack.enter_context(emulator(port, folder, keep_open=[lock]))
         try:
             yield process
         finally:

@@ -20,7 +20,6 @@ import pytest
 
 from chalicelib import items
 from chalicelib.store import ProfileStore
-from local.process import free_port
 from tests.support import secret_texts
 from tests.support.api_server import running_api
 from tests.support.cloud import DEFAULT_SETTINGS, Cloud, running_cloud
@@ -82,7 +81,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
 @pytest.fixture(scope="session")
 def cloud(no_aws_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """An AWS emulator with the backend deployed."""
-    with running_cloud(free_port(), tmp_path_factory.mktemp("cloud")) as (cloud, _):
+    with running_cloud(0, tmp_path_factory.mktemp("cloud")) as (cloud, _):
         yield cloud
 
 

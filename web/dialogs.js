@@ -13,25 +13,32 @@ const view = {
 /**
  * Show what differs between the saved profile and the user's edits, and let the user choose.
  *
- * @param {?object} saved the data of the saved profile; null if it was deleted
- * @param {object} edited the data in the form
+ * @param {?import("./profile-api.js").Profile} saved the saved profile; null if it was deleted
+ * @param {object} edited the profile data in the form
  * @returns {Promise<"edited"|"saved"|"">} the version to keep; "" to keep editing
  */
 export async function askWhichVersion(saved, edited) {
+  let savedData = {};
   if (saved === null) {
     view.conflictText.textContent = "It was deleted in another tab or on another device.";
     view.useSavedButton.textContent = "Discard my version";
   } else {
+    savedData = saved.data;
     view.conflictText.textContent = "It was saved in another tab or on another device.";
     view.useSavedButton.textContent = "Use the saved version";
   }
-  view.differences.replaceChildren(...differingRows(saved ?? {}, edited));
+  view.differences.replaceChildren(...differingRows(savedData, edited));
   return ask(view.conflict);
 }
 
-/** @returns {Promise<boolean>} */
+/**
+ * Ask the user whether to delete the profile.
+ *
+ * @returns {Promise<boolean>}
+ */
 export async function confirmDeletion() {
-  return await ask(view.confirmDelete) === "delete";
+  const answer = await ask(view.confirmDelete);
+  return answer === "delete";
 }
 
 /** Show a dialog. Returns the value of the button that closed it; "" for Escape. */

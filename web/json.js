@@ -5,8 +5,8 @@ import { ValidationError } from "./errors.js";
 /**
  * Read JSON without changing its numbers.
  *
- * A number that JavaScript cannot represent (38 digits, 1E+99) becomes a `JSON.rawJSON` object.
- * `JSON.stringify` writes it exactly as it was.
+ * A number that JavaScript would write differently (38 digits, 1.0, 1E+99) becomes a
+ * `JSON.rawJSON` object, which `JSON.stringify` writes exactly as it was.
  *
  * @param {string} text
  * @returns {*}
@@ -35,7 +35,7 @@ export function isObject(value) {
 }
 
 /**
- * Whether two values are the same JSON. The order of an object's names does not count.
+ * Whether two values are the same JSON. The order of the names in an object does not matter.
  *
  * @param {*} first
  * @param {*} second

@@ -1,4 +1,5 @@
-// The messages at the top of the page: a problem, with an optional button, and a status.
+// The state of the page as users see it: the messages at the top (a problem, with an optional
+// button, and a status), and whether it is busy.
 
 const view = {
   main: document.querySelector("main"),
@@ -22,6 +23,11 @@ export function showProblem(text, action) {
   if (action) {
     view.problem.append(createButton(action));
   }
+}
+
+/** @param {boolean} isBusy whether an action is running; for assistive technology */
+export function showBusy(isBusy) {
+  view.main.ariaBusy = String(isBusy);
 }
 
 export function clearMessages() {

@@ -42,14 +42,16 @@ export class ProfileApi {
    * @returns {Promise<?Profile>} null if there is no profile
    */
   async read() {
+    let response;
     try {
-      return toProfile(await this.#request("GET"));
+      response = await this.#request("GET");
     } catch (error) {
       if (error instanceof ApiError && error.type?.endsWith(":profile-not-found")) {
         return null;
       }
       throw error;
     }
+    return toProfile(response);
   }
 
   /**
@@ -62,14 +64,17 @@ export class ProfileApi {
    * @throws {ConflictError} if the saved profile is no longer `base`
    */
   async save(base, data) {
-    const patch = mergePatch(base?.data ?? {}, data);
     const headers = { "Content-Type": "application/merge-patch+json" };
+    let savedData = {};
     if (base === null) {
       headers["If-None-Match"] = "*";
     } else {
       headers["If-Match"] = base.etag;
+      savedData = base.data;
     }
-    return toProfile(await this.#request("PATCH", headers, JSON.stringify(patch)));
+    const patch = mergePatch(savedData, data);
+    const response = await this.#request("PATCH", headers, JSON.stringify(patch));
+    return toProfile(response);
   }
 
   /**
@@ -82,9 +87,11 @@ export class ProfileApi {
 
   /** Send a request. If the API refuses the id token, send it once more with a new one. */
   async #request(method, headers, body) {
-    let response = await this.#send(method, headers, body, await this.#session.idToken());
+    const idToken = await this.#session.idToken();
+    let response = await this.#send(method, headers, body, idToken);
     if (response.status === 401) {
-      response = await this.#send(method, headers, body, await this.#session.refreshIdToken());
+      const newIdToken = await this.#session.refreshIdToken();
+      response = await this.#send(method, headers, body, newIdToken);
     }
     if (!response.ok) {
       throw toError(response);
@@ -105,13 +112,21 @@ export class ProfileApi {
         ok: response.ok,
         status: response.status,
         etag: response.headers.get("ETag"),
-        body: text === "" ? {} : parse(text),
+        body: parseBody(text),
       };
     } catch (error) {
       // A body that is not JSON comes from a proxy or a captive portal, not from the API.
       throw new UnavailableError("Cannot reach the service. You may be offline.", { cause: error });
     }
   }
+}
+
+/** The response to a DELETE has no body. */
+function parseBody(text) {
+  if (text === "") {
+    return {};
+  }
+  return parse(text);
 }
 
 function toProfile({ body, etag }) {

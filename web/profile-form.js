@@ -5,10 +5,12 @@ import { isObject, parse } from "./json.js";
 
 const TEXT_FIELDS = ["name", "bio"];
 const OTHER_FIELD = "other";
+export const FIELDS = [...TEXT_FIELDS, OTHER_FIELD];
 
 const view = {
   form: document.querySelector("#profile"),
   lastSaved: document.querySelector("#last-saved"),
+  discardButton: document.querySelector("#discard"),
   deleteButton: document.querySelector("#delete"),
   inputs: {
     name: document.querySelector("#name"),
@@ -29,6 +31,21 @@ export class ProfileForm {
    * @type {?import("./profile-api.js").Profile}
    */
   base = null;
+
+  /**
+   * Set what happens when the user changes a field or presses a button of the form.
+   *
+   * @param {Object<string, function(): void>} handlers
+   */
+  setHandlers({ onEdit, onSave, onDiscard, onDelete }) {
+    view.form.addEventListener("input", onEdit);
+    view.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      onSave();
+    });
+    view.discardButton.addEventListener("click", onDiscard);
+    view.deleteButton.addEventListener("click", onDelete);
+  }
 
   get isVisible() {
     return !view.form.hidden;
@@ -55,10 +72,10 @@ export class ProfileForm {
   }
 
   /** Fill the fields with unsaved edits of a saved profile. */
-  restore(base, typed) {
+  restore(base, texts) {
     this.base = base;
-    for (const [field, input] of Object.entries(view.inputs)) {
-      input.value = typed[field];
+    for (const field of FIELDS) {
+      view.inputs[field].value = texts[field];
     }
     this.#reveal();
   }
@@ -70,10 +87,10 @@ export class ProfileForm {
   }
 
   /** The text of each field, for `restore`. */
-  typed() {
+  texts() {
     const texts = {};
-    for (const [field, input] of Object.entries(view.inputs)) {
-      texts[field] = input.value;
+    for (const field of FIELDS) {
+      texts[field] = view.inputs[field].value;
     }
     return texts;
   }
@@ -111,9 +128,12 @@ export class ProfileForm {
     if (typeof saved !== "string") {
       return input.value;
     }
-    const untouched = input.cloneNode();
-    untouched.value = saved;
-    return untouched.value === input.value ? saved : input.value;
+    const unedited = input.cloneNode();
+    unedited.value = saved;
+    if (input.value === unedited.value) {
+      return saved;
+    }
+    return input.value;
   }
 
   /**
@@ -123,16 +143,17 @@ export class ProfileForm {
    */
   showErrors(errors) {
     const messages = { name: [], bio: [], other: [] };
-    for (const error of errors) {
-      const field = fieldOf(error.pointer);
-      messages[field].push(field === OTHER_FIELD ? withPointer(error) : error.detail);
+    for (const { pointer, detail } of errors) {
+      messages[fieldOf(pointer)].push(errorMessage(pointer, detail));
     }
-    for (const [field, input] of Object.entries(view.inputs)) {
+    for (const field of FIELDS) {
       view.errors[field].textContent = messages[field].join("\n");
-      input.setAttribute("aria-invalid", messages[field].length > 0);
+      view.inputs[field].setAttribute("aria-invalid", messages[field].length > 0);
     }
-    const firstInvalid = Object.keys(messages).find((field) => messages[field].length > 0);
-    view.inputs[firstInvalid]?.focus();
+    const firstInvalid = FIELDS.find((field) => messages[field].length > 0);
+    if (firstInvalid !== undefined) {
+      view.inputs[firstInvalid].focus();
+    }
   }
 
   clearErrors() {
@@ -156,16 +177,22 @@ function describeLastSave(profile) {
     return "You have not saved a profile yet.";
   }
   if (!profile.updatedAt) {
-    return ""; // items of the original example have no time
+    return ""; // a profile of the original example has no time
   }
   const format = { dateStyle: "long", timeStyle: "short" };
   return `Last saved ${new Date(profile.updatedAt).toLocaleString(undefined, format)}`;
 }
 
+/** Read the text of the JSON field. An empty field means an empty object. */
 function readJsonObject(text) {
+  // trim() also removes white space that is not allowed in JSON, such as a pasted no-break space.
+  const trimmed = text.trim();
+  if (trimmed === "") {
+    return {};
+  }
   let value;
   try {
-    value = parse(text.trim() || "{}");
+    value = parse(trimmed);
   } catch (error) {
     throw invalidJsonField(`This is not valid JSON: ${error.message}`);
   }
@@ -184,6 +211,10 @@ function fieldOf(pointer) {
   return TEXT_FIELDS.find((field) => pointer === `/${field}`) ?? OTHER_FIELD;
 }
 
-function withPointer({ pointer, detail }) {
-  return pointer === "" ? detail : `${pointer}: ${detail}`;
+/** The text of an error. In the JSON field, the pointer shows which value is not valid. */
+function errorMessage(pointer, detail) {
+  if (pointer === "" || fieldOf(pointer) !== OTHER_FIELD) {
+    return detail;
+  }
+  return `${pointer}: ${detail}`;
 }

@@ -4,19 +4,15 @@ import { askWhichVersion, confirmDeletion } from "./dialogs.js";
 import { deleteDraft, loadDraft, saveDraft } from "./draft.js";
 import { ConflictError, SessionEndedError, UnavailableError, ValidationError } from "./errors.js";
 import { isEqual } from "./json.js";
-import { clearMessages, showProblem, showStatus } from "./messages.js";
+import { clearMessages, showBusy, showProblem, showStatus } from "./messages.js";
 import { ProfileForm } from "./profile-form.js";
 
 const view = {
-  main: document.querySelector("main"),
   account: document.querySelector("#account"),
   email: document.querySelector("#email"),
   signOutButton: document.querySelector("#sign-out"),
   signedOut: document.querySelector("#signed-out"),
   signInButton: document.querySelector("#sign-in"),
-  form: document.querySelector("#profile"),
-  discardButton: document.querySelector("#discard"),
-  deleteButton: document.querySelector("#delete"),
 };
 
 export class ProfilePage {
@@ -47,12 +43,11 @@ export class ProfilePage {
    */
   async showSignedIn(user) {
     view.signOutButton.addEventListener("click", () => this.#run(() => this.#signOut()));
-    view.discardButton.addEventListener("click", () => this.#run(() => this.#load()));
-    view.deleteButton.addEventListener("click", () => this.#confirmAndDelete());
-    view.form.addEventListener("input", () => this.#keepDraft(user.sub));
-    view.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#run(() => this.#save());
+    this.#form.setHandlers({
+      onEdit: () => this.#keepDraft(user.sub),
+      onSave: () => this.#run(() => this.#save()),
+      onDiscard: () => this.#run(() => this.#load()),
+      onDelete: () => this.#confirmAndDelete(),
     });
     view.email.textContent = user.email;
     view.account.hidden = false;
@@ -61,7 +56,7 @@ export class ProfilePage {
     if (draft === null) {
       await this.#run(() => this.#load());
     } else {
-      this.#form.restore(draft.base, draft.typed);
+      this.#form.restore(draft.base, draft.texts);
       showStatus("Your unsaved changes were restored.");
     }
   }
@@ -88,28 +83,28 @@ export class ProfilePage {
 
   #setBusy(isBusy) {
     this.#isBusy = isBusy;
-    view.main.ariaBusy = String(isBusy);
+    showBusy(isBusy);
     this.#form.setReadOnly(isBusy);
   }
 
   #showError(error, action) {
     clearMessages();
-    const kept = this.#form.isVisible ? " Your changes are kept." : "";
+    const note = this.#form.isVisible ? " Your changes are kept." : "";
     if (error instanceof ValidationError) {
       this.#form.showErrors(error.errors);
     } else if (error instanceof SessionEndedError) {
       const signIn = { label: "Sign in again", run: () => this.#signIn() };
-      showProblem(`Your session has expired.${kept}`, signIn);
+      showProblem(`Your session has expired.${note}`, signIn);
     } else if (error instanceof UnavailableError) {
       const retry = { label: "Try again", run: () => this.#run(action) };
-      showProblem(`${error.message}${kept}`, retry);
+      showProblem(`${error.message}${note}`, retry);
     } else {
       showProblem(error.message);
     }
   }
 
   #keepDraft(sub) {
-    saveDraft({ sub, base: this.#form.base, typed: this.#form.typed() });
+    saveDraft({ sub, base: this.#form.base, texts: this.#form.texts() });
   }
 
   /** Show a saved profile, or the empty form for null. Deletes unsaved edits. */
@@ -136,19 +131,23 @@ export class ProfilePage {
     if (!this.#form.isVisible) {
       showStatus("Loading your profile…");
     }
-    this.#show(await this.#api.read(), "");
+    const profile = await this.#api.read();
+    this.#show(profile, "");
   }
 
   async #save() {
     const edited = this.#form.data();
+    let saved;
     try {
-      this.#show(await this.#api.save(this.#form.base, edited), "Saved.");
+      saved = await this.#api.save(this.#form.base, edited);
     } catch (error) {
       if (!(error instanceof ConflictError)) {
         throw error;
       }
       await this.#resolveConflict(edited);
+      return;
     }
+    this.#show(saved, "Saved.");
   }
 
   async #resolveConflict(edited) {
@@ -158,7 +157,7 @@ export class ProfilePage {
       this.#show(saved, "Saved.");
       return;
     }
-    const version = await askWhichVersion(saved?.data ?? null, edited);
+    const version = await askWhichVersion(saved, edited);
     if (version === "saved") {
       this.#show(saved, "Your changes were discarded.");
     } else if (version === "edited") {
@@ -168,7 +167,11 @@ export class ProfilePage {
   }
 
   async #confirmAndDelete() {
-    if (!this.#isBusy && await confirmDeletion()) {
+    if (this.#isBusy) {
+      return;
+    }
+    const isConfirmed = await confirmDeletion();
+    if (isConfirmed) {
       this.#run(() => this.#delete());
     }
   }
@@ -206,6 +209,6 @@ export class ProfilePage {
 
   #showDeleted() {
     this.#show(null, "Profile deleted.");
-    this.#form.focus(); // the pressed button is hidden now
+    this.#form.focus(); // the button that had the focus is hidden now
   }
 }

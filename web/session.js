@@ -25,7 +25,7 @@ export class Session {
    * @param {string} config.sign_in the URL of the user pool's domain, https://...
    */
   constructor({ issuer, client_id, sign_in }) {
-    // sessionStorage ends with the tab; localStorage would outlive it.
+    // The browser clears sessionStorage when the tab is closed; localStorage would stay.
     const store = new WebStorageStateStore({ store: sessionStorage });
     this.#clientId = client_id;
     this.#manager = new UserManager({
@@ -46,7 +46,7 @@ export class Session {
   }
 
   /**
-   * Restore the session of this tab. If the browser comes back from the sign-in page, finish the
+   * Restore the session of this tab. If the browser returns from the sign-in page, finish the
    * sign-in first.
    *
    * @returns {Promise<?object>} the claims of the user's id token; null if nobody is signed in
@@ -119,7 +119,8 @@ export class Session {
    * sign-in page and sends the user back here.
    */
   async signOut() {
-    // Before the redirect: the library would add the id token to the URL, and Cognito ignores it.
+    // If the tokens were still stored, the library would add the id token to the URL. Cognito does
+    // not need it.
     await this.#manager.removeUser();
     await this.#manager.signoutRedirect({
       extraQueryParams: { client_id: this.#clientId, logout_uri: REDIRECT_URL },

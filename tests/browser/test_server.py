@@ -14,7 +14,6 @@ import pytest
 
 from deploy import page_config
 from local import page
-from local.process import free_port
 from tests.support.browser import ChromiumNotFoundError, find_chromium
 from tests.support.clone import ROOT
 from tests.support.http_api import Api
@@ -23,8 +22,7 @@ from tests.support.http_api import Api
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     page.install()
-    port = free_port()
-    with page.serving(port, tmp_path_factory.mktemp("page") / "config.json"):
+    with page.serving(0, tmp_path_factory.mktemp("page") / "config.json") as port:
         yield Api(port)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Page, Response, expect
 
 from tests.browser.conftest import (
@@ -193,3 +194,31 @@ def test_edits_survive_a_reload(open_profile: Callable[[], Page]) -> None:
     tab.reload()
     expect(tab.get_by_text("Last saved")).to_be_visible()
     expect(tab.get_by_role("status")).to_be_empty()
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        '{"sub": "SUB", "base": null, "texts"',
+        "null",
+        '{"sub": "SUB"}',
+        '{"sub": "SUB", "stored": null, "typed": {"name": "", "bio": "", "more": "{}"}}',
+        '{"sub": "SUB", "base": null, "texts": {"name": "", "bio": ""}}',
+        '{"sub": "SUB", "base": null, "texts": {"name": "", "bio": "", "other": {}}}',
+        '{"sub": "SUB", "base": {"etag": "1"}, "texts": {"name": "", "bio": "", "other": "{}"}}',
+        '{"sub": "SUB", "base": {"data": {}}, "texts": {"name": "", "bio": "", "other": "{}"}}',
+    ],
+)
+def test_a_malformed_draft_gives_way_to_the_saved_profile(
+    open_profile: Callable[[], Page], other_client: OtherClient, draft: str
+) -> None:
+    other_client.save('{"name": "Ada"}')
+    tab = open_profile()
+    tab.get_by_label("Name").fill("Grace")
+    key = tab.evaluate("Object.keys(sessionStorage).find(key => !key.startsWith('oidc.'))")
+    replace_item = "([key, text]) => sessionStorage.setItem(key, text)"
+    tab.evaluate(replace_item, [key, draft.replace("SUB", stored_tokens(tab)["profile"]["sub"])])
+    tab.reload()
+    expect(tab.get_by_label("Name")).to_have_value("Ada")
+    expect(tab.get_by_role("alert")).to_be_empty()
+    assert tab.evaluate("key => sessionStorage.getItem(key)", key) is None

@@ -110,11 +110,7 @@ def account(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Account:
         name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)
     }
     folder = copy_of_the_project(tmp_path_factory.mktemp("account") / "user-profile")
-    account = Account(folder, inherited)
-    stages = Stages(folder / ".chalice" / "config.json")
-    for stage in ("dev", "prod"):
-        stages.set(stage, {})  # as in a new clone
-    return account
+    return Account(folder, inherited)
 
 
 class Shell:
@@ -178,15 +174,29 @@ class ReadmeCommands:
     smoke: list[str]
 
 
+VALUE = r"[\w@.:/,-]*\w"
+"""A variable's value that can be used unchanged, unlike `...` and `<your address>`."""
+
+
 @pytest.fixture(scope="session")
 def readme() -> ReadmeCommands:
     text = (ROOT / "README.md").read_text()
-    commands = {}
-    for name in ("backend", "deploy", "smoke"):
-        found = re.search(rf"^make ({name} STAGE=dev\b.*)$", text, re.MULTILINE)
-        assert found, f"README.md must have a line `make {name} STAGE=dev`"
-        commands[name] = found.group(1).partition("#")[0].split()
-    return ReadmeCommands(**commands)
+
+    def command(pattern: str, usual: str) -> list[str]:
+        """The README's command, or the usual one if a team's README does not contain it."""
+        found = re.search(rf"^make ({pattern})\s*(?:#.*)?$", text, re.MULTILINE)
+        if found is None:
+            return usual.split()
+        return found.group(1).split()
+
+    return ReadmeCommands(
+        backend=command(rf"backend STAGE=dev(?: \w+={VALUE})*", "backend STAGE=dev"),
+        deploy=command(rf"deploy STAGE=dev(?: \w+={VALUE})*", "deploy STAGE=dev"),
+        smoke=command(
+            rf"smoke STAGE=dev EMAIL={VALUE} PASSWORD={VALUE}",
+            "smoke STAGE=dev EMAIL=ada@example.com PASSWORD=Ada-Lovelace-1815",
+        ),
+    )
 
 
 @dataclass(frozen=True)

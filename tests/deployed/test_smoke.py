@@ -11,8 +11,7 @@ import requests
 
 from deploy import smoke
 from deploy.smoke_checks import CHECKS, CheckFailed, Client
-from local.api import serving
-from local.process import free_port
+from tests.support.api_server import running_api
 from tests.support.cloud import Cloud
 from tests.support.http_api import Api, assert_problem
 from tests.support.users import User, sign_up_user
@@ -22,9 +21,8 @@ from tests.support.users import User, sign_up_user
 def local_api(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
     """`chalice local`, which sends preflight headers. The emulated API Gateway does not."""
     logs.append(cloud.folder / "smoke-api.log")
-    port = free_port()
-    with serving(port, logs[-1]):
-        yield Api(port)
+    with running_api(logs[-1]) as api:
+        yield api
 
 
 @pytest.fixture(scope="module")

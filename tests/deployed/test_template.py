@@ -137,7 +137,9 @@ def test_the_only_managed_policies_write_traces_and_logs(template: Template) -> 
 
 def test_the_functions_policy_names_its_table_and_logs(template: Template) -> None:
     (policy,) = roles_of(template)["ApiHandlerRole"]["Policies"]
-    data, logs = policy["PolicyDocument"]["Statement"]
+    statements = {found.get("Sid"): found for found in policy["PolicyDocument"]["Statement"]}
+    data = statements["ReadAndWriteProfiles"]
+    logs = statements["WriteOwnLogs"]
     assert "*" not in "".join(data["Action"] + logs["Action"])
     assert data["Resource"] == "arn:aws:dynamodb:*:*:table/user-profile-dev"
     for resource in logs["Resource"]:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 try:
-    import atheris  # see requirements/develop.in
+    import atheris
 except ImportError:
     sys.exit(
         "error: atheris is not installed. It needs Linux on x86_64 with Python 3.11 to 3.13; "

@@ -117,15 +117,20 @@ def app_with_empty_store() -> Callable[[Any, None], dict[str, Any]]:
 
 
 class EmptyStore:
-    """A store without profiles. Every request that reaches it ends with an error."""
+    """A store without profiles. It checks data like the real store."""
 
-    def not_found(self, *_: object) -> None:
+    def get(self, *_: object) -> None:
         raise errors.ProfileNotFound("There is no profile.")
 
-    get = not_found
-    replace = not_found
-    patch = not_found
-    delete = not_found
+    def replace(self, _: str, data: JSON, __: Precondition) -> None:
+        check_profile_data(data)
+        self.get()
+
+    def patch(self, _: str, patch: JSON, __: Precondition) -> None:
+        check_profile_data(merge_patch({}, patch))
+        self.get()
+
+    delete = get
 
 
 def parse_json(data: bytes) -> Any:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.process import free_ports, wait_until
+from local.process import wait_until
 from tests.support.http_api import Api
+from tests.support.ports import free_ports
 
 PORT_VARIABLES = ("API_PORT", "AWS_PORT", "WEB_PORT")
 START_SECONDS = 90

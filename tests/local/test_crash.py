@@ -18,11 +18,11 @@ import pytest
 from deploy import backend
 from local import environment
 from local.api import serving
-from local.process import free_port, free_ports, wait_until
+from local.process import wait_until
 from tests.local.make import listens, running
 from tests.support import faulty_wire as wires
 from tests.support.clone import copy_of_the_project
-from tests.support.cloud import Cloud, running_cloud
+from tests.support.cloud import Cloud, record_environment, running_cloud
 from tests.support.http_api import Answer, Api
 from tests.support.users import User, sign_up_user
 
@@ -122,11 +122,9 @@ def test_requests_in_flight_are_answered_before_the_api_stops(
     with wires.wire_to(cloud.port) as wire:
         wire.fault = wires.slow
         os.environ["LOCAL_STATE"] = str(tmp_path)
-        variables = environment.for_endpoint(cloud.port)
-        variables |= backend.chalice_environment(cloud.outputs)
-        environment.record(variables | {"AWS_ENDPOINT_URL_DYNAMODB": wire.url})
-        api = Api(free_port())
-        with serving(api.port) as process, ThreadPoolExecutor() as pool:
+        record_environment(cloud, AWS_ENDPOINT_URL_DYNAMODB=wire.url)
+        with serving(0, tmp_path / "api.log") as (process, port), ThreadPoolExecutor() as pool:
+            api = Api(port)
             answers = [pool.submit(api, "PUT", token=user.id_token, body="{}") for _ in range(3)]
             assert wait_until(lambda: len(wire.operations) == 3, seconds=10)
             process.terminate()
@@ -163,20 +161,20 @@ def cloud_of(clone: Path) -> Cloud:
 
 
 def test_kill_9_of_the_api_loses_no_acknowledged_write(
-    cloud: Cloud, new_user: Callable[[], User]
+    cloud: Cloud, new_user: Callable[[], User], tmp_path: Path
 ) -> None:
-    api = Api(free_port())
-    load = Load(api, new_user)
-    with serving(api.port) as process, load.running():
-        process.kill()
-        process.wait()
-        with serving(api.port) as second:
-            load.wait_for_more_writes()
-            second.kill()
-            second.wait()
-            with serving(api.port):
+    with serving(0, tmp_path / "api.log") as (first, port):
+        load = Load(Api(port), new_user)
+        with load.running():
+            first.kill()
+            first.wait()
+            with serving(port) as (second, _):
                 load.wait_for_more_writes()
-                load.assert_nothing_lost()
+                second.kill()
+                second.wait()
+                with serving(port):
+                    load.wait_for_more_writes()
+                    load.assert_nothing_lost()
     assert load.error_statuses() == set()
 
 
@@ -184,20 +182,19 @@ def test_kill_9_of_the_emulator_leaves_its_last_saved_state(
     tmp_path: Path, restored_environment: None, no_aws_settings: None
 ) -> None:
     """ministack saves its state only when it stops. The API recovers by itself."""
-    aws_port, api_port = free_ports(2)
-    api = Api(api_port)
-    with running_cloud(aws_port, tmp_path) as (cloud, _), serving(api_port):
-        load = Load(api, partial(sign_up_user, cloud))
+    log = tmp_path / "api.log"
+    with running_cloud(0, tmp_path) as (cloud, _), serving(0, log) as (_, api_port):
+        load = Load(Api(api_port), partial(sign_up_user, cloud))
         with load.running():
             pass
         saved = [client.read() for client in load.clients]
-    with running_cloud(aws_port, tmp_path) as (_, emulator), serving(api_port):
+    with running_cloud(cloud.port, tmp_path) as (_, emulator), serving(api_port):
         with load.running():
             emulator.kill()
             emulator.wait()
             assert wait_until(lambda: bool(load.failures()), seconds=60)
         assert load.failures() == {503}, "every request was answered"
-        with running_cloud(aws_port, tmp_path):
+        with running_cloud(cloud.port, tmp_path):
             for client, before in zip(load.clients, saved, strict=True):
                 after = client.read()
                 assert after.status == 200

@@ -7,7 +7,7 @@ import pytest
 
 from local.errors import LocalError
 from local.ports import Ports, parse_port, require_free, require_usable
-from local.process import free_ports
+from tests.support.ports import free_ports
 
 
 @pytest.mark.parametrize(("text", "port"), [("1", 1), ("65535", 65535), ("08000", 8000)])

@@ -10,7 +10,7 @@ import pytest
 
 from local import process
 from local.emulator import EmulatorError, emulator
-from local.process import free_port, running, wait_for_any, wait_until
+from local.process import running, wait_for_any, wait_until
 from tests.support.clone import ROOT
 
 RUN_FOREVER = "import signal; signal.pause()"
@@ -119,5 +119,5 @@ def test_an_emulator_that_does_not_start_names_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(EmulatorError, match=r"emulator\.log"), emulator(free_port(), tmp_path):
+    with pytest.raises(EmulatorError, match=r"emulator\.log"), emulator(0, tmp_path):
         pytest.fail("it did start")

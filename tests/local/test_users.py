@@ -44,7 +44,12 @@ def test_without_a_local_cloud_both_say_how_to_start_it(
         users.sign_up("grace@example.com", PASSWORD)
 
 
-def test_a_token_of_a_stage_without_a_backend_is_refused() -> None:
+def test_a_token_of_a_stage_without_a_backend_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text('{"stages": {"dev": {}}}')
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(DeploymentError, match="make backend STAGE=dev"):
         users.print_token("grace@example.com", PASSWORD, "dev")
 

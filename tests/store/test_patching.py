@@ -18,7 +18,7 @@ from chalicelib.errors import (
     StoreUnavailable,
 )
 from chalicelib.preconditions import Precondition, Wildcard
-from chalicelib.profile import JSON
+from chalicelib.profile import JSON, MAX_BYTES
 from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore
 from tests.support.json_values import nested
 from tests.support.store import RecordingClient, put_item, tags
@@ -75,9 +75,11 @@ def test_patches_can_be_too_large_together(store: ProfileStore, sub: str) -> Non
 
 
 def test_a_patch_without_effect_passes_over_old_faults(store: ProfileStore, sub: str) -> None:
-    put_item(store, sub, profile_data={"M": {"": {"S": "written by hand"}}})
-    assert store.patch(sub, {}).data == {"": "written by hand"}
-    with pytest.raises(InvalidProfile):
+    """Another writer has stored more data than this service allows, up to DynamoDB's limit."""
+    text = "x" * MAX_BYTES
+    put_item(store, sub, profile_data={"M": {"text": {"S": text}}})
+    assert store.patch(sub, {}).data == {"text": text}
+    with pytest.raises(ProfileTooLarge):
         store.patch(sub, {"a": 1})
 
 

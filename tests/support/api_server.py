@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from local.api import ApiError, serving
-from local.process import free_port
+from local.api import serving
 from tests.support.http_api import Api
 
 
@@ -17,12 +16,5 @@ def running_api(log: Path) -> Iterator[Api]:
 
     Its output goes to the file `log`. Raises ApiError.
     """
-    with ExitStack() as stack:
-        port = free_port()
-        try:
-            stack.enter_context(serving(port, log))
-        except ApiError:
-            # Another program may have taken the port before the API did. Try one other.
-            port = free_port()
-            stack.enter_context(serving(port, log))
-        yield Api(port)
+    with serving(0, log) as running:
+        yield Api(running.port)

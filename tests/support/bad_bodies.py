@@ -56,6 +56,7 @@ BAD_BODIES = {
     "a string": _invalid(b'"x"'),
     "1e400": _invalid(b'{"a": 1e400}'),
     "an exponent of 30 digits": _invalid(b'{"a": 1e' + b"9" * 30 + b"}"),
+    "an exponent beyond Decimal": _invalid(b'{"a": ' + b"9" * 39 + b"e999999999999999961}"),
     "39 digits": _invalid(b'{"a": ' + b"9" * 39 + b"}"),
     "5,000 digits": _invalid(b'{"a": ' + b"9" * 5000 + b"}"),
     "an empty name": _invalid(b'{"": 1}'),

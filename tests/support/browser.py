@@ -14,9 +14,9 @@ from unittest import mock
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from deploy import backend, page_config
-from local import environment, page
+from local import page
 from local.api import serving as serving_api
-from local.process import free_ports
+from tests.support.cloud import Cloud, record_environment
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGUMENTS = (
@@ -29,6 +29,8 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 STAGE = "browser"
+CONFIG_NAME = "config.json"
+API_LOG_NAME = "api.log"
 
 
 class ChromiumNotFoundError(Exception):
@@ -51,49 +53,46 @@ class Site:
 
     @property
     def config_file(self) -> Path:
-        return self.folder / "config.json"
+        return self.folder / CONFIG_NAME
 
     @property
     def api_log(self) -> Path:
-        return self.folder / "api.log"
+        return self.folder / API_LOG_NAME
 
 
 @contextmanager
 def serving_site(
-    project: Path, folder: Path, emulator_port: int, api_environment: Mapping[str, str]
+    project: Path, folder: Path, emulator_port: int, settings: Mapping[str, str]
 ) -> Iterator[Site]:
     """Deploy a backend to the running emulator; serve the page, and the API from `project`.
 
     The page has its own stage, because the stage's user pool must know the page's URL. AWS clients
-    of this process must already use the emulator. `api_environment` has additional variables for
-    the API.
+    of this process must already use the emulator. `settings` are the API's settings that differ
+    from the defaults.
     """
     page.install()
-    api_port, page_port = free_ports(2)
-    url = f"http://localhost:{page_port}"
-    parameters = {
-        "DomainSuffix": "test",
-        "DeletionProtection": "false",
-        "CallbackUrls": url,
-        "LogoutUrls": url,
-    }
-    outputs = backend.deploy(STAGE, parameters, progress=print)
-    site = Site(url, api_port, emulator_port, folder, outputs)
-    config = page_config.settings(
-        f"http://localhost:{api_port}/user/profile",
-        outputs["UserPoolArn"],
-        outputs["UserPoolClientId"],
-        f"http://localhost:{emulator_port}",
-    )
-    site.config_file.write_text(json.dumps(config))
-    variables = {**api_environment, "LOCAL_STATE": str(folder)}
     with ExitStack() as stack:
-        with mock.patch.dict(os.environ, variables), chdir(project):
-            environment.record(
-                environment.for_endpoint(emulator_port) | backend.chalice_environment(outputs)
-            )
-            stack.enter_context(serving_api(api_port, site.api_log))
-        stack.enter_context(page.serving(page_port, site.config_file))
+        page_port = stack.enter_context(page.serving(0, folder / CONFIG_NAME))
+        url = f"http://localhost:{page_port}"
+        parameters = {
+            "DomainSuffix": "test",
+            "DeletionProtection": "false",
+            "CallbackUrls": url,
+            "LogoutUrls": url,
+        }
+        outputs = backend.deploy(STAGE, parameters, progress=print)
+        with mock.patch.dict(os.environ, {"LOCAL_STATE": str(folder)}), chdir(project):
+            cloud = Cloud(emulator_port, folder, outputs)
+            record_environment(cloud, **settings)
+            _, api_port = stack.enter_context(serving_api(0, folder / API_LOG_NAME))
+        config = page_config.settings(
+            f"http://localhost:{api_port}/user/profile",
+            outputs["UserPoolArn"],
+            outputs["UserPoolClientId"],
+            f"http://localhost:{emulator_port}",
+        )
+        site = Site(url, api_port, emulator_port, folder, outputs)
+        site.config_file.write_text(json.dumps(config))
         yield site
 
 

@@ -37,16 +37,18 @@ class Cloud:
 def running_cloud(port: int, folder: Path) -> Iterator[tuple[Cloud, subprocess.Popen[bytes]]]:
     """Run an emulator on `port` with its state in `folder`, and deploy the backend to it.
 
+    The port 0 means any free one.
+
     From then on, AWS clients of this process and of its children use that emulator.
     """
     os.environ["LOCAL_STATE"] = str(folder)
-    with emulator(port, folder) as process:
-        environment.enter(environment.for_endpoint(port))
+    with emulator(port, folder) as running:
+        environment.enter(environment.for_endpoint(running.port))
         parameters = {"DomainSuffix": "test", "DeletionProtection": "false"}
         outputs = backend.deploy(environment.STAGE, parameters, progress=print)
-        cloud = Cloud(port, folder, outputs)
+        cloud = Cloud(running.port, folder, outputs)
         record_environment(cloud)
-        yield cloud, process
+        yield cloud, running.process
 
 
 def record_environment(cloud: Cloud, **variables: str) -> None:

@@ -22,7 +22,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from local.process import free_ports, running, wait_until
+from local.process import running, wait_until
+from tests.support.ports import free_ports
 
 RUNTIME_CLIENT_PACKAGES = ("awslambdaric", "simplejson", "snapshot-restore-py")
 EMULATOR_MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}

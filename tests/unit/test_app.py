@@ -108,8 +108,9 @@ def test_a_read_may_have_preconditions(
     assert call(app, "GET", **headers)["statusCode"] == status
 
 
-def test_a_missing_profile_is_a_404_before_any_precondition(app: ProfileApp) -> None:
-    assert call(app, "GET", If_Match="*")["statusCode"] == 404
+@pytest.mark.parametrize("if_match", ["*", "malformed"])
+def test_a_missing_profile_is_a_404_before_any_precondition(app: ProfileApp, if_match: str) -> None:
+    assert call(app, "GET", If_Match=if_match)["statusCode"] == 404
 
 
 def test_a_delete_has_no_content(app: ProfileApp, store: OneProfile) -> None:

@@ -93,7 +93,9 @@ def test_other_packages_are_imported_only_at_the_edges(path: Path) -> None:
         ("chalicelib", {"app", "deploy", "local", "tests", "bench"}),
         ("deploy", {"app", "local", "tests", "bench"}),
         ("local", {"tests", "bench"}),
-        ("tests", {"bench"}),
+        ("tests", {"bench", "docs"}),
+        ("docs", {"bench"}),
+        ("requirements", {"app", "chalicelib", "deploy", "local", "tests", "bench", "docs"}),
     ],
 )
 def test_folders_do_not_import_their_users(folder: str, forbidden: set[str]) -> None:
@@ -104,7 +106,8 @@ def test_folders_do_not_import_their_users(folder: str, forbidden: set[str]) -> 
 
 @pytest.mark.parametrize(("text", "home"), HOMES)
 def test_each_kind_of_knowledge_has_one_home(text: str, home: str) -> None:
-    assert [path.name for path in SERVICE if text in path.read_text()] == [home]
+    found = [path.name for path in SERVICE if text in path.read_text()]
+    assert found == [home], f"only {home} may contain {text}: call a function of it"
 
 
 BARE_SHELL = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

@@ -138,8 +138,11 @@ def test_a_view_may_raise_a_profile_error(app: ProfileApp) -> None:
 
 
 @pytest.mark.parametrize("view", [raising(chalice.ConflictError("Not now."))])
-def test_a_view_may_raise_chalices_own_errors(app: ProfileApp) -> None:
+def test_a_view_may_raise_chalices_own_errors(
+    app: ProfileApp, caplog: pytest.LogCaptureFixture
+) -> None:
     document = problem(app(request_event(), None), 409)
+    assert line_logged(caplog).__dict__["error"] == "ConflictError"
     assert document["type"] == "about:blank"
     assert document["detail"] == "Not now."
 
@@ -151,8 +154,24 @@ def test_a_view_may_answer_an_error_itself(app: ProfileApp) -> None:
     assert json.loads(response["body"]) == {"mine": True}
 
 
-@pytest.mark.parametrize("view", [raising(ZeroDivisionError("a secret"))])
+@pytest.mark.parametrize(
+    "view",
+    [
+        raising(ZeroDivisionError("a secret")),
+        raising(chalice.ChaliceViewError("a secret")),
+        lambda: Response({"Code": "x", "Message": "a secret"}, {}, 500),
+        lambda: Response("", {"X-Header": "a secret\n"}, 200),
+    ],
+)
 def test_any_other_exception_is_a_500_without_details(app: ProfileApp) -> None:
+    response = app(request_event(), None)
+    problem(response, 500)
+    assert "secret" not in response["body"]
+
+
+@pytest.mark.parametrize("view", [lambda: Response("", {"X-Header": "a secret\n"}, 200)])
+def test_a_500_in_debug_mode_has_no_details_either(app: ProfileApp) -> None:
+    app.debug = True
     response = app(request_event(), None)
     problem(response, 500)
     assert "secret" not in response["body"]
@@ -283,10 +302,15 @@ def test_a_body_may_be_text_bytes_or_base64(members: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "members", [{"body": "a", "isBase64Encoded": True}, {"body": "\ud800"}, {"body": None}]
+    ("members", "reason"),
+    [
+        ({"body": "a", "isBase64Encoded": True}, "UTF-8"),
+        ({"body": "\ud800"}, "surrogate"),
+        ({"body": None}, "empty"),
+    ],
 )
-def test_a_body_that_cannot_be_decoded_is_malformed(members: dict[str, Any]) -> None:
-    with pytest.raises(errors.MalformedJSON):
+def test_a_body_that_cannot_be_decoded_is_malformed(members: dict[str, Any], reason: str) -> None:
+    with pytest.raises(errors.MalformedJSON, match=reason):
         http.json_body(request_with(**members))
 
 

@@ -75,7 +75,15 @@ def test_zero_with_a_huge_exponent_is_zero(zero: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["9" * 5000, "-" + "9" * 5000, "1e400", "1e" + "9" * 30, "1e-" + "9" * 30]
+    "number",
+    [
+        "9" * 5000,
+        "-" + "9" * 5000,
+        "1e400",
+        "1e" + "9" * 30,
+        "1e-" + "9" * 30,
+        "9" * 39 + "e999999999999999961",
+    ],
 )
 def test_huge_numbers_are_read_as_decimals(number: str) -> None:
     assert isinstance(read_json(number.encode()), Decimal)

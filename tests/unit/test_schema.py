@@ -14,7 +14,7 @@ import pytest
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
 from chalicelib.schema import profile_check
-from tests.support.clone import ROOT
+from tests.support.clone import ROOT, reset_stages
 from tests.support.project import copy_project
 
 PERSON = {
@@ -155,6 +155,7 @@ def test_a_missing_library_ends_the_process_with_advice(
 def test_chalice_commands_stop_at_a_wrong_schema(tmp_path: Path, command: list[str]) -> None:
     project = tmp_path / "user-profile"
     copy_project(ROOT, project)
+    reset_stages(project)
     (project / "chalicelib" / "wrong.json").write_text('{"type": "nonsense"}')
     config = json.loads((project / ".chalice" / "config.json").read_text())
     config["stages"]["dev"]["environment_variables"] = {

@@ -15,9 +15,15 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.dynamodb import ConditionFailed
-from chalicelib.errors import InvalidProfile, ProfileNotFound, ProfileTooLarge, StoreUnavailable
+from chalicelib.errors import (
+    InvalidProfile,
+    PreconditionFailed,
+    ProfileNotFound,
+    ProfileTooLarge,
+    StoreUnavailable,
+)
 from chalicelib.preconditions import Precondition
-from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, new_revision, pause, utc_now
+from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, new_revision, random_pause, utc_now
 from tests.support.store import RecordingClient
 
 KEY = {"pk": {"S": "USERS#ALL"}, "sk": {"S": "USER#5f0c"}}
@@ -161,6 +167,8 @@ def client_error(code: str, status: int = 400, message: str = "no") -> ClientErr
         client_error("ThrottlingException"),
         client_error("RequestLimitExceeded"),
         client_error("TransactionConflictException"),
+        client_error("TransactionInProgressException"),
+        client_error("ReplicatedWriteConflictException"),
         client_error("InternalServerError", 500),
         client_error("ServiceUnavailable", 503),
         EndpointConnectionError(endpoint_url="http://127.0.0.1"),
@@ -188,27 +196,88 @@ def test_a_deployment_mistake_stays_botocores_error(call: str, code: str) -> Non
         CALLS[call](store_with(Failing(client_error(code, message="something else"))))
 
 
-def test_the_databases_own_size_limit_is_recognized() -> None:
-    message = "Item size to update has exceeded the maximum allowed size"
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Item size has exceeded the maximum allowed size",
+        "Item size to update has exceeded the maximum allowed size",
+    ],
+)
+def test_the_databases_own_size_limit_is_recognized(message: str) -> None:
     error = client_error("ValidationException", message=message)
     with pytest.raises(ProfileTooLarge):
         store_with(Failing(error)).replace("5f0c", {})
 
 
-def test_writes_that_always_conflict_end_at_the_deadline(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size;",
+        "Aggregated size of all range keys has exceeded the size limit of 1024 bytes",
+    ],
+)
+def test_other_size_limits_are_deployment_mistakes(message: str) -> None:
+    error = client_error("ValidationException", message=message)
+    with pytest.raises(ClientError):
+        store_with(Failing(error)).replace("5f0c", {})
+
+
+def conflict() -> ClientError:
+    error = client_error("ConditionalCheckFailedException")
+    error.response["Item"] = STORED  # type: ignore[typeddict-unknown-key]
+    return error
+
+
+class SlowConflicts:
+    """A DynamoDB client whose writes always conflict, with a clock that its calls advance."""
+
+    def __init__(self, read_seconds: float, write_seconds: float) -> None:
+        self._read_seconds = read_seconds
+        self._write_seconds = write_seconds
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def pause(self, _: int) -> None:
+        self.seconds += LONGEST_PAUSE_SECONDS
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        self.seconds += self._read_seconds
+        return {"Item": STORED}
+
+    def _write(self, **_: Any) -> None:
+        self.seconds += self._write_seconds
+        raise conflict()
+
+    update_item = delete_item = _write
+
+
+LONGEST_PAUSE_SECONDS = 1.0
+LONGEST_CALL_SECONDS = 7.0
+"""See dynamodb.CLIENT_CONFIG."""
+
+
+@pytest.mark.parametrize("call", ["replace", "patch", "delete"])
+@pytest.mark.parametrize("read_seconds", [0.1, 2.0, LONGEST_CALL_SECONDS])
+@pytest.mark.parametrize("write_seconds", [0.1, 0.7, 4.9, LONGEST_CALL_SECONDS])
+def test_a_request_with_conflicts_ends_within_14_seconds(
+    monkeypatch: pytest.MonkeyPatch, call: str, read_seconds: float, write_seconds: float
 ) -> None:
-    seconds = iter(range(0, 1000, 3))
-    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
-    conflict = client_error("ConditionalCheckFailedException")
-    conflict.response["Item"] = STORED  # type: ignore[typeddict-unknown-key]
-    client = RecordingClient(Failing(conflict))
-    pauses: list[int] = []
-    store = ProfileStore(client, "profiles", pause=pauses.append)  # type: ignore[arg-type]
+    client = SlowConflicts(read_seconds, write_seconds)
+    monkeypatch.setattr(time, "monotonic", client.monotonic)
+    any_client: Any = client
+    store = ProfileStore(any_client, "profiles", pause=client.pause)
     with pytest.raises(StoreUnavailable):
-        store.replace("5f0c", {"a": 1}, IF_R0)
-    assert client.operations == ["update_item", "update_item"]
-    assert pauses == [1]
+        CALLS[call](store)
+    assert client.seconds <= 14
+
+
+def test_after_the_last_conflict_the_precondition_is_checked() -> None:
+    """The profile may no longer exist, so a retry would not help."""
+    gone = client_error("ConditionalCheckFailedException")
+    with pytest.raises(PreconditionFailed):
+        store_with(Failing(gone)).replace("5f0c", {}, IF_R0)
 
 
 def test_a_revision_has_128_random_bits() -> None:
@@ -225,6 +294,6 @@ def test_pauses_double_up_to_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr("random.uniform", lambda _, most: most)
     for attempt in range(1, MAX_WRITE_ATTEMPTS):
-        pause(attempt)
+        random_pause(attempt)
     assert slept[:4] == [0.1, 0.2, 0.4, 0.8]
     assert set(slept[4:]) == {1.0}
