@@ -44,7 +44,7 @@ sign-up: install  ## create a user: EMAIL=... PASSWORD=...
 
 test: install-develop  ## run all checks and tests, as CI does: lint, format, types, tests
 	.venv/bin/ruff check .
-	@.venv/bin/ruff format --check . || { echo "error: run \`make format\`." >&2; exit 1; }
+	@.venv/bin/ruff format --check . || { echo "error: the code is not formatted. Run: make format" >&2; exit 1; }
 	.venv/bin/mypy
 	.venv/bin/pytest -n auto --dist loadfile --cov --cov-report=term-missing:skip-covered
 

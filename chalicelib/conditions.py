@@ -1,7 +1,7 @@
 """Preconditions as DynamoDB condition expressions.
 
 Each write request contains its condition, so that checking and writing are one atomic step.
-PUT, POST and DELETE begin with `from_precondition`. PATCH, which reads first, and every repeated
+PUT, POST and DELETE start with `from_precondition`. PATCH, which reads first, and every repeated
 write use `unchanged`.
 """
 

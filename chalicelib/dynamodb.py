@@ -130,7 +130,7 @@ def translated_errors() -> Iterator[None]:
 def _is_item_too_large(error: ClientError) -> bool:
     """DynamoDB has no error code for this. It returns a ValidationException with a message.
 
-    Messages about other sizes, such as the expression's or a key's, are not the caller's fault.
+    Errors about other sizes, such as that of the expression or a key, are not caused by callers.
     """
     code = error.response["Error"]["Code"]
     message = error.response["Error"]["Message"]

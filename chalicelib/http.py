@@ -82,8 +82,8 @@ class ProfileApp(Chalice):
     def route(self, path: str, **kwargs: Any) -> Callable[[View], Any]:
         """Chalice's decorator, with two differences.
 
-        A view may raise any exception: see `_respond`. And a route accepts any Content-Type unless
-        it names its `content_types`, which only a route that reads a body needs to do.
+        A view may raise any exception: see `_respond`. A route accepts any Content-Type, unless it
+        has `content_types`. Only a route that reads a body needs them.
         """
         kwargs.setdefault("content_types", [])
         register: Callable[[View], Any] = super().route(path, **kwargs)
@@ -166,7 +166,7 @@ class ProfileApp(Chalice):
     def _completed(self, request: Request, response: Response, request_id: str) -> Response:
         """`response`; as a problem if it is one of Chalice's own errors, such as 405 or 415.
 
-        Chalice's own 5xx say nothing that a caller may see, and have a traceback in debug mode.
+        Chalice's own 5xx errors are replaced: in debug mode, they contain a traceback.
         """
         status = response.status_code
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -233,7 +233,7 @@ def _with_exceptions_passed_on(view: View) -> View:
 
 
 def _problem(error: BaseException) -> Problem:
-    """The problem for an exception; Chalice's view errors, such as NotFoundError, included."""
+    """The problem for an exception, including Chalice's view errors such as NotFoundError."""
     if isinstance(error, ChaliceViewError):
         status: int = error.STATUS_CODE
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:

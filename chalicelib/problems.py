@@ -14,7 +14,7 @@ PHRASES_OF_RFC_9110 = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
 }
-"""Phrases that Python had not adopted before 3.13."""
+"""Phrases that are different in Python before 3.13."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ UNEXPECTED = generic_problem(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "An unexpected error occurred. Report the request_id to the operator of this service.",
 )
-"""For everything that a caller cannot act on. The log contains the reason."""
+"""The problem for all errors that a caller cannot act on. The log contains the reason."""
 
 
 def problem_for(error: BaseException) -> Problem:

@@ -31,8 +31,8 @@ ConditionalWrite: TypeAlias = Callable[[Item, Condition], Result]
 
 MAX_WRITE_ATTEMPTS = 10
 MAX_CONFLICT_SECONDS = 5.0
-"""The limits for repeating a write that conflicts with other writes. The seconds begin with the
-first call, so that a patch takes at most 14 s: a read and a write of 7 s each (see dynamodb.py)."""
+"""The limits for repeating a write that conflicts with other writes. The time starts with the first
+call, so that a patch takes at most 14 s: a read and a write of 7 s each (see dynamodb.py)."""
 
 UPDATE_EXPRESSION = (
     f"SET {items.DATA} = :data, {items.REVISION} = :revision, {items.UPDATED_AT} = :now, "
@@ -198,7 +198,7 @@ class ProfileStore:
                 )
         except ConditionFailed as conflict:
             if conflict.item.get(items.REVISION) == revision:
-                # botocore sent this write twice. The first one succeeded; its response was lost.
+                # botocore sent this write twice. The first succeeded, but its response was lost.
                 return items.profile_from(conflict.item)
             if conflict.outcome_unknown:
                 _raise_outcome_unknown(conflict)
@@ -217,7 +217,7 @@ class ProfileStore:
                 raise
             if conflict.item:
                 _raise_outcome_unknown(conflict)
-            # botocore sent this delete twice. The first one succeeded; its response was lost.
+            # botocore sent this delete twice. The first succeeded, but its response was lost.
 
 
 def _conflict_deadline() -> float:
@@ -240,10 +240,10 @@ def _condition_arguments(condition: Condition) -> dict[str, Any]:
 
 
 def _raise_outcome_unknown(conflict: ConditionFailed) -> NoReturn:
-    """Report that nobody knows whether the write was carried out.
+    """Report that the result of the write is unknown.
 
-    botocore's first attempt may have been, and another writer has changed the profile since. A 412
-    could be wrong, and another attempt could undo the other writer's change.
+    botocore's first attempt may have been carried out, and another writer has changed the profile
+    since. A 412 could be wrong, and another attempt could undo the other writer's change.
     """
     raise StoreUnavailable(
         "The database's response was lost, and the profile has changed since. "

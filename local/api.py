@@ -60,7 +60,7 @@ def serving(
 
 
 def printed_port(log: Path) -> int:
-    """The port that the API prints in its output; 0 if it has not printed it yet."""
+    """The port in the API's output; 0 if the API has not printed it yet."""
     printed = re.search(r"^Serving on http://127\.0\.0\.1:(\d+)\n", log.read_text(), re.MULTILINE)
     if printed is None:
         return 0

@@ -41,7 +41,7 @@ def emulator(
 ) -> Iterator[RunningEmulator]:
     """Run ministack on 127.0.0.1:`port`, with its state in `folder`. Raises EmulatorError.
 
-    The port 0 means any free one.
+    Port 0 selects a free port.
 
     ministack saves its state only when it stops. If its process is killed with SIGKILL, all changes
     since its last start are lost.

@@ -38,7 +38,7 @@ QUICK_CONFIG = CLIENT_CONFIG.merge(Config(read_timeout=0.8))
 CLIENT_ID = "client"
 CHALICE_SETTINGS = json.loads((ROOT / ".chalice" / "config.json").read_text())
 API_GATEWAY_SECONDS = 29
-"""The longest that API Gateway waits for the function."""
+"""The longest time that API Gateway waits for the function."""
 
 
 class Call(Protocol):

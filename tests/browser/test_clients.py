@@ -23,7 +23,7 @@ DOCUMENT = ROOT / "docs" / "clients.md"
 
 def example(heading: str) -> str:
     """The fenced code below a heading of docs/clients.md."""
-    assert DOCUMENT.exists(), "docs/clients.md is gone: delete tests/browser/test_clients.py"
+    assert DOCUMENT.exists(), "there is no docs/clients.md: delete tests/browser/test_clients.py"
     for section in DOCUMENT.read_text().split("\n## ")[1:]:
         code = re.search(r"^```\w+\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
         if section.startswith(f"{heading}\n") and code is not None:
@@ -94,7 +94,7 @@ def test_the_amplify_example_reads_the_profile(demo_client: OtherClient, folder:
 
 
 def test_the_local_cloud_refuses_the_implicit_flow(site: Site) -> None:
-    """Cognito allows it with the parameter ImplicitFlow of the backend; ministack never does."""
+    """Cognito allows it if the backend's parameter ImplicitFlow is set. ministack never does."""
     query = urlencode(
         {
             "client_id": site.outputs["UserPoolClientId"],

@@ -175,7 +175,7 @@ class ReadmeCommands:
 
 
 VALUE = r"[\w@.:/,-]*\w"
-"""A variable's value that can be used as it is, unlike `...` and `<your address>`."""
+"""A variable's value that can be used unchanged, unlike `...` and `<your address>`."""
 
 
 @pytest.fixture(scope="session")
@@ -183,7 +183,7 @@ def readme() -> ReadmeCommands:
     text = (ROOT / "README.md").read_text()
 
     def command(pattern: str, usual: str) -> list[str]:
-        """The README's command; the usual one if a team has taken it out of its README."""
+        """The README's command, or the usual one if a team's README does not contain it."""
         found = re.search(rf"^make ({pattern})\s*(?:#.*)?$", text, re.MULTILINE)
         if found is None:
             return usual.split()

@@ -27,7 +27,7 @@ UNCHECKED = b"\x01\0\0\0"
 """The flags of a compiled file, its bytes 4 to 8 (PEP 552)."""
 SDK = ("botocore", "jmespath", "dateutil", "urllib3", "six.py")
 BUILT_HERE = {*OWN_CODE, *SDK, vendor.STAMP.name, "__pycache__"}
-"""What is at the root of the zip without the packages in requirements.txt."""
+"""The names at the root of the zip, without the packages in requirements.txt."""
 MEGABYTE = 1_000_000
 
 
@@ -54,7 +54,7 @@ def test_the_zip_holds_what_runs_and_nothing_else(
 
 
 def test_a_file_has_one_content(archive: zipfile.ZipFile) -> None:
-    """A package in requirements.txt may need one that the SDK needs, too."""
+    """A package in requirements.txt may need a package that the SDK also needs."""
     contents: dict[str, int] = {}
     for entry in archive.infolist():
         assert contents.setdefault(entry.filename, entry.CRC) == entry.CRC, (

@@ -75,7 +75,7 @@ def test_patches_can_be_too_large_together(store: ProfileStore, sub: str) -> Non
 
 
 def test_a_patch_without_effect_passes_over_old_faults(store: ProfileStore, sub: str) -> None:
-    """Another writer has stored more than this service stores, and as much as DynamoDB takes."""
+    """Another writer has stored more data than this service allows, up to DynamoDB's limit."""
     text = "x" * MAX_BYTES
     put_item(store, sub, profile_data={"M": {"text": {"S": text}}})
     assert store.patch(sub, {}).data == {"text": text}

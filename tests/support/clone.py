@@ -31,7 +31,7 @@ def copy_of_the_project(folder: Path) -> Path:
 def reset_stages(project: Path) -> None:
     """Give a copy of the project the stages of a fresh clone: without backends and settings.
 
-    The policy of each is that of the stage local, for the stage's own table and logs.
+    The policy of each stage is that of the stage local, with the stage's own table and logs.
     tests/unit/test_templates.py checks the policies of the project's own stages.
     """
     folder = project / ".chalice"

@@ -1,7 +1,6 @@
-"""Free ports for programs that must be given the numbers of their ports.
+"""Free ports for programs that need the numbers of their ports as arguments.
 
-Another program can take such a port before the program that it is for does. Where possible, have
-the server bind the port 0 instead.
+Another program can take such a port first. If possible, let the server bind port 0 instead.
 """
 
 from __future__ import annotations

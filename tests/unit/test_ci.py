@@ -21,7 +21,7 @@ RELEASE = re.compile(r"[\w.-]+/[\w./-]+@(v\d+(\.\d+)*|[0-9a-f]{40})")
 
 
 def settings_for_github(name: str) -> dict[str, Any]:
-    """A file of .github. Skips the test if it is gone: a team may have moved to another host."""
+    """A file in .github. Skips the test if there is none: a team may use another host."""
     file = GITHUB / name
     if not file.exists():
         pytest.skip(f".github/{name} is not there")

@@ -29,7 +29,7 @@ class Example:
 
 def examples() -> list[Example]:
     """The sections of the document that show a diff."""
-    assert DOCUMENT.exists(), "docs/extending.md is gone: delete tests/unit/test_extending.py"
+    assert DOCUMENT.exists(), "there is no docs/extending.md: delete tests/unit/test_extending.py"
     found = []
     for section in DOCUMENT.read_text().split("\n## ")[1:]:
         heading = section.partition("\n")[0]
@@ -44,9 +44,9 @@ def examples() -> list[Example]:
 
 
 def apply(example: Example, folder: Path) -> None:
-    """Change a copy of the project as an example shows, unless the project has it already.
+    """Apply an example to a copy of the project, unless the project already contains the change.
 
-    The code beside the change may differ from that in the example.
+    The code around the change may differ from the example.
     """
     file = folder / "example.diff"
     file.write_text(example.diff)
@@ -54,15 +54,15 @@ def apply(example: Example, folder: Path) -> None:
         return
     done = git_apply(file)
     assert done.returncode == 0, (
-        f'The diff in docs/extending.md, "{example.heading}", does not fit the code any more. '
-        f"Write it again for the present code, or delete the section.\n{done.stderr}"
+        f'The diff in docs/extending.md, "{example.heading}", no longer applies. Update it for the '
+        f"current code, or delete the section.\n{done.stderr}"
     )
     with (folder / example.test_file).open("a") as opened:
         opened.write(f"\n\n{example.test}")
 
 
 def git_apply(file: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Apply a diff in a folder, with one line of context if all of them do not fit."""
+    """Apply a diff in its folder. One matching line of context is enough."""
     return subprocess.run(
         ["git", "apply", "-C1", *options, file.name],
         cwd=file.parent,

@@ -23,7 +23,7 @@ def test_api_json_has_the_gateway_responses_of_the_table() -> None:
 def test_api_json_is_as_the_command_writes_it() -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
     written = json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
-    assert text == written, f"resources/api.json is not formatted as it is written. Run: {COMMAND}"
+    assert text == written, f"resources/api.json is not formatted. Run: {COMMAND}"
 
 
 def test_every_error_of_api_gateway_has_its_response() -> None:

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml against the code. tests/api/test_openapi.py compares it with the service."""
+"""Compares docs/openapi.yaml with the code. tests/api/test_openapi.py compares it with the API."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ STATUSES = {
     "patch": EVERY_METHOD | {"200", "413", "415", "422", "428"},
     "delete": EVERY_METHOD | {"204", "428"},
 }
-"""The statuses that each method of /user/profile may answer."""
-
-
+"""The statuses that each method of /user/profile may return."""
 EVERY_OPERATION = {"401", "500"}
-"""What an operation of any other path may answer at least."""
+"""The statuses that every operation of another path may return."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +35,7 @@ def document() -> dict[str, Any]:
 
 
 def resolve(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """What `node` refers to with $ref, or else `node` itself."""
+    """The object that `node` refers to with $ref, or `node` itself."""
     if "$ref" not in node:
         return node
     target = document

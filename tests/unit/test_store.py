@@ -274,7 +274,7 @@ def test_a_request_with_conflicts_ends_within_14_seconds(
 
 
 def test_after_the_last_conflict_the_precondition_is_checked() -> None:
-    """The profile may be gone by then, so that a retry would not help."""
+    """The profile may no longer exist, so a retry would not help."""
     gone = client_error("ConditionalCheckFailedException")
     with pytest.raises(PreconditionFailed):
         store_with(Failing(gone)).replace("5f0c", {}, IF_R0)

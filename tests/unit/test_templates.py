@@ -118,7 +118,7 @@ def test_the_outputs_are_those_that_deploy_reads(backend: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_function_may_call_what_it_calls_only(stage: str) -> None:
-    """A team may add statements for resources of its own."""
+    """A team may add statements for its own resources."""
     file = policy_file(stage)
     name = file.relative_to(ROOT)
     statements = {found.get("Sid"): found for found in json.loads(file.read_text())["Statement"]}
