@@ -1,15 +1,17 @@
 """`chalice deploy` and `chalice package` by hand, without `make deploy`."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.deployed.conftest import CHALICE, Account, Deployment, Shell, chalice_deploy
+from tests.deployed.conftest import Account, Deployment, Shell, deploy_with_chalice
 from tests.deployed.test_commands import assert_page_is_configured_for
 from tests.support.chalice_adapter import chalice_endpoint
 from tests.support.http_api import assert_problem
 from tests.support.users import User, sign_up_user
 
+CHALICE = str(Path(sys.executable).with_name("chalice"))
 NOT_FOUND_TITLE = "There is no profile yet"
 
 
@@ -46,7 +48,7 @@ def test_a_changed_source_is_served_after_the_next_one(
     )
     with account.changed(f"chalicelib/{source.name}"):
         source.write_text(source.read_text().replace(NOT_FOUND_TITLE, "Nothing here so far"))
-        chalice_deploy(account, deployed_by_chalice.cloud, deployed_by_chalice.stack_of_api)
+        deploy_with_chalice(account, deployed_by_chalice.cloud, deployed_by_chalice.stack_of_api)
     assert deployed_by_chalice.api.get(grace).json()["title"] == "Nothing here so far"
 
 

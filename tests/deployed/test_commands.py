@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 import boto3
 
@@ -10,13 +12,16 @@ from deploy import api as api_stack
 from deploy import backend, cognito, stacks
 from local.emulator import confirmation_code
 from tests.deployed.conftest import (
+    GUIDE,
     Account,
     Deployment,
-    ReadmeCommands,
     Shell,
     cloud_of,
 )
+from tests.local.make import running
+from tests.support.api_server import running_command
 from tests.support.cloud import Cloud
+from tests.support.documents import DOCS, commands
 from tests.support.http_api import assert_problem
 from tests.support.users import PASSWORD, User, sign_up_user
 
@@ -66,16 +71,17 @@ def test_without_a_region_the_backends_is_used(
 # --- make smoke, make token, make web-config ------------------------------------------------------
 
 
-def test_the_readmes_smoke_command_finds_all_well(
-    account: Account, deployed: Deployment, readme: ReadmeCommands
+def test_the_documented_smoke_command_finds_all_well(
+    account: Account, deployed: Deployment
 ) -> None:
-    given = dict(argument.split("=", 1) for argument in readme.smoke if "=" in argument)
+    (command,) = commands(GUIDE, "Check the deployment")
+    given = dict(re.findall(r"(\w+)=(\S+)", command))
     client_id = deployed.cloud.outputs["UserPoolClientId"]
     cognito.sign_up(client_id, given["EMAIL"], given["PASSWORD"])
     code = confirmation_code(deployed.cloud.port, given["EMAIL"])
     cognito.confirm(client_id, given["EMAIL"], code)
 
-    done = account.run("make", "-s", *readme.smoke)
+    done = account.run(*shlex.split(command))
 
     results = dict(re.findall(r"^  (\S.*?\S)  +(.*)$", done.stdout, re.MULTILINE))
     failed = {name for name, result in results.items() if result != "ok"}
@@ -106,11 +112,26 @@ def test_a_token_of_a_deployed_stage_opens_its_api(
     assert_problem(response, 404, "profile-not-found")
 
 
-def test_the_page_is_configured_for_a_deployed_stage(
-    account: Account, deployed: Deployment
-) -> None:
-    output = account.make("web-config", "STAGE=dev")
+def test_the_page_is_served_for_a_deployed_stage(account: Account, deployed: Deployment) -> None:
+    make_web_config, make_web = commands(DOCS / "page.md", "With a deployed stage")
+    output = account.run_documented(make_web_config)
     assert_page_is_configured_for(deployed, account, output)
+    assert make_web == "make web"
+    with running(account.folder, "web") as command:
+        settings = command.page()("GET", "/config.json").json()
+    assert settings["api"] == f"{deployed.url}/user/profile"
+
+
+def test_chalice_local_serves_a_deployed_stage(
+    account: Account, deployed: Deployment, new_user: Callable[[], User], logs: list[Path]
+) -> None:
+    (command,) = commands(DOCS / "local.md", "Using a deployed stage")
+    user = new_user()
+    deployed.api.post(user, '{"name": "Ada"}')
+    logs.append(account.folder / "chalice-local.log")
+    with running_command(command, account.folder, account.variables, logs[-1]) as api:
+        assert api.get(user).json()["profile_data"] == {"name": "Ada"}
+        assert_problem(api("GET"), 401, "not-signed-in")
 
 
 def assert_page_is_configured_for(deployment: Deployment, account: Account, output: str) -> None:

@@ -8,17 +8,12 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from local import environment
-from local.api import printed_port
 from local.lock import pids_with_open
-from local.process import running as running_process
-from local.process import wait_until
 from tests.local.make import (
     SHELL,
     RunningTarget,
@@ -29,13 +24,15 @@ from tests.local.make import (
     running,
     token,
 )
-from tests.support.clone import ROOT, copy_of_the_project
+from tests.support.api_server import running_command
+from tests.support.clone import copy_of_the_project
 from tests.support.cloud import Cloud
-from tests.support.http_api import Api, assert_problem
+from tests.support.documents import DOCS, README, commands
+from tests.support.http_api import assert_problem
 
-README = (ROOT / "README.md").read_text()
-MAKEFILE = (ROOT / "Makefile").read_text()
-GRACE = ("EMAIL=grace@example.com", "PASSWORD=Grace-Hopper-1906")
+GUIDE = DOCS / "local.md"
+CHALICE_LOCAL = ".venv/bin/chalice local --stage local"
+ALAN = ("EMAIL=alan@example.com", "PASSWORD=Alan-Turing-1912")
 
 # --- a running `make local` -----------------------------------------------------------------------
 
@@ -77,9 +74,9 @@ def test_the_printed_sign_in_page_asks_for_a_password(local: RunningTarget) -> N
 
 
 def test_a_user_signs_up_and_has_no_profile_yet(local: RunningTarget, shared_clone: Path) -> None:
-    signed_up = run(shared_clone, "sign-up", *GRACE)
+    signed_up = run(shared_clone, "sign-up", *ALAN)
     assert signed_up.returncode == 0, signed_up.stderr
-    answer = local.api()("GET", token=token(shared_clone, *GRACE))
+    answer = local.api()("GET", token=token(shared_clone, *ALAN))
     assert_problem(answer, 404, "profile-not-found")
 
 
@@ -94,21 +91,21 @@ def test_a_second_make_local_in_the_folder_is_refused(
     assert local.api()("GET").status == 401
 
 
-def commands_in_the_readme() -> list[str]:
-    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [line for line in lines if line.strip()]
-
-
-def test_the_requests_of_the_readme_work(local: RunningTarget, shared_clone: Path) -> None:
-    requests = [line for line in commands_in_the_readme() if is_request_to_the_local_api(line)]
-    if not requests:
-        pytest.skip("README.md shows no request to localhost:8000")
-    data = None
-    for command in requests:
-        shell = command.replace("localhost:8000", f"localhost:{local.ports['API_PORT']}")
+@pytest.mark.parametrize(
+    ("document", "heading", "data"),
+    [
+        (README, "Run it", {"name": "Ada", "born": 1815}),
+        (GUIDE, "Users and tokens", {"name": "Grace"}),
+    ],
+    ids=["README.md", "local.md"],
+)
+def test_the_commands_of_a_document_store_a_profile(
+    local: RunningTarget, shared_clone: Path, document: Path, heading: str, data: object
+) -> None:
+    api = f"localhost:{local.ports['API_PORT']}"
+    for command in commands(document, heading):
         done = subprocess.run(
-            ["bash", "-c", shell],
+            ["bash", "-c", command.replace("localhost:8000", api)],
             cwd=shared_clone,
             env=SHELL,
             check=False,
@@ -116,31 +113,8 @@ def test_the_requests_of_the_readme_work(local: RunningTarget, shared_clone: Pat
             text=True,
         )
         assert done.returncode == 0, (command, done.stderr)
-        assert '"status"' not in done.stdout, (command, done.stdout)
-        before = data
-        data = profile_data_in(done.stdout)
-        if before is not None and " -X " not in command:
-            assert data == before, "a read returns what the request before it has stored"
-
-
-def is_request_to_the_local_api(command: str) -> bool:
-    return command.startswith("curl ") and "localhost:8000/" in command
-
-
-def profile_data_in(output: str) -> Any:
-    """The data of the profile that a request printed; None if it printed none."""
-    _, brace, rest = output.partition("{")
-    if not brace:
-        return None
-    return json.loads(brace + rest)["profile_data"]
-
-
-def test_every_make_target_in_the_readme_exists() -> None:
-    commands = "\n".join(commands_in_the_readme())
-    named = set(re.findall(r"^make (?:-s )?([a-z-]+)", commands, re.MULTILINE))
-    named |= set(re.findall(r"`make (?:-s )?([a-z-]+)", README))
-    unknown = named - set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-    assert not unknown, f"README.md names make targets that the Makefile does not have: {unknown}"
+    body = done.stdout[done.stdout.index("{") :]  # after the headers, which `curl -i` prints
+    assert json.loads(body)["profile_data"] == data
 
 
 # --- starting and stopping ------------------------------------------------------------------------
@@ -247,22 +221,11 @@ MISLEADING_SHELL = {
 """Settings that would have AWS clients call something else than the local cloud."""
 
 
-@contextmanager
-def chalice_local(folder: Path, shell: dict[str, str], log: Path) -> Iterator[Api]:
-    """The API as a user runs it beside `make cloud`."""
-    chalice = folder / ".venv" / "bin" / "chalice"
-    options = ["--stage", "local", "--port", "0", "--no-autoreload"]
-    variables = shell | {"PYTHONUNBUFFERED": "1"}  # the port is in the output
-    with running_process([chalice, "local", *options], variables, log, cwd=folder) as process:
-        assert wait_until(lambda: printed_port(log) != 0, seconds=30, process=process), (
-            log.read_text()
-        )
-        yield Api(printed_port(log))
-
-
 def test_chalice_local_works_beside_make_cloud_in_any_shell(clone: Path, tmp_path: Path) -> None:
     shell = SHELL | MISLEADING_SHELL
-    with running(clone, "cloud"), chalice_local(clone, shell, tmp_path / "log") as api:
+    log = tmp_path / "log"
+    assert commands(GUIDE, "Working on the API") == ["make cloud", CHALICE_LOCAL]
+    with running(clone, "cloud"), running_command(CHALICE_LOCAL, clone, shell, log) as api:
         id_token = token(clone, **MISLEADING_SHELL)
         assert api("PUT", token=id_token, body='{"a": 1}').status == 200
         assert_problem(api("GET"), 401, "not-signed-in")
@@ -270,8 +233,9 @@ def test_chalice_local_works_beside_make_cloud_in_any_shell(clone: Path, tmp_pat
 
 def test_chalice_local_without_a_cloud_accepts_nobody(clone: Path, tmp_path: Path) -> None:
     shell = SHELL | {"LOCAL_STATE": str(tmp_path)}
-    with chalice_local(clone, shell, tmp_path / "log") as api:
-        assert "make local" in (tmp_path / "log").read_text()
+    log = tmp_path / "log"
+    with running_command(CHALICE_LOCAL, clone, shell, log) as api:
+        assert "make local" in log.read_text()
         problem = assert_problem(api("GET", token="any"), 503)
         assert "user pool" in problem["detail"]
 
