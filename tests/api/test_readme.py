@@ -2,11 +2,12 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.commands import output_of
 from tests.support.documents import README, example
 from tests.support.http_api import Api
 from tests.support.users import User
@@ -23,17 +24,10 @@ def script(api: Api, tmp_path: Path) -> Path:
     return file
 
 
-def save_name(script: Path, user: User, name: str) -> object:
+def save_name(script: Path, user: User, name: str) -> Any:
     """The profile data that the example returns."""
-    done = subprocess.run(
-        ["node", script],
-        env=os.environ | {"TOKEN": user.id_token, "NAME": name},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    environment = os.environ | {"TOKEN": user.id_token, "NAME": name}
+    return json.loads(output_of(["node", script], environment))
 
 
 def test_the_example_creates_a_profile(script: Path, user: User) -> None:

@@ -280,6 +280,9 @@ def runtime(
 
 # --- for the tests of tests/api, which run here with the deployed API -----------------------------
 
+# tests/conftest.py has these users too, but makes them once a session: after a test of tests/api,
+# they would be users of another user pool.
+
 
 @pytest.fixture(scope="session")
 def api(deployed: Deployment) -> Api:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from tests.local.make import (
 from tests.support.api_server import running_command
 from tests.support.clone import copy_of_the_project
 from tests.support.cloud import Cloud
+from tests.support.commands import output_of
 from tests.support.documents import DOCS, README, commands
 from tests.support.http_api import assert_problem
 
@@ -104,16 +104,9 @@ def test_the_commands_of_a_document_store_a_profile(
 ) -> None:
     api = f"localhost:{local.ports['API_PORT']}"
     for command in commands(document, heading):
-        done = subprocess.run(
-            ["bash", "-c", command.replace("localhost:8000", api)],
-            cwd=shared_clone,
-            env=SHELL,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, (command, done.stderr)
-    body = done.stdout[done.stdout.index("{") :]  # after the headers, which `curl -i` prints
+        shell_command = command.replace("localhost:8000", api)
+        output = output_of(["bash", "-c", shell_command], SHELL, shared_clone)
+    body = output[output.index("{") :]  # after the headers, which `curl -i` prints
     assert json.loads(body)["profile_data"] == data
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.commands import output_of
 
 ROOT = Path(__file__).parents[2]
 SERVICE = [ROOT / "app.py", *sorted((ROOT / "chalicelib").glob("*.py"))]
@@ -110,28 +111,13 @@ def test_each_kind_of_knowledge_has_one_home(text: str, home: str) -> None:
     assert found == [home], f"only {home} may contain {text}: call a function of it"
 
 
-BARE_SHELL = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-
-
-def run_python(code: str, **variables: str) -> str:
-    """What `code` prints, run in the project's folder in a shell without AWS variables."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=BARE_SHELL | variables,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_importing_the_app_needs_no_settings_and_no_network() -> None:
-    run_python(
+    bare_shell = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    code = (
         "import socket\n"
         "def refuse(*_): raise AssertionError('a connection was made')\n"
         "socket.socket.connect = socket.create_connection = refuse\n"
         "import app, sys\n"
         "assert not {'local', 'deploy', 'jsonschema_rs', 'boto3'} & set(sys.modules)\n"
     )
+    output_of([sys.executable, "-c", code], bare_shell)
