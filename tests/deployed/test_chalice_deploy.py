@@ -59,7 +59,9 @@ def test_without_a_backend_it_stops(account: Account, tmp_path: Path, command: s
         stages.set("dev", {})
         done = account.run(CHALICE, command, "--stage", "dev", *arguments)
     assert done.returncode == 1
-    assert done.stderr == "error: the stage dev has no backend yet. Run: make backend STAGE=dev\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "make backend STAGE=dev" in line
 
 
 def test_make_destroy_deletes_its_api(
@@ -70,5 +72,5 @@ def test_make_destroy_deletes_its_api(
     with chalice_endpoint(cloud.port, deployed_by_chalice.stack_of_api) as endpoint:
         account.make("destroy", "STAGE=prod", AWS_ENDPOINT_URL=endpoint)
     assert deployed_by_chalice.api("GET").status in (403, 404)
-    assert "has no API in this account" in shell.run("destroy", "prod")
+    assert "no API" in shell.run("destroy", "prod")
     assert cloud.outputs["TableName"] == account.environment("prod")["DYNAMODB_TABLE"]

@@ -45,7 +45,7 @@ def test_a_second_make_backend_changes_nothing(
     before = config.read_bytes()
     output = shell.run("backend", "dev")
     assert "complete" not in output
-    assert "Nothing to record" in output
+    assert "Recorded" not in output
     assert config.read_bytes() == before
 
 
@@ -65,7 +65,7 @@ def test_without_a_region_the_backends_is_used(
     shell.run("backend", "dev", **no_region)
     with account.stages_changed() as stages:
         stages.set("dev", {})
-        assert "no AWS region is set" in shell.error("backend", "dev", **no_region)
+        assert "export AWS_DEFAULT_REGION=" in shell.error("backend", "dev", **no_region)
 
 
 # --- make smoke, make token, make web-config ------------------------------------------------------
@@ -98,7 +98,7 @@ def test_smoke_restores_a_profile_that_it_may_overwrite(
     deployed.api.post(user, '{"mine": 12345678901234567890.50}')
     url = f"URL={deployed.url}/user/profile"
     done = account.run("make", "-s", "smoke", url, f"TOKEN={user.id_token}", "OVERWRITE=yes")
-    assert "not checked: needs EMAIL and PASSWORD" in done.stdout
+    assert "EMAIL and PASSWORD" in done.stdout
     assert "1 of 10 failed." in done.stderr, f"all but: {NO_PREFLIGHT_HEADERS}"
     assert '"mine":12345678901234567890.5}' in deployed.api.get(user).body.decode()
 
@@ -173,26 +173,26 @@ def test_a_stage_from_its_first_deployment_to_its_deletion(
     # The backend stays as long as the API uses it.
     assert "make destroy STAGE=trial" in shell.error("destroy-backend", "trial", "--confirm=trial")
     output = account.make("destroy", "STAGE=trial")
-    assert "Users and data are kept" in output
+    assert backend.stack_name("trial") in output
     assert trial.api("GET").status in (403, 404)
-    assert "has no API in this account" in shell.run("destroy", "trial")
-    assert "Run: make deploy STAGE=trial" in shell.error("web-config", "trial")
+    assert "no API" in shell.run("destroy", "trial")
+    assert "make deploy STAGE=trial" in shell.error("web-config", "trial")
 
     # Users and data are deleted only if the stage's name is given.
     for confirm in ("", "--confirm=dev"):
         arguments = [argument for argument in (confirm,) if argument]
-        assert "nothing was deleted" in shell.error("destroy-backend", "trial", *arguments)
+        assert "CONFIRM=trial" in shell.error("destroy-backend", "trial", *arguments)
     assert stacks.outputs(backend.stack_name("trial")) == trial.cloud.outputs
     output = account.make("destroy-backend", "STAGE=trial", "CONFIRM=trial")
     table = trial.cloud.outputs["TableName"]
-    assert f"the table {table} with about" in output
+    assert table in output
     assert table not in boto3.client("dynamodb").list_tables()["TableNames"]
     pools = boto3.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
     assert trial.cloud.outputs["UserPoolId"] not in {pool["Id"] for pool in pools}
     assert account.environment("trial") == {}
     gone = shell.error("destroy-backend", "trial", "--confirm=trial")
-    assert "there is nothing to delete" in gone
-    assert "Run: make backend STAGE=trial" in shell.error("web-config", "trial")
+    assert backend.stack_name("trial") in gone
+    assert "make backend STAGE=trial" in shell.error("web-config", "trial")
 
 
 def deployed_parameters(stage: str) -> dict[str, str]:
