@@ -1,12 +1,11 @@
-"""The service, deployed to the AWS emulator with the commands of the README."""
+"""The service deployed to the emulated AWS, by the commands in docs/deploying.md."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
+import shlex
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,13 +22,14 @@ from deploy import api as api_stack
 from deploy import backend, gateway_responses, smoke, stacks
 from tests.support import lambda_runtime as runtimes
 from tests.support.chalice_adapter import chalice_endpoint
-from tests.support.clone import ROOT, copy_of_the_project
+from tests.support.clone import copy_of_the_project
 from tests.support.cloud import Cloud
+from tests.support.documents import DOCS, commands
 from tests.support.http_api import Api
 from tests.support.lambda_runtime import Runtime
 from tests.support.users import User, sign_up_user
 
-CHALICE = str(Path(sys.executable).with_name("chalice"))
+GUIDE = DOCS / "deploying.md"
 COMMAND_SECONDS = 180
 NOT_INHERITED = ("MAKE", "MFLAGS", "LOCAL_STATE")
 """Prefixes of the variables of a surrounding `make`, and of the tests' own local cloud."""
@@ -53,6 +53,12 @@ class Account:
             text=True,
             timeout=COMMAND_SECONDS,
         )
+
+    def run_documented(self, command: str, **variables: str) -> str:
+        """Run a command as a document shows it. It must succeed; return its output."""
+        done = self.run(*shlex.split(command), **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def make(self, *arguments: str, **variables: str) -> str:
         """Run `make`, which must succeed; return its output."""
@@ -166,40 +172,6 @@ def shell(
 
 
 @dataclass(frozen=True)
-class ReadmeCommands:
-    """The README's commands for the stage dev, as arguments of `make`."""
-
-    backend: list[str]
-    deploy: list[str]
-    smoke: list[str]
-
-
-VALUE = r"[\w@.:/,-]*\w"
-"""A variable's value that can be used unchanged, unlike `...` and `<your address>`."""
-
-
-@pytest.fixture(scope="session")
-def readme() -> ReadmeCommands:
-    text = (ROOT / "README.md").read_text()
-
-    def command(pattern: str, usual: str) -> list[str]:
-        """The README's command, or the usual one if a team's README does not contain it."""
-        found = re.search(rf"^make ({pattern})\s*(?:#.*)?$", text, re.MULTILINE)
-        if found is None:
-            return usual.split()
-        return found.group(1).split()
-
-    return ReadmeCommands(
-        backend=command(rf"backend STAGE=dev(?: \w+={VALUE})*", "backend STAGE=dev"),
-        deploy=command(rf"deploy STAGE=dev(?: \w+={VALUE})*", "deploy STAGE=dev"),
-        smoke=command(
-            rf"smoke STAGE=dev EMAIL={VALUE} PASSWORD={VALUE}",
-            "smoke STAGE=dev EMAIL=ada@example.com PASSWORD=Ada-Lovelace-1815",
-        ),
-    )
-
-
-@dataclass(frozen=True)
 class Deployment:
     """A deployed stage: its backend and the URL of its API."""
 
@@ -214,16 +186,18 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def dev_backend(account: Account, cloud: Cloud, readme: ReadmeCommands) -> Cloud:
-    """The stage dev with its backend, made by the README's `make backend`."""
-    account.make(*readme.backend)
+def dev_backend(account: Account, cloud: Cloud) -> Cloud:
+    """The stage dev with its backend."""
+    make_backend, _ = commands(GUIDE, "Deploy a stage")
+    account.run_documented(make_backend)
     return cloud_of("dev", cloud)
 
 
 @pytest.fixture(scope="session")
-def deployed(account: Account, dev_backend: Cloud, readme: ReadmeCommands) -> Deployment:
-    """The stage dev, deployed by the README's `make deploy`."""
-    account.make(*readme.deploy)
+def deployed(account: Account, dev_backend: Cloud) -> Deployment:
+    """The stage dev with its backend and its API."""
+    _, make_deploy = commands(GUIDE, "Deploy a stage")
+    account.run_documented(make_deploy)
     outputs = stacks.outputs(api_stack.stack_name("dev"))
     assert outputs is not None
     # AWS reads the gateway responses from the API's definition; ministack 1.5.33 does not.
@@ -233,22 +207,29 @@ def deployed(account: Account, dev_backend: Cloud, readme: ReadmeCommands) -> De
 
 @pytest.fixture(scope="session")
 def deployed_by_chalice(account: Account, cloud: Cloud) -> Deployment:
-    """The stage prod, deployed by `make backend`, `chalice deploy` and `make gateway`."""
-    account.make("backend", "STAGE=prod", "DOMAIN_SUFFIX=tests")
+    """The stage prod, by `make backend`, `chalice deploy` and `make gateway`."""
+    make_backend, _, make_gateway = chalice_commands()
+    account.run_documented(make_backend)
     stack_of_api: dict[str, str] = {}
-    chalice_deploy(account, cloud, stack_of_api)
-    account.make("gateway", "STAGE=prod")
+    deploy_with_chalice(account, cloud, stack_of_api)
+    account.run_documented(make_gateway)
     record = json.loads((account.folder / ".chalice/deployed/prod.json").read_text())
     (api,) = (found for found in record["resources"] if found["resource_type"] == "rest_api")
     url = api_stack.url({"RestAPIId": api["rest_api_id"]})
     return Deployment(cloud_of("prod", cloud), url, stack_of_api)
 
 
-def chalice_deploy(account: Account, cloud: Cloud, stack_of_api: dict[str, str]) -> None:
-    """Run `chalice deploy --stage prod`."""
+def deploy_with_chalice(account: Account, cloud: Cloud, stack_of_api: dict[str, str]) -> None:
+    """Run the guide's `chalice deploy`, for the stage prod."""
+    _, chalice_deploy, _ = chalice_commands()
     with chalice_endpoint(cloud.port, stack_of_api) as endpoint:
-        done = account.run(CHALICE, "deploy", "--stage", "prod", AWS_ENDPOINT_URL=endpoint)
-    assert done.returncode == 0, done.stdout + done.stderr
+        account.run_documented(chalice_deploy, AWS_ENDPOINT_URL=endpoint)
+
+
+def chalice_commands() -> list[str]:
+    """The guide's `make backend`, `chalice deploy` and `make gateway`, for the stage prod."""
+    documented = commands(GUIDE, "Deploying with chalice deploy")
+    return [command.replace("dev", "prod") for command in documented]
 
 
 def cloud_of(stage: str, cloud: Cloud) -> Cloud:
@@ -298,6 +279,9 @@ def runtime(
 
 
 # --- for the tests of tests/api, which run here with the deployed API -----------------------------
+
+# tests/conftest.py has these users too, but makes them once a session: after a test of tests/api,
+# they would be users of another user pool.
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,17 @@
 """`chalice deploy` and `chalice package`, without `make deploy`."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.deployed.conftest import CHALICE, Account, Deployment, Shell, chalice_deploy
+from tests.deployed.conftest import Account, Deployment, Shell, deploy_with_chalice
 from tests.deployed.test_commands import assert_page_is_configured_for
 from tests.support.chalice_adapter import chalice_endpoint
 from tests.support.http_api import assert_problem
 from tests.support.users import User, sign_up_user
 
+CHALICE = str(Path(sys.executable).with_name("chalice"))
 NOT_FOUND_TITLE = "There is no profile yet"
 
 
@@ -46,7 +48,7 @@ def test_a_changed_source_is_served_after_the_next_one(
     )
     with account.changed(f"chalicelib/{source.name}"):
         source.write_text(source.read_text().replace(NOT_FOUND_TITLE, "Nothing here so far"))
-        chalice_deploy(account, deployed_by_chalice.cloud, deployed_by_chalice.stack_of_api)
+        deploy_with_chalice(account, deployed_by_chalice.cloud, deployed_by_chalice.stack_of_api)
     assert deployed_by_chalice.api.get(grace).json()["title"] == "Nothing here so far"
 
 
@@ -57,7 +59,9 @@ def test_without_a_backend_it_stops(account: Account, tmp_path: Path, command: s
         stages.set("dev", {})
         done = account.run(CHALICE, command, "--stage", "dev", *arguments)
     assert done.returncode == 1
-    assert done.stderr == "error: the stage dev has no backend yet. Run: make backend STAGE=dev\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "make backend STAGE=dev" in line
 
 
 def test_make_destroy_deletes_its_api(
@@ -68,5 +72,5 @@ def test_make_destroy_deletes_its_api(
     with chalice_endpoint(cloud.port, deployed_by_chalice.stack_of_api) as endpoint:
         account.make("destroy", "STAGE=prod", AWS_ENDPOINT_URL=endpoint)
     assert deployed_by_chalice.api("GET").status in (403, 404)
-    assert "has no API in this account" in shell.run("destroy", "prod")
+    assert "no API" in shell.run("destroy", "prod")
     assert cloud.outputs["TableName"] == account.environment("prod")["DYNAMODB_TABLE"]

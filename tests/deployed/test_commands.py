@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 import boto3
 
@@ -11,13 +13,16 @@ from deploy import backend, cognito, stacks
 from deploy.smoke_checks import CHECKS
 from local.emulator import confirmation_code
 from tests.deployed.conftest import (
+    GUIDE,
     Account,
     Deployment,
-    ReadmeCommands,
     Shell,
     cloud_of,
 )
+from tests.local.make import running
+from tests.support.api_server import running_command
 from tests.support.cloud import Cloud
+from tests.support.documents import DOCS, commands
 from tests.support.http_api import assert_problem
 from tests.support.users import PASSWORD, User, sign_up_user
 
@@ -41,7 +46,7 @@ def test_a_second_make_backend_changes_nothing(
     before = config.read_bytes()
     output = shell.run("backend", "dev")
     assert "complete" not in output
-    assert "Nothing to record" in output
+    assert "Recorded" not in output
     assert config.read_bytes() == before
 
 
@@ -61,22 +66,23 @@ def test_without_a_region_the_backends_is_used(
     shell.run("backend", "dev", **no_region)
     with account.stages_changed() as stages:
         stages.set("dev", {})
-        assert "no AWS region is set" in shell.error("backend", "dev", **no_region)
+        assert "export AWS_DEFAULT_REGION=" in shell.error("backend", "dev", **no_region)
 
 
 # --- make smoke, make token, make web-config ------------------------------------------------------
 
 
-def test_the_readmes_smoke_command_finds_all_well(
-    account: Account, deployed: Deployment, readme: ReadmeCommands
+def test_the_documented_smoke_command_finds_all_well(
+    account: Account, deployed: Deployment
 ) -> None:
-    variables = dict(argument.split("=", 1) for argument in readme.smoke if "=" in argument)
+    (command,) = commands(GUIDE, "Check the deployment")
+    given = dict(re.findall(r"(\w+)=(\S+)", command))
     client_id = deployed.cloud.outputs["UserPoolClientId"]
     cognito.sign_up(client_id, variables["EMAIL"], variables["PASSWORD"])
     code = confirmation_code(deployed.cloud.port, variables["EMAIL"])
     cognito.confirm(client_id, variables["EMAIL"], code)
 
-    done = account.run("make", "-s", *readme.smoke)
+    done = account.run(*shlex.split(command))
 
     results = dict(re.findall(r"^  (\S.*?\S)  +(.*)$", done.stdout, re.MULTILINE))
     failed = {name for name, result in results.items() if result != "ok"}
@@ -93,8 +99,8 @@ def test_smoke_restores_a_profile_that_it_may_overwrite(
     deployed.api.post(user, '{"mine": 12345678901234567890.50}')
     url = f"URL={deployed.url}/user/profile"
     done = account.run("make", "-s", "smoke", url, f"TOKEN={user.id_token}", "OVERWRITE=yes")
-    assert "not checked: needs EMAIL and PASSWORD" in done.stdout
-    assert f"1 of {len(CHECKS)} failed." in done.stderr, f"all but: {NO_PREFLIGHT_HEADERS}"
+    assert "EMAIL and PASSWORD" in done.stdout
+    assert "1 of 10 failed." in done.stderr, f"all but: {NO_PREFLIGHT_HEADERS}"
     assert '"mine":12345678901234567890.5}' in deployed.api.get(user).body.decode()
 
 
@@ -107,11 +113,26 @@ def test_a_token_of_a_deployed_stage_opens_its_api(
     assert_problem(response, 404, "profile-not-found")
 
 
-def test_the_page_is_configured_for_a_deployed_stage(
-    account: Account, deployed: Deployment
-) -> None:
-    output = account.make("web-config", "STAGE=dev")
+def test_the_page_is_served_for_a_deployed_stage(account: Account, deployed: Deployment) -> None:
+    make_web_config, make_web = commands(DOCS / "page.md", "With a deployed stage")
+    output = account.run_documented(make_web_config)
     assert_page_is_configured_for(deployed, account, output)
+    assert make_web == "make web"
+    with running(account.folder, "web") as command:
+        settings = command.page()("GET", "/config.json").json()
+    assert settings["api"] == f"{deployed.url}/user/profile"
+
+
+def test_chalice_local_serves_a_deployed_stage(
+    account: Account, deployed: Deployment, new_user: Callable[[], User], logs: list[Path]
+) -> None:
+    (command,) = commands(DOCS / "local.md", "Using a deployed stage")
+    user = new_user()
+    deployed.api.post(user, '{"name": "Ada"}')
+    logs.append(account.folder / "chalice-local.log")
+    with running_command(command, account.folder, account.variables, logs[-1]) as api:
+        assert api.get(user).json()["profile_data"] == {"name": "Ada"}
+        assert_problem(api("GET"), 401, "not-signed-in")
 
 
 def assert_page_is_configured_for(deployment: Deployment, account: Account, output: str) -> None:
@@ -153,26 +174,26 @@ def test_a_stage_from_its_first_deployment_to_its_deletion(
     # The backend stays as long as the API uses it.
     assert "make destroy STAGE=trial" in shell.error("destroy-backend", "trial", "--confirm=trial")
     output = account.make("destroy", "STAGE=trial")
-    assert "Users and data are kept" in output
+    assert backend.stack_name("trial") in output
     assert trial.api("GET").status in (403, 404)
-    assert "has no API in this account" in shell.run("destroy", "trial")
-    assert "Run: make deploy STAGE=trial" in shell.error("web-config", "trial")
+    assert "no API" in shell.run("destroy", "trial")
+    assert "make deploy STAGE=trial" in shell.error("web-config", "trial")
 
     # Users and data are deleted only if the stage's name is given.
     for confirm in ("", "--confirm=dev"):
         arguments = [argument for argument in (confirm,) if argument]
-        assert "nothing was deleted" in shell.error("destroy-backend", "trial", *arguments)
+        assert "CONFIRM=trial" in shell.error("destroy-backend", "trial", *arguments)
     assert stacks.outputs(backend.stack_name("trial")) == trial.cloud.outputs
     output = account.make("destroy-backend", "STAGE=trial", "CONFIRM=trial")
     table = trial.cloud.outputs["TableName"]
-    assert f"the table {table} with about" in output
+    assert table in output
     assert table not in boto3.client("dynamodb").list_tables()["TableNames"]
     pools = boto3.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
     assert trial.cloud.outputs["UserPoolId"] not in {pool["Id"] for pool in pools}
     assert account.environment("trial") == {}
     gone = shell.error("destroy-backend", "trial", "--confirm=trial")
-    assert "there is nothing to delete" in gone
-    assert "Run: make backend STAGE=trial" in shell.error("web-config", "trial")
+    assert backend.stack_name("trial") in gone
+    assert "make backend STAGE=trial" in shell.error("web-config", "trial")
 
 
 def deployed_parameters(stage: str) -> dict[str, str]:

@@ -20,15 +20,15 @@ class Refusal:
 
 NOWHERE = "http://127.0.0.1:9/api"
 REFUSALS = {
-    "no stage": Refusal(("backend", ""), "STAGE is required: make backend STAGE=dev"),
-    "an unknown stage": Refusal(("deploy", "nowhere"), "there is no stage 'nowhere'"),
+    "no stage": Refusal(("backend", ""), "make backend STAGE=dev"),
+    "an unknown stage": Refusal(("deploy", "nowhere"), "'nowhere'"),
     "the local stage": Refusal(("deploy", "local"), "make local"),
     "a reserved domain suffix": Refusal(
         ("backend", "prod", "--domain-suffix=my-aws"), "without the words"
     ),
     "no credentials": Refusal(
         ("backend", "dev"),
-        "there are no AWS credentials",
+        "aws configure",
         {
             "AWS_ACCESS_KEY_ID": "",
             "AWS_SECRET_ACCESS_KEY": "",
@@ -42,20 +42,18 @@ REFUSALS = {
         ("deploy", "dev"), "AWS_DEFAULT_REGION=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}
     ),
     "a gateway that Chalice did not make": Refusal(
-        ("gateway", "dev"), "`chalice deploy --stage dev` has not been run"
+        ("gateway", "dev"), "chalice deploy --stage dev"
     ),
-    "smoke of a stage without an API": Refusal(
-        ("smoke", "--stage=prod"), "Run make deploy STAGE=prod"
-    ),
+    "smoke of a stage without an API": Refusal(("smoke", "--stage=prod"), "make deploy STAGE=prod"),
     "smoke without a URL": Refusal(("smoke",), "make smoke URL="),
-    "smoke without a user": Refusal(("smoke", f"--url={NOWHERE}"), "a user is required"),
+    "smoke without a user": Refusal(("smoke", f"--url={NOWHERE}"), "TOKEN="),
     "smoke without a backend": Refusal(
         ("smoke", f"--url={NOWHERE}", "--stage=prod"),
-        "Run: make backend STAGE=prod",
+        "make backend STAGE=prod",
         {"USER_EMAIL": "ada@example.com", "USER_PASSWORD": "x"},
     ),
     "smoke of a URL without a server": Refusal(
-        ("smoke", f"--url={NOWHERE}"), "does not respond", {"USER_TOKEN": "a.b.c"}
+        ("smoke", f"--url={NOWHERE}"), NOWHERE, {"USER_TOKEN": "a.b.c"}
     ),
 }
 
@@ -73,7 +71,9 @@ def test_a_command_that_cannot_succeed_is_refused(
 def test_make_shows_the_error_and_fails(account: Account) -> None:
     done = account.run("make", "-s", "deploy")
     assert done.returncode != 0
-    assert done.stderr.splitlines()[0] == "error: STAGE is required: make deploy STAGE=dev"
+    first_line = done.stderr.splitlines()[0]
+    assert first_line.startswith("error: ")
+    assert "make deploy STAGE=dev" in first_line
 
 
 @pytest.mark.parametrize("command", ["backend", "deploy", "destroy"])
@@ -83,7 +83,7 @@ def test_a_backend_in_another_account_is_left_alone(
     arn = dev_backend.outputs["UserPoolArn"].replace(":000000000000:", ":111111111111:")
     with account.stages_changed() as stages:
         stages.update("dev", USER_POOL_ARN=arn)
-        assert "is in the account 111111111111" in shell.error(command, "dev")
+        assert "111111111111" in shell.error(command, "dev")
 
 
 def test_the_policy_must_name_the_recorded_table(
@@ -92,7 +92,7 @@ def test_the_policy_must_name_the_recorded_table(
     with account.stages_changed() as stages:
         stages.update("dev", DYNAMODB_TABLE="user-profile-dev-restored")
         error = shell.error("deploy", "dev")
-    assert "does not name the table user-profile-dev-restored" in error
+    assert "user-profile-dev-restored" in error
 
 
 def test_two_stages_must_not_share_a_table(
@@ -100,7 +100,7 @@ def test_two_stages_must_not_share_a_table(
 ) -> None:
     with account.stages_changed() as stages:
         stages.set("copy", stages.environment("dev"))
-        assert "copy and dev record the same table" in shell.error("deploy", "copy")
+        assert "copy and dev" in shell.error("deploy", "copy")
 
 
 def test_the_recorded_user_pool_must_be_an_arn(
@@ -108,14 +108,14 @@ def test_the_recorded_user_pool_must_be_an_arn(
 ) -> None:
     with account.stages_changed() as stages:
         stages.set("copy", {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": "no"})
-        assert "is not the ARN of a user pool" in shell.error("deploy", "copy")
+        assert "USER_POOL_ARN" in shell.error("deploy", "copy")
 
 
 def test_a_stage_needs_a_policy_file(account: Account, dev_backend: Cloud, shell: Shell) -> None:
     arn = dev_backend.outputs["UserPoolArn"]
     with account.stages_changed() as stages:
         stages.set("copy", {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": arn})
-        assert "has no .chalice/policy-copy.json" in shell.error("deploy", "copy")
+        assert ".chalice/policy-copy.json" in shell.error("deploy", "copy")
 
 
 def test_a_schema_needs_its_validator_in_the_package(
@@ -126,7 +126,7 @@ def test_a_schema_needs_its_validator_in_the_package(
     with account.changed("requirements.txt"), account.stages_changed() as stages:
         requirements.write_text("\n".join(without))
         stages.update("dev", PROFILE_SCHEMA="any.json")
-        assert "needs jsonschema-rs in requirements.txt" in shell.error("package", "dev")
+        assert "make lock" in shell.error("package", "dev")
 
 
 def test_a_taken_sign_in_domain_is_explained(
@@ -151,6 +151,6 @@ def test_an_unreadable_record_of_chalice_is_explained(
     record = folder / "dev.json"
     record.write_text("{")
     try:
-        assert "cannot read .chalice/deployed/dev.json" in shell.error("gateway", "dev")
+        assert ".chalice/deployed/dev.json" in shell.error("gateway", "dev")
     finally:
         record.unlink()

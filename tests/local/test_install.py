@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -96,7 +97,7 @@ def test_a_clone_gets_an_environment_with_the_packages(clone: Path, tiny: str) -
     write_locks(clone, run=tiny)
     done = make(clone)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "Making .venv ...\nInstalling requirements/run.txt ...\n"
+    assert locks_in(done.stderr) == ["requirements/run.txt"]
     assert has_tiny(clone)
 
 
@@ -110,14 +111,14 @@ def test_it_runs_on_a_python_without_packages(clone: Path, tmp_path: Path, tiny:
 
 def test_what_is_installed_is_not_installed_again(project: Path, tiny: str) -> None:
     write_locks(project, run=tiny)
-    assert make(project).stderr == "Installing requirements/run.txt ...\n"
+    assert locks_in(make(project).stderr) == ["requirements/run.txt"]
     assert make(project).stderr == ""
 
 
 def test_a_changed_lock_is_installed(project: Path, tiny: str) -> None:
     make(project)
     write_locks(project, run=tiny)
-    assert make(project).stderr == "Installing requirements/run.txt ...\n"
+    assert locks_in(make(project).stderr) == ["requirements/run.txt"]
     assert has_tiny(project)
 
 
@@ -125,16 +126,17 @@ def test_tests_get_their_packages_besides_those_to_run(project: Path, tiny: str)
     write_locks(project, develop=tiny)
     make(project)
     assert not has_tiny(project)
-    assert make(project, "install-develop").stderr == "Installing requirements/develop.txt ...\n"
+    installed = make(project, "install-develop")
+    assert locks_in(installed.stderr) == ["requirements/develop.txt"]
     assert has_tiny(project)
     assert make(project, "install-develop").stderr == ""
 
 
 def test_requirements_without_a_new_lock_are_an_error(project: Path) -> None:
     (project / "requirements.txt").write_text("jsonschema-rs==0.60.3\n")
-    assert error_of(make(project)) == (
-        "error: requirements.txt changed after requirements/run.txt was locked. Run: make lock"
-    )
+    error = error_of(make(project))
+    assert "requirements.txt changed" in error
+    assert "make lock" in error
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_a_package_without_its_hash_is_refused(project: Path, wheel: Path, pinne
     write_locks(project, run=f"tiny @ {wheel.as_uri()}{pinned}")
     done = make(project)
     assert "hash" in done.stderr.lower(), "what pip said"
-    assert "pip could not install requirements/run.txt" in error_of(done)
+    assert "requirements/run.txt" in error_of(done)
     assert not has_tiny(project)
 
 
@@ -167,7 +169,7 @@ def test_an_interrupted_installation_is_started_again(project: Path) -> None:
         with connection:  # pip waits for a response
             os.killpg(process.pid, signal.SIGINT)
             _, errors = process.communicate(timeout=60)
-    assert "error: interrupted. Run the same command again" in errors
+    assert "error: interrupted" in errors
     assert "Traceback" not in errors
     write_locks(project)
     without_venv(project)
@@ -192,7 +194,7 @@ def test_a_linked_environment_is_left_as_it_is(project: Path, tiny: str) -> None
     real = (project / ".venv").rename(project.with_name("environment"))
     (project / ".venv").symlink_to(real)
     write_locks(project, run=tiny)
-    assert "links to an environment" in error_of(make(project))
+    assert ".venv links" in error_of(make(project))
     assert not has_tiny(project)
 
 
@@ -203,7 +205,7 @@ def test_a_python_without_venv_is_an_error(clone: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_an_error(clone: Path) -> None:
     (clone / ".venv").touch()  # in the way; root may write into every folder
-    assert "could not make" in error_of(make(clone))
+    assert ".venv" in error_of(make(clone))
 
 
 def test_an_old_python_is_an_error(clone: Path, tmp_path: Path) -> None:
@@ -218,7 +220,7 @@ def test_an_old_python_is_an_error(clone: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_python_is_an_error(clone: Path) -> None:
-    assert error_of(make(clone, python="python3.99")).startswith("error: python3.99 was not found.")
+    assert error_of(make(clone, python="python3.99")).startswith("error: python3.99")
 
 
 @pytest.fixture
@@ -252,7 +254,7 @@ def test_a_new_lock_is_installed(project: Path, tiny: str) -> None:
 def test_a_lock_that_cannot_be_made_is_an_error(project: Path) -> None:
     (project / "requirements.txt").write_text("tiny==1.0\n")
     write_command(project / ".venv/bin/uv", "exit 1")
-    assert "uv could not write requirements/run.txt" in error_of(make(project, "lock"))
+    assert "requirements/run.txt" in error_of(make(project, "lock"))
     assert "requirements.txt changed" in error_of(make(project))
 
 
@@ -260,7 +262,7 @@ def test_packages_that_were_not_audited_are_an_error(project: Path, tools: Path)
     # pip-audit skips packages that its database does not know. With --strict, it fails then.
     write_command(tools / "pip-audit", 'case "$*" in *--strict*) exit 1;; esac')
     error = error_of(make(project, "audit"))
-    assert error.startswith("error: requirements/develop.txt has a known vulnerability, or")
+    assert error.startswith("error: requirements/develop.txt")
 
 
 def test_an_audit_without_findings_ends_well(project: Path, tools: Path) -> None:
@@ -271,6 +273,11 @@ def test_an_audit_without_findings_ends_well(project: Path, tools: Path) -> None
 def without_venv(folder: Path) -> None:
     """Make `python -m venv` fail in this folder, as on a Python without that module."""
     (folder / "venv.py").write_text("raise SystemExit('No module named venv')")
+
+
+def locks_in(output: str) -> list[str]:
+    """The locks that a command printed, as it installed them."""
+    return re.findall(r"requirements/\w+\.txt", output)
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.api import serving
+from local.api import printed_port, serving
+from local.process import running, wait_until
 from tests.support.http_api import Api
+
+START_SECONDS = 30
 
 
 @contextmanager
@@ -16,5 +20,24 @@ def running_api(log: Path) -> Iterator[Api]:
 
     Its output goes to the file `log`. Raises ApiError.
     """
-    with serving(0, log) as running:
-        yield Api(running.port)
+    with serving(0, log) as server:
+        yield Api(server.port)
+
+
+@contextmanager
+def running_command(
+    command: str, folder: Path, variables: Mapping[str, str], log: Path
+) -> Iterator[Api]:
+    """Run the API by a `chalice local` command in a copy of the project, as a user does.
+
+    Its output goes to the file `log`.
+    """
+    chalice, *options = shlex.split(command)
+    arguments: list[str | Path] = [folder / chalice, *options, "--port", "0", "--no-autoreload"]
+    unbuffered = {**variables, "PYTHONUNBUFFERED": "1"}  # the port is in the output
+    with running(arguments, unbuffered, log, cwd=folder) as process:
+        is_started = wait_until(
+            lambda: printed_port(log) != 0, seconds=START_SECONDS, process=process
+        )
+        assert is_started, log.read_text()
+        yield Api(printed_port(log))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from chalicelib import items
+from tests.support.commands import output_of
 
 ROOT = Path(__file__).parents[2]
 SERVICE = [ROOT / "app.py", *sorted((ROOT / "chalicelib").glob("*.py"))]
@@ -40,6 +43,19 @@ HOMES = [
     ("ProvisionedThroughputExceededException", "dynamodb.py"),
     ("urn:problem-type", "problems.py"),
 ]
+
+ATTRIBUTES = {
+    items.PARTITION_KEY,
+    items.SORT_KEY,
+    items.DATA,
+    items.REVISION,
+    items.CREATED_AT,
+    items.UPDATED_AT,
+}
+"""The names of the table's attributes."""
+
+WORD = re.compile(r"(?<![:\w])\w+")
+"""A word, but not the name of a value in an expression, such as :revision."""
 
 
 def layer_of(module: str) -> int:
@@ -110,28 +126,63 @@ def test_each_kind_of_knowledge_has_one_home(text: str, home: str) -> None:
     assert found == [home], f"only {home} may contain {text}: call a function of it"
 
 
-BARE_SHELL = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+def test_only_http_and_problems_know_status_codes() -> None:
+    found = [path.name for path in SERVICE if names_a_status(path)]
+    assert found == ["http.py", "problems.py"], "raise an error of errors.py instead"
 
 
-def run_python(code: str, **variables: str) -> str:
-    """The output of `code`, run in the project's folder without AWS variables."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=BARE_SHELL | variables,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def names_a_status(path: Path) -> bool:
+    """Whether a module uses http.HTTPStatus, or creates a Response with a number as its status."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.alias) and node.name == "HTTPStatus":
+            return True
+        if isinstance(node, ast.Attribute) and node.attr == "HTTPStatus":
+            return True
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Response"):
+            arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if any(is_number(argument) for argument in arguments):
+                return True
+    return False
+
+
+def is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
+
+
+@pytest.mark.parametrize("path", SERVICE, ids=lambda path: path.stem)
+def test_only_items_knows_the_names_of_attributes(path: Path) -> None:
+    """The members of a response have some of these names too, whatever the table calls them."""
+    if path.name == "items.py":
+        return
+    tree = ast.parse(path.read_text())
+    if path.name == "http.py":
+        tree.body = [node for node in tree.body if not is_function(node, "profile_response")]
+    for text in texts_in(tree):
+        names = ATTRIBUTES & set(WORD.findall(text))
+        assert not names, f"{path.name} contains {text!r}: use a constant of items.py"
+
+
+def is_function(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name == name
+
+
+def texts_in(tree: ast.Module) -> Iterator[str]:
+    """The texts that a module uses: its string literals, without docstrings."""
+    docstrings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or node in docstrings:
+            continue
+        if isinstance(node.value, str):
+            yield node.value
 
 
 def test_importing_the_app_needs_no_settings_and_no_network() -> None:
-    run_python(
+    bare_shell = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    code = (
         "import socket\n"
         "def refuse(*_): raise AssertionError('a connection was made')\n"
         "socket.socket.connect = socket.create_connection = refuse\n"
         "import app, sys\n"
         "assert not {'local', 'deploy', 'jsonschema_rs', 'boto3'} & set(sys.modules)\n"
     )
+    output_of([sys.executable, "-c", code], bare_shell)

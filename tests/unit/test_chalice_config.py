@@ -86,15 +86,21 @@ def test_a_stage_has_the_variables_of_all_stages_too(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot read"),
-        ("\ufeff{}", "cannot read"),
-        ('{"stages": {}, "stages": {"dev": {}}}', 'has the name "stages" twice'),
-        ("[]", "is not in Chalice's format"),
-        ('{"stages": []}', "is not in Chalice's format"),
-        ('{"stages": {"dev": null}}', "is not in Chalice's format"),
-        ('{"stages": {"dev": {"environment_variables": "x"}}}', "is not in Chalice's format"),
-        ('{"environment_variables": [], "stages": {"dev": {}}}', "is not in Chalice's format"),
-        ('{"stages": {"prod": {}}}', "there is no stage 'dev'"),
+        ("{", "config.json: .*line 1"),
+        ("\ufeff{}", "config.json: .*BOM"),
+        ('{"stages": {}, "stages": {"dev": {}}}', '"stages" twice'),
+        ("[]", "must be a JSON object"),
+        ('{"stages": []}', "must be a JSON object"),
+        ('{"stages": {"dev": null}}', "must be a JSON object"),
+        (
+            '{"stages": {"dev": {"environment_variables": "x"}}}',
+            "must be a JSON object",
+        ),
+        (
+            '{"environment_variables": [], "stages": {"dev": {}}}',
+            "must be a JSON object",
+        ),
+        ('{"stages": {"prod": {}}}', "'dev' in .*config.json"),
     ],
 )
 def test_an_unusable_file_is_explained_and_kept(file: Path, text: str, message: str) -> None:
@@ -105,7 +111,7 @@ def test_an_unusable_file_is_explained_and_kept(file: Path, text: str, message: 
 
 
 def test_a_missing_file_is_explained(file: Path) -> None:
-    with pytest.raises(DeploymentError, match="cannot read"):
+    with pytest.raises(DeploymentError, match=r"config\.json"):
         chalice_config.environment("dev")
 
 
@@ -119,13 +125,13 @@ def test_a_recorded_backend_names_its_table_and_pool(file: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["DYNAMODB_TABLE", "USER_POOL_ARN"])
 def test_a_stage_without_table_or_pool_has_no_backend(missing: str) -> None:
-    with pytest.raises(NoBackend, match="Run: make backend STAGE=dev"):
+    with pytest.raises(NoBackend, match="make backend STAGE=dev"):
         RecordedBackend.from_environment({**BACKEND, missing: ""}, "dev")
 
 
 def test_without_an_app_client_nobody_can_sign_in() -> None:
     recorded = RecordedBackend.from_environment({**BACKEND, "USER_POOL_CLIENT_ID": ""}, "dev")
-    with pytest.raises(DeploymentError, match="Set USER_POOL_CLIENT_ID"):
+    with pytest.raises(DeploymentError, match="USER_POOL_CLIENT_ID"):
         _ = recorded.first_client_id
 
 

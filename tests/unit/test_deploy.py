@@ -140,5 +140,5 @@ def test_an_existing_bucket_for_packages_is_used(
 def test_a_bucket_of_another_account_is_not_used(
     monkeypatch: pytest.MonkeyPatch, zip_file: Path
 ) -> None:
-    with pytest.raises(DeploymentError, match="cannot be used"):
+    with pytest.raises(DeploymentError, match="user-profile-packages"):
         upload(FakeS3("us-east-1", bucket_status=403), zip_file, monkeypatch)

@@ -83,13 +83,15 @@ def test_changed_comments_and_blank_lines_need_no_new_lock(lock: Path, text: str
 def test_changed_requirements_need_a_new_lock(lock: Path, text: str) -> None:
     (lock.parent / "requirements.txt").write_text(text)
     reason = why_stale(lock.parent, lock)
-    assert reason == "requirements.txt changed after requirements/run.txt was locked"
+    assert reason is not None
+    assert reason.startswith("requirements.txt changed")
 
 
 def test_a_lock_of_another_tool_needs_a_new_lock(lock: Path) -> None:
     lock.write_text("six==1.17.0\n")
     reason = why_stale(lock.parent, lock)
-    assert reason == "requirements/run.txt was not written by `make lock`"
+    assert reason is not None
+    assert "make lock" in reason
 
 
 def test_a_fragment_in_a_url_is_no_comment(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def test_a_change_by_somebody_else_is_waited_for(
     statuses = ["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
     cloudformation_is(FakeCloudFormation(statuses), monkeypatch)
     assert stacks.deploy(NAME, "{}", {}, steps.append) == {}
-    assert steps == ["another change of the stack is in progress: waiting for its end"]
+    (step,) = steps
+    assert "in progress" in step
 
 
 def test_a_refusal_is_not_taken_for_an_absent_stack(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.commands import output_of
+
 FUNCTION = {
     "AWS_LAMBDA_FUNCTION_NAME": "function",
     "DYNAMODB_TABLE": "user-profile-test",
@@ -25,17 +24,8 @@ FUNCTION = {
 
 
 def run_in_lambda(code: str, **variables: str) -> str:
-    """The output of `code` in the environment of a deployed function."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=FUNCTION | variables,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """What `code` prints, in the environment of a deployed function."""
+    return output_of([sys.executable, "-c", code], FUNCTION | variables)
 
 
 class EmptyDatabase(BaseHTTPRequestHandler):

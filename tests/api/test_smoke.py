@@ -1,9 +1,11 @@
-"""The checks of `make smoke`: they pass for a correct service, and fail for others."""
+"""The checks of `make smoke`: they pass for a correct service, and fail for others.
+
+The service here is `chalice local`, which answers preflights, unlike the emulated API Gateway.
+"""
 
 import http.server
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,23 +14,8 @@ import requests
 from deploy import smoke
 from deploy.errors import SmokeError
 from deploy.smoke_checks import CHECKS, CheckFailed, Client
-from tests.support.api_server import running_api
-from tests.support.cloud import Cloud
 from tests.support.http_api import Api, assert_problem
-from tests.support.users import User, sign_up_user
-
-
-@pytest.fixture(scope="module")
-def local_api(cloud: Cloud, logs: list[Path]) -> Iterator[Api]:
-    """`chalice local`, which sends preflight headers. The emulated API Gateway does not."""
-    logs.append(cloud.folder / "smoke-api.log")
-    with running_api(logs[-1]) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def new_user(cloud: Cloud) -> Callable[[], User]:
-    return partial(sign_up_user, cloud)
+from tests.support.users import User
 
 
 def client_of(api: Api, user: User) -> Client:
@@ -36,31 +23,31 @@ def client_of(api: Api, user: User) -> Client:
 
 
 def test_all_checks_pass_and_leave_nothing(
-    local_api: Api, new_user: Callable[[], User], capsys: pytest.CaptureFixture[str]
+    api: Api, new_user: Callable[[], User], capsys: pytest.CaptureFixture[str]
 ) -> None:
     user = new_user()
-    assert smoke.run(client_of(local_api, user), overwrite=False) == 0
+    assert smoke.run(client_of(api, user), overwrite=False) == 0
     assert capsys.readouterr().out.count("  ok\n") == len(CHECKS)
-    assert_problem(local_api.get(user), 404, "profile-not-found")
+    assert_problem(api.get(user), 404, "profile-not-found")
 
 
 def test_a_profile_is_replaced_only_if_told_to_and_restored(
-    local_api: Api, new_user: Callable[[], User]
+    api: Api, new_user: Callable[[], User]
 ) -> None:
     user = new_user()
-    local_api.post(user, '{"mine": 0.10}')
-    with pytest.raises(SmokeError, match="OVERWRITE=yes"):
-        smoke.run(client_of(local_api, user), overwrite=False)
-    assert smoke.run(client_of(local_api, user), overwrite=True) == 0
-    assert local_api.get(user).json()["profile_data"].keys() == {"mine"}
+    api.post(user, '{"mine": 0.10}')
+    with pytest.raises(smoke.Refused, match="OVERWRITE=yes"):
+        smoke.run(client_of(api, user), overwrite=False)
+    assert smoke.run(client_of(api, user), overwrite=True) == 0
+    assert api.get(user).json()["profile_data"].keys() == {"mine"}
 
 
 def test_a_profile_that_cannot_be_restored_is_in_a_file(
-    local_api: Api, new_user: Callable[[], User], monkeypatch: pytest.MonkeyPatch
+    api: Api, new_user: Callable[[], User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = new_user()
-    local_api.post(user, '{"mine": 1}')
-    client = client_of(local_api, user)
+    api.post(user, '{"mine": 1}')
+    client = client_of(api, user)
 
     def fail(*_: object, **__: object) -> None:
         raise requests.ConnectionError("the network is gone")
@@ -76,9 +63,9 @@ def test_a_profile_that_cannot_be_restored_is_in_a_file(
     file.unlink()
 
 
-def test_a_service_that_refuses_the_user_is_not_checked(local_api: Api) -> None:
-    client = Client(f"http://127.0.0.1:{local_api.port}", "not.a.token")
-    with pytest.raises(SmokeError, match="does not accept this user: 401"):
+def test_a_service_that_refuses_the_user_is_not_checked(api: Api) -> None:
+    client = Client(f"http://127.0.0.1:{api.port}", "not.a.token")
+    with pytest.raises(smoke.Refused, match="401"):
         smoke.run(client, overwrite=False)
 
 

@@ -1,0 +1,100 @@
+"""README.md and docs/: each example is run by a test, and commands name what exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from botocore import xform_name
+from botocore.session import Session
+
+from tests.support.documents import DOCS, DOCUMENTS, README, ROOT, blocks, code_in, commands
+
+RUN_BY = {
+    ("README.md", "User Profile Service"): "tests/local/test_commands.py",
+    ("README.md", "Run it"): "tests/local/test_commands.py",
+    ("README.md", "Deploy it"): "tests/deployed/test_commands.py",
+    ("README.md", "Use it from your app"): "tests/api/test_readme.py",
+    ("clients.md", "JavaScript"): "tests/browser/test_clients.py",
+    ("clients.md", "AWS Amplify"): "tests/browser/test_clients.py",
+    ("clients.md", "curl"): "tests/browser/test_clients.py",
+    ("deploying.md", "Deploy a stage"): "tests/deployed/test_commands.py",
+    ("deploying.md", "Check the deployment"): "tests/deployed/test_commands.py",
+    ("deploying.md", "Deploying with chalice deploy"): "tests/deployed/test_chalice_deploy.py",
+    ("local.md", "What runs where"): "tests/local/test_commands.py",
+    ("local.md", "Users and tokens"): "tests/local/test_commands.py",
+    ("local.md", "Working on the API"): "tests/local/test_commands.py",
+    ("local.md", "Using a deployed stage"): "tests/deployed/test_commands.py",
+    ("operating.md", "Restoring and rotating"): "tests/unit/test_documents.py",
+    ("page.md", "With a deployed stage"): "tests/deployed/test_commands.py",
+    ("development.md", "Tests"): "tests/unit/test_ci.py",  # `make test` runs this
+    ("development.md", "Dependencies"): "tests/local/test_install.py",
+}
+"""The test of the `sh` and `js` blocks below each heading."""
+
+MAKE_COMMAND = re.compile(r"\bmake (?:-s )?(?P<target>[a-z-]+)(?P<variables>(?: [A-Z_]+=\S+)*)")
+TARGET_WITH_HELP = re.compile(r"^(?P<target>[a-z-]+):[^#\n]*## (?P<help>.*)$", re.MULTILINE)
+TARGETS = dict(TARGET_WITH_HELP.findall((ROOT / "Makefile").read_text()))
+"""The targets of the Makefile, and the help of each, which names its variables."""
+
+PATH_IN_PROJECT = re.compile(
+    r"(?<![\w/.$>-])(?:\.chalice|\.github|bench|chalicelib|deploy|docs|local|requirements|resources"
+    r"|tests|web)/[\w./-]*\w"
+)
+EXAMPLES_OF_NEW_FILES = {"chalicelib/profile.schema.json", "tests/unit/test_rules.py"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_each_example_of_a_document_is_run_by_a_test(document: Path) -> None:
+    for block in blocks(document):
+        if block.language in {"sh", "js"}:
+            test = RUN_BY.get((document.name, block.heading))
+            assert test is not None, (
+                f'write a test that runs the example below "{block.heading}", and name it in '
+                f"RUN_BY in {Path(__file__).name}"
+            )
+            assert (ROOT / test).exists(), f"RUN_BY names {test}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_each_make_command_has_a_target_and_its_variables(document: Path) -> None:
+    for command in MAKE_COMMAND.finditer(code_in(document)):
+        target = command["target"]
+        assert target in TARGETS, f"the Makefile has no target for `{command[0]}`"
+        for variable in re.findall(r"([A-Z_]+)=", command["variables"]):
+            assert variable in TARGETS[target], f"`make help` lists no {variable} for {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_each_path_in_a_document_exists(document: Path) -> None:
+    for path in PATH_IN_PROJECT.findall(code_in(document)):
+        if path not in EXAMPLES_OF_NEW_FILES and not (ROOT / path).exists():
+            assert is_generated(path), f"there is no {path}"
+
+
+def is_generated(path: str) -> bool:
+    """Whether git ignores a path: a command of the project creates it."""
+    done = subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT, check=False)
+    return done.returncode == 0
+
+
+def test_the_readme_deploys_with_the_commands_of_deploying_md() -> None:
+    """tests/deployed runs those of deploying.md."""
+    guide = DOCS / "deploying.md"
+    in_guide = commands(guide, "Deploy a stage") + commands(guide, "Check the deployment")
+    assert commands(README, "Deploy it") == in_guide
+
+
+def test_aws_commands_have_an_operation_and_its_parameters() -> None:
+    """The AWS CLI derives its commands from botocore's models."""
+    for command in commands(DOCS / "operating.md", "Restoring and rotating"):
+        _, service, subcommand, *arguments = shlex.split(command)
+        model = Session().get_service_model(service)
+        operations = {xform_name(name, "-"): name for name in model.operation_names}
+        parameters = model.operation_model(operations[subcommand]).input_shape
+        assert parameters is not None
+        options = {argument for argument in arguments if argument.startswith("--")}
+        assert options <= {f"--{xform_name(name, '-')}" for name in parameters.members}
