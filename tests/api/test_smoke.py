@@ -36,7 +36,7 @@ def test_a_profile_is_replaced_only_if_told_to_and_restored(
 ) -> None:
     user = new_user()
     api.post(user, '{"mine": 0.10}')
-    with pytest.raises(smoke.Refused, match="OVERWRITE=yes"):
+    with pytest.raises(SmokeError, match="OVERWRITE=yes"):
         smoke.run(client_of(api, user), overwrite=False)
     assert smoke.run(client_of(api, user), overwrite=True) == 0
     assert api.get(user).json()["profile_data"].keys() == {"mine"}
@@ -65,7 +65,7 @@ def test_a_profile_that_cannot_be_restored_is_in_a_file(
 
 def test_a_service_that_refuses_the_user_is_not_checked(api: Api) -> None:
     client = Client(f"http://127.0.0.1:{api.port}", "not.a.token")
-    with pytest.raises(smoke.Refused, match="401"):
+    with pytest.raises(SmokeError, match="401"):
         smoke.run(client, overwrite=False)
 
 

@@ -37,7 +37,7 @@ def running_command(
     unbuffered = {**variables, "PYTHONUNBUFFERED": "1"}  # the port is in the output
     with running(arguments, unbuffered, log, cwd=folder) as process:
         is_started = wait_until(
-            lambda: printed_port(log) != 0, seconds=START_SECONDS, process=process
+            lambda: printed_port(log) != 0, timeout=START_SECONDS, process=process
         )
         assert is_started, log.read_text()
         yield Api(printed_port(log))
