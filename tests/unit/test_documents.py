@@ -1,4 +1,4 @@
-"""README.md and docs/: each example is run by a test, and commands name what exists."""
+"""README.md and docs/: a test runs each example, and named commands and files exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUN_BY = {
     ("deploying.md", "Deploy a stage"): "tests/deployed/test_commands.py",
     ("deploying.md", "Check the deployment"): "tests/deployed/test_commands.py",
     ("deploying.md", "Deploying with chalice deploy"): "tests/deployed/test_chalice_deploy.py",
-    ("local.md", "What runs where"): "tests/local/test_commands.py",
+    ("local.md", "Parts and addresses"): "tests/local/test_commands.py",
     ("local.md", "Users and tokens"): "tests/local/test_commands.py",
     ("local.md", "Working on the API"): "tests/local/test_commands.py",
     ("local.md", "Using a deployed stage"): "tests/deployed/test_commands.py",
