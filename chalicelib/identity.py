@@ -13,9 +13,9 @@ from typing import Any
 from chalicelib.errors import NotSignedIn
 
 NOT_SIGNED_IN = "Sign in and send your id token in the Authorization header."
-"""For a request without a token. API Gateway's own 401 response uses it too."""
+"""The message for a request without a token. API Gateway's own 401 response also uses it."""
 WRONG_KIND = "This is not an id token. Send the id token, not the access or refresh token."
-"""For another kind of token. `chalice local` uses it too."""
+"""The message for another kind of token. `chalice local` also uses it."""
 
 
 def identify(request_context: Mapping[str, Any], client_ids: tuple[str, ...]) -> str:

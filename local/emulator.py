@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 REQUEST_SECONDS = 5
 SOCKET = "LOCAL_EMULATOR_SOCKET"
-"""The environment variable that has the file descriptor of the socket to answer on."""
+"""The environment variable with the file descriptor of the listening socket."""
 
 
 class EmulatorError(LocalError):
@@ -61,7 +61,7 @@ def emulator(
 
 
 def _listen(port: int) -> socket.socket:
-    """A socket that listens on 127.0.0.1:`port`: from here on, no other program gets the port."""
+    """A socket that listens on 127.0.0.1:`port`, so that no other program can take the port."""
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
@@ -72,7 +72,7 @@ def _listen(port: int) -> socket.socket:
 def _ministack(
     server: socket.socket, state: Path, log: Path, keep_open: Sequence[int]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The process of ministack, which inherits the socket `server` and answers there."""
+    """The process of ministack, which inherits the listening socket `server`."""
     settings = {
         SOCKET: str(server.fileno()),
         "GATEWAY_PORT": str(server.getsockname()[1]),  # for the URLs in its responses

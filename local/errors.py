@@ -1,4 +1,4 @@
-"""The errors of the commands in this folder. Other errors of theirs are in deploy/errors.py.
+"""The errors of the commands in this folder. They also raise those in deploy/errors.py.
 
 LocalError
 ├── ApiError         local/api.py

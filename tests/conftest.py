@@ -80,7 +80,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
 
 @pytest.fixture(scope="session")
 def cloud(no_aws_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """A local AWS with the backend deployed."""
+    """An AWS emulator with the backend deployed."""
     with running_cloud(0, tmp_path_factory.mktemp("cloud")) as (cloud, _):
         yield cloud
 

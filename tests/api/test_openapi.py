@@ -1,5 +1,5 @@
-"""docs/openapi.yaml against the running service. tests/unit/test_openapi.py compares it with the
-code."""
+"""Compares docs/openapi.yaml with the running service. tests/unit/test_openapi.py compares it with
+the code."""
 
 from __future__ import annotations
 

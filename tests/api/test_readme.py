@@ -1,4 +1,4 @@
-"""The JavaScript example in README.md, run by Node as it is printed there."""
+"""The JavaScript example in README.md, run by Node unchanged."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """The checks of `make smoke`: they pass for a correct service, and fail for others.
 
-The service here is `chalice local`, which answers preflights, unlike the emulated API Gateway.
+The service is `chalice local`. Unlike the emulated API Gateway, it sends preflight headers.
 """
 
 import http.server

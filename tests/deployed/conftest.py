@@ -1,4 +1,4 @@
-"""The service deployed to the emulated AWS, by the commands in docs/deploying.md."""
+"""The service, deployed to the AWS emulator with the commands in docs/deploying.md."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Account:
         )
 
     def run_documented(self, command: str, **variables: str) -> str:
-        """Run a command as a document shows it. It must succeed; return its output."""
+        """Run a command from a document. It must succeed; return its output."""
         done = self.run(*shlex.split(command), **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -207,7 +207,7 @@ def deployed(account: Account, dev_backend: Cloud) -> Deployment:
 
 @pytest.fixture(scope="session")
 def deployed_by_chalice(account: Account, cloud: Cloud) -> Deployment:
-    """The stage prod, by `make backend`, `chalice deploy` and `make gateway`."""
+    """The stage prod, deployed by `make backend`, `chalice deploy` and `make gateway`."""
     make_backend, _, make_gateway = chalice_commands()
     account.run_documented(make_backend)
     stack_of_api: dict[str, str] = {}
@@ -280,8 +280,8 @@ def runtime(
 
 # --- for the tests of tests/api, which run here with the deployed API -----------------------------
 
-# tests/conftest.py has these users too, but makes them once a session: after a test of tests/api,
-# they would be users of another user pool.
+# tests/conftest.py also has these users, but creates them once per session: after a test of
+# tests/api, they would belong to another user pool.
 
 
 @pytest.fixture(scope="session")

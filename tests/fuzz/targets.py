@@ -117,7 +117,7 @@ def app_with_empty_store() -> Callable[[Any, None], dict[str, Any]]:
 
 
 class EmptyStore:
-    """A store that checks data like the real one, and then has no profile."""
+    """A store without profiles. It checks data like the real store."""
 
     def get(self, *_: object) -> None:
         raise errors.ProfileNotFound("There is no profile.")

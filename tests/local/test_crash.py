@@ -181,7 +181,7 @@ def test_kill_9_of_the_api_loses_no_acknowledged_write(
 def test_kill_9_of_the_emulator_leaves_its_last_saved_state(
     tmp_path: Path, restored_environment: None, no_aws_settings: None
 ) -> None:
-    """ministack saves its state when it is stopped. The API goes on by itself."""
+    """ministack saves its state only when it stops. The API recovers by itself."""
     log = tmp_path / "api.log"
     with running_cloud(0, tmp_path) as (cloud, _), serving(0, log) as (_, api_port):
         load = Load(Api(api_port), partial(sign_up_user, cloud))

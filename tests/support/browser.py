@@ -66,8 +66,8 @@ def serving_site(
 ) -> Iterator[Site]:
     """Deploy a backend to the running emulator; serve the page, and the API from `project`.
 
-    The stage is one of its own because its user pool must know the URL of the page. The
-    environment must already name the emulator as AWS. `settings` are the API's, where they differ
+    The page has its own stage, because the stage's user pool must know the page's URL. AWS clients
+    of this process must already use the emulator. `settings` are the API's settings that differ
     from the defaults.
     """
     page.install()

@@ -18,7 +18,7 @@ STAGE_SETTINGS = {"local": {"USE_LOCAL_CLOUD": "true"}, "dev": {}, "prod": {}}
 def copy_of_the_project(folder: Path) -> Path:
     """Make `folder` a fresh clone of the project with its requirements installed.
 
-    Its stages are those of a fresh clone, whatever a team has made of the project's own.
+    Its stages are those of a fresh clone, even if a team has changed the project's own stages.
     """
     copy_project(ROOT, folder)
     reset_stages(folder)

@@ -1,4 +1,4 @@
-"""README.md and docs/: each example is run by a test, and commands name what exists."""
+"""README.md and docs/: a test runs each example, and named commands and files exist."""
 
 from __future__ import annotations
 

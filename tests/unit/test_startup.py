@@ -24,7 +24,7 @@ FUNCTION = {
 
 
 def run_in_lambda(code: str, **variables: str) -> str:
-    """What `code` prints, in the environment of a deployed function."""
+    """The output of `code` in the environment of a deployed function."""
     return output_of([sys.executable, "-c", code], FUNCTION | variables)
 
 
