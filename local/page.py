@@ -91,7 +91,9 @@ def serving(port: int, config: Path = page_config.CONFIG) -> Iterator[int]:
     """
     handler = partial(PageHandler, config=config)
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        thread = Thread(target=server.serve_forever, args=[SHUTDOWN_POLL_SECONDS])
+        # A daemon: a second stop signal can interrupt the shutdown below, and must not leave a thread
+        # that keeps this process running.
+        thread = Thread(target=server.serve_forever, args=[SHUTDOWN_POLL_SECONDS], daemon=True)
         thread.start()
         try:
             yield server.server_port
