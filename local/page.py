@@ -91,8 +91,8 @@ def serving(port: int, config: Path = page_config.CONFIG) -> Iterator[int]:
     """
     handler = partial(PageHandler, config=config)
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        # A daemon: a second stop signal can interrupt the shutdown below, and must not leave a thread
-        # that keeps this process running.
+        # A daemon thread: if a second stop signal interrupts the shutdown below, it does not keep
+        # this process running.
         thread = Thread(target=server.serve_forever, args=[SHUTDOWN_POLL_SECONDS], daemon=True)
         thread.start()
         try:
