@@ -75,7 +75,7 @@ screenshots: install-develop  ## take the pictures of the page in docs/images
 
 install_lock = @command -v $(PYTHON) >/dev/null || \
 	{ echo "error: $(PYTHON) was not found. Install it, or use another one: export PYTHON=python3.13" >&2; exit 1; }; \
-	$(PYTHON) -m requirements.install
+	$(PYTHON) -m requirements.install $(if $(filter file,$(origin PYTHON)),,--python-given)
 
 install:  ## install the packages for running into .venv (`make local` does this too)
 	$(install_lock) run

@@ -129,6 +129,7 @@ def _read() -> dict[str, Any]:
             f'{FILE} is not in Chalice\'s format: "stages", each stage and each '
             '"environment_variables" must be a JSON object.'
         )
+    _refuse_values_other_than_strings(config)
     shaped: dict[str, Any] = config
     return shaped
 
@@ -142,6 +143,17 @@ def _has_expected_shape(config: object) -> bool:
         if not isinstance(part.get("environment_variables", {}), dict):
             return False
     return True
+
+
+def _refuse_values_other_than_strings(config: dict[str, Any]) -> None:
+    """Raise DeploymentError for an environment variable such as true, which must be "true"."""
+    for part in (config, *config["stages"].values()):
+        for name, value in part.get("environment_variables", {}).items():
+            if not isinstance(value, str):
+                raise DeploymentError(
+                    f'{name} in {FILE} must be a string: "{json.dumps(value)}" instead of '
+                    f"{json.dumps(value)}."
+                )
 
 
 def _refuse_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:

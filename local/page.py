@@ -94,12 +94,13 @@ def serving(port: int, config: Path = page_config.CONFIG) -> Iterator[int]:
         # A daemon thread: if a second stop signal interrupts the shutdown below, it does not keep
         # this process running.
         thread = Thread(target=server.serve_forever, args=[SHUTDOWN_POLL_SECONDS], daemon=True)
-        thread.start()
         try:
+            thread.start()
             yield server.server_port
         finally:
-            server.shutdown()
-            thread.join()
+            if thread.is_alive():
+                server.shutdown()
+                thread.join()
 
 
 def served_files() -> dict[str, Path]:

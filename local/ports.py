@@ -65,6 +65,11 @@ def require_free(name: str, port: int, command: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError as error:
+            raise LocalError(
+                f"port {port} needs administrator rights. Choose a port from 1024: "
+                f"{command} {_variable(name)}=..."
+            ) from error
         except OSError as error:
             raise LocalError(
                 f"another program uses port {port}. Choose another port: "

@@ -49,7 +49,12 @@ def replace_chalice_server() -> None:
 
 def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> LocalDevServer:
     """Chalice's local server, with RequestHandler as its handler."""
-    server = create_chalice_server(app_obj, config, host, port)
+    try:
+        server = create_chalice_server(app_obj, config, host, port)
+    except OSError as error:
+        sys.exit(
+            f"error: cannot serve on port {port}: {error.strerror}. Choose another: --port ..."
+        )
     server.port = server.server.server_port  # Chalice prints it; `port` may be 0, any free one
     gateway = ApiGateway(app_obj, config, verifier_from(os.environ))
     in_flight = RequestsInFlight()

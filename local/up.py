@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import Popen
 from urllib.parse import urlencode
 
-from deploy import backend, page_config
+from deploy import backend, chalice_config, page_config
 from local import environment, page, users
 from local.api import serving
 from local.emulator import emulator
@@ -26,6 +26,7 @@ def up(ports: Ports, *, with_api: bool) -> None:
     Raises CommandError.
     """
     raise_on_stop_signals()
+    chalice_config.environment(environment.STAGE)  # raises if `chalice local` could not read it
     folder = environment.folder()
     with ExitStack() as stack:
         lock = stack.enter_context(locked(folder))
@@ -87,7 +88,12 @@ def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
                 outputs["UserPoolClientId"],
                 f"http://localhost:{ports.aws}",
             )
-            page_config.write_config(config)
+            try:
+                page_config.write_config(config)
+            except OSError as error:
+                raise page.PageError(
+                    f"cannot write web/config.json ({error.strerror}). Make it writable."
+                ) from error
             page.install()
             stack.enter_context(page.serving(ports.web))
         yield

@@ -1,13 +1,18 @@
-"""Install a lock, unless it is installed already: python3 -m requirements.install run|develop|tools
+"""Install a lock, unless it is installed already.
+
+    python3 -m requirements.install [--python-given] run|develop|tools
 
 It runs on a Python without any packages. It prints to standard error only, because
 `make -s token` must print a token and nothing else.
 """
 
+import fcntl
 import hashlib
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -30,15 +35,23 @@ EXACTLY = ("--require-hashes", "--only-binary", ":all:")
 FAST = ("--no-deps", "--no-compile")
 
 
-def install(lock: Path, environment: Path) -> None:
-    """Install the lock, into a new virtual environment if there is no usable one."""
+def install(lock: Path, environment: Path, *, is_python_given: bool) -> None:
+    """Install the lock, into a new virtual environment if there is no usable one.
+
+    is_python_given: whether the user chose the Python that runs this. If not, an environment of
+    another Python is usable: another terminal may have chosen it.
+    """
     # The scripts in an environment contain its path, so a moved project needs a new one.
-    python_line = f"Python {platform.python_version()} in {environment.resolve()}"
+    place = f" in {environment.resolve()}"
+    python_line = f"Python {platform.python_version()}{place}"
     lock_line = f"{lock.name} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
     stamp = environment / "installed.txt"
     installed = []
     if stamp.exists() and (environment / "bin" / "python").exists():
         installed = stamp.read_text().splitlines()
+        if not is_python_given:
+            found = [line for line in installed if line.endswith(place)]
+            python_line = found[0] if found else python_line
     if python_line in installed and lock_line in installed:
         return
     if environment.is_symlink():  # as in the tests' copies: another project owns it
@@ -47,6 +60,11 @@ def install(lock: Path, environment: Path) -> None:
             "for another Python. Run make in the project it belongs to, or remove the link."
         )
     if python_line not in installed:
+        if is_running_here():
+            sys.exit(
+                f"error: {environment.name} must be made again, and a `make local` of this folder "
+                "uses it. Stop that first."
+            )
         make_environment(environment)
         installed = [python_line]
     stamp.unlink(missing_ok=True)  # so that an interrupted installation is repeated
@@ -55,11 +73,36 @@ def install(lock: Path, environment: Path) -> None:
     stamp.write_text("\n".join([*others, lock_line, ""]))
 
 
+def is_running_here() -> bool:
+    """Whether a `make local` of this folder is running. It holds a lock on the file .local/lock."""
+    try:
+        with (ROOT / ".local" / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait until no other `make` in this folder installs."""
+    with Path(__file__).open() as file:  # any file of the project serves as the lock
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting = "Waiting until another make in this folder has finished installing ..."
+            print(waiting, file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def make_environment(environment: Path) -> None:
     """Make an empty virtual environment. An existing one is deleted."""
     print(f"Making {environment.name} ...", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "venv", "--clear", str(environment)]
-    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+    if run(command):
         sys.exit(
             f"error: could not make {environment}; the reason is above. If the module venv or "
             "ensurepip is missing on Debian or Ubuntu: apt install python3-venv"
@@ -69,19 +112,35 @@ def make_environment(environment: Path) -> None:
 def run_pip(environment: Path, lock: Path) -> None:
     print(f"Installing requirements/{lock.name} ...", file=sys.stderr, flush=True)
     command = [f"{environment}/bin/python", *PIP_INSTALL, *EXACTLY, *FAST, "-r", str(lock)]
-    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+    if run(command):
         sys.exit(
             f"error: pip could not install requirements/{lock.name}; its message is above. If it "
             "could not connect, check the network and pip's configuration (pip config list)."
         )
 
 
+def run(command: list[str]) -> int:
+    """Run a command with its output on standard error, and return its exit status.
+
+    Ctrl-C does not reach the command, which would print a traceback; this process ends it.
+    """
+    done = subprocess.run(command, stdout=sys.stderr, check=False, start_new_session=True)
+    return done.returncode
+
+
 if __name__ == "__main__":
-    wanted = ROOT / "requirements" / f"{sys.argv[1]}.txt"
+    wanted = ROOT / "requirements" / f"{sys.argv[-1]}.txt"
     reason = why_stale(ROOT, wanted)
     if reason is not None:
         sys.exit(f"error: {reason}. Run: make lock")
     try:
-        install(wanted, TOOLS if wanted.name == "tools.txt" else VENV)
+        with one_at_a_time():
+            target = TOOLS if wanted.name == "tools.txt" else VENV
+            install(wanted, target, is_python_given="--python-given" in sys.argv)
     except KeyboardInterrupt:
         sys.exit("error: interrupted. Run the same command again to finish.")
+    except OSError as error:
+        sys.exit(
+            f"error: cannot write to {error.filename} ({error.strerror}). Make it writable, or "
+            "delete it."
+        )

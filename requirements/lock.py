@@ -7,7 +7,7 @@ pinned version stays as long as it fits the .in files.
 import subprocess
 import sys
 
-from requirements.install import OLDEST_PYTHON, ROOT, VENV, install
+from requirements.install import OLDEST_PYTHON, ROOT, VENV, install, one_at_a_time
 from requirements.sources import header
 
 INPUTS = {
@@ -32,6 +32,11 @@ def write_lock(name: str, options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    install(ROOT / "requirements" / "develop.txt", VENV)  # even if it is stale: it contains uv
-    for lock_name in INPUTS:
-        write_lock(lock_name, sys.argv[1:])
+    try:
+        with one_at_a_time():
+            # Even if the lock is stale: it contains uv.
+            install(ROOT / "requirements" / "develop.txt", VENV, is_python_given=False)
+            for lock_name in INPUTS:
+                write_lock(lock_name, sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted. Run `make lock` again: some locks may be old.")

@@ -6,6 +6,9 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +27,7 @@ from tests.local.make import (
     token,
 )
 from tests.support.api_server import running_command
-from tests.support.clone import copy_of_the_project
+from tests.support.clone import ROOT, copy_of_the_project
 from tests.support.cloud import Cloud
 from tests.support.commands import output_of
 from tests.support.documents import DOCS, README, commands
@@ -251,3 +254,44 @@ def test_the_local_cloud_replaces_the_shells_aws_settings(
     assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1234"
     assert "AWS_PROFILE" not in os.environ
     assert "AWS_SESSION_TOKEN" not in os.environ
+
+
+NUMBER_AS_VALUE = '{"stages": {"local": {"environment_variables": {"A": 1}}}}'
+
+
+@pytest.mark.parametrize("config", ["{", NUMBER_AS_VALUE])
+def test_make_local_refuses_a_config_that_chalice_cannot_read(tmp_path: Path, config: str) -> None:
+    """Before it starts anything."""
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text(config)
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "up"],
+        cwd=tmp_path,
+        env=SHELL | {"PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert ".chalice/config.json" in line
+
+
+def test_chalice_local_names_a_port_that_is_in_use(clone: Path, tmp_path: Path) -> None:
+    shell = SHELL | {"LOCAL_STATE": str(tmp_path)}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        chalice = clone / ".venv" / "bin" / "chalice"
+        done = subprocess.run(
+            [chalice, "local", "--stage", "local", "--port", port, "--no-autoreload"],
+            cwd=clone,
+            env=shell,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode != 0
+    assert f"error: cannot serve on port {port}" in done.stderr
+    assert "Traceback" not in done.stderr

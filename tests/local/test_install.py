@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -188,6 +189,52 @@ def test_an_environment_that_does_not_fit_is_made_again(project: Path, change: s
         (project / ".venv" / "bin" / "python").unlink()
     without_venv(project)
     assert "Making .venv" in make(project).stderr
+
+
+def test_another_terminals_python_keeps_the_environment(project: Path) -> None:
+    """Only a Python that is chosen with PYTHON= replaces the environment of another one."""
+    make(project)
+    stamp = project / ".venv" / "installed.txt"
+    stamp.write_text(stamp.read_text().replace(platform.python_version(), "3.13.0"))
+    python_folder = str(Path(sys.executable).parent)
+    shell = BARE | {"PATH": f"{python_folder}:{BARE['PATH']}"}
+    done = subprocess.run(
+        ["make", "-s", "install"],
+        cwd=project,
+        env=shell,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Making .venv" not in done.stderr
+
+
+def test_an_environment_in_use_is_not_replaced(project: Path) -> None:
+    make(project)
+    stamp = project / ".venv" / "installed.txt"
+    stamp.write_text(stamp.read_text().replace(platform.python_version(), "3.11.0rc1"))
+    (project / ".local").mkdir()
+    with (project / ".local" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "make local" in error_of(make(project))
+
+
+def test_a_second_make_waits_until_the_first_has_installed(project: Path) -> None:
+    with (project / "requirements" / "install.py").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            ["make", "-s", "install", f"PYTHON={sys.executable}"],
+            cwd=project,
+            env=BARE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Waiting")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert (project / ".venv" / "installed.txt").exists()
 
 
 def test_a_linked_environment_is_left_as_it_is(project: Path, tiny: str) -> None:

@@ -147,3 +147,10 @@ def test_a_policy_file_is_found_by_its_name_or_by_the_stages(file: Path) -> None
     file.with_name("own.json").write_text("prod's")
     assert chalice_config.policy("dev") == "dev's"
     assert chalice_config.policy("prod") == "prod's"
+
+
+@pytest.mark.parametrize("value", [True, 5, None, ["x"]])
+def test_a_variable_that_is_not_a_string_is_an_error(file: Path, value: object) -> None:
+    write(file, {"stages": {"dev": {"environment_variables": {"REQUIRE_PRECONDITIONS": value}}}})
+    with pytest.raises(DeploymentError, match="REQUIRE_PRECONDITIONS"):
+        chalice_config.environment("dev")
