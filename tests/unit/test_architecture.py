@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import items
+from tests.support.attributes import ATTRIBUTES
 from tests.support.commands import output_of
 
 ROOT = Path(__file__).parents[2]
@@ -43,16 +43,6 @@ HOMES = [
     ("ProvisionedThroughputExceededException", "dynamodb.py"),
     ("urn:problem-type", "problems.py"),
 ]
-
-ATTRIBUTES = {
-    items.PARTITION_KEY,
-    items.SORT_KEY,
-    items.DATA,
-    items.REVISION,
-    items.CREATED_AT,
-    items.UPDATED_AT,
-}
-"""The names of the table's attributes."""
 
 WORD = re.compile(r"(?<![:\w])\w+")
 """A word, but not the name of a value in an expression, such as :revision."""
@@ -158,7 +148,7 @@ def test_only_items_knows_the_names_of_attributes(path: Path) -> None:
     if path.name == "http.py":
         tree.body = [node for node in tree.body if not is_function(node, "profile_response")]
     for text in texts_in(tree):
-        names = ATTRIBUTES & set(WORD.findall(text))
+        names = set(ATTRIBUTES).intersection(WORD.findall(text))
         assert not names, f"{path.name} contains {text!r}: use a constant of items.py"
 
 

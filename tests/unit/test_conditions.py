@@ -6,6 +6,7 @@ from ministack.services.dynamodb import AWS_KEYWORDS as RESERVED_WORDS
 from chalicelib import conditions, items
 from chalicelib.conditions import ABSENT, ALWAYS, EXISTS, NEVER, Condition
 from chalicelib.preconditions import Precondition, Wildcard
+from tests.support.attributes import ATTRIBUTES
 
 A = frozenset("a")
 STORED = items.key("5f0c") | {"profile_data": {"M": {"n": {"N": "1"}}}, "revision": {"S": "r1"}}
@@ -62,16 +63,6 @@ def test_unchanged_means_exactly_what_was_seen(item: items.Item, condition: Cond
     assert conditions.unchanged(item) == condition
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        items.PARTITION_KEY,
-        items.SORT_KEY,
-        items.DATA,
-        items.REVISION,
-        items.CREATED_AT,
-        items.UPDATED_AT,
-    ],
-)
+@pytest.mark.parametrize("name", ATTRIBUTES)
 def test_no_attribute_name_is_a_reserved_word(name: str) -> None:
     assert name.upper() not in RESERVED_WORDS, "Expressions name the attributes directly."

@@ -1,0 +1,13 @@
+"""The attributes of the table's items, for tests that hold for each of them."""
+
+from chalicelib import items
+
+ATTRIBUTES = (
+    items.PARTITION_KEY,
+    items.SORT_KEY,
+    items.DATA,
+    items.REVISION,
+    items.CREATED_AT,
+    items.UPDATED_AT,
+)
+"""Their names."""
