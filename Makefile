@@ -13,6 +13,7 @@ from_command_line = $(if $(filter command,$(origin $(1))),$($(1)))
 export USER_EMAIL = $(call from_command_line,EMAIL)
 export USER_PASSWORD = $(call from_command_line,PASSWORD)
 export USER_TOKEN = $(call from_command_line,TOKEN)
+export BACKEND_PARAMETERS = $(call from_command_line,PARAMETERS)
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
@@ -100,10 +101,15 @@ audit: install-tools  ## check the locked Python packages for known vulnerabilit
 
 deploy_command = @.venv/bin/python -m deploy $@ "$(call from_command_line,STAGE)"
 
-backend: install  ## create or update the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS)
+backend: install  ## create, update or attach the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS PARAMETERS OVERWRITE USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT)
 	$(deploy_command) --domain-suffix="$(call from_command_line,DOMAIN_SUFFIX)" \
 		--callback-urls="$(call from_command_line,CALLBACK_URLS)" \
-		--logout-urls="$(call from_command_line,LOGOUT_URLS)"
+		--logout-urls="$(call from_command_line,LOGOUT_URLS)" \
+		--user-pool-id="$(call from_command_line,USER_POOL_ID)" \
+		--client-ids="$(call from_command_line,USER_POOL_CLIENT_ID)" \
+		--sign-in-domain="$(call from_command_line,SIGN_IN_DOMAIN)" \
+		--table="$(call from_command_line,TABLE)" --adopt="$(call from_command_line,ADOPT)" \
+		--overwrite="$(call from_command_line,OVERWRITE)"
 
 package: install  ## build the package of `make deploy` in out/: STAGE=dev
 	$(deploy_command)

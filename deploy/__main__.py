@@ -17,18 +17,17 @@ import boto3
 
 from deploy import (
     api,
-    aws,
-    backend,
+    attachment,
     chalice_cli,
     chalice_config,
     checks,
+    destroy_backend,
     gateway_responses,
+    make_backend,
     packaging,
     page_config,
-    stacks,
 )
-from deploy.arn import UserPoolArn
-from deploy.errors import CommandError, DeploymentError, NoBackend
+from deploy.errors import CommandError, DeploymentError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _check_stage_name(options)
         if options.command != "package":
             checks.use_account_of(options.stage)
+            checks.check_app_name(options.stage)
         options.run(options)
     except CommandError as error:
         sys.exit(f"error: {error}")
@@ -59,10 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "backend", parents=[stage], help="create or update a stage's table and user pool"
     )
+    command.add_argument("--user-pool-id", default="", help="a user pool that you already have")
+    command.add_argument("--client-ids", default="", help="app clients of that user pool")
+    command.add_argument("--sign-in-domain", default="", help="sign-in domain of that user pool")
+    command.add_argument("--table", default="", help="a table that you already have")
     command.add_argument("--domain-suffix", default="", help="the end of the sign-in page's domain")
     command.add_argument("--callback-urls", default="", help="URLs of pages after sign-in")
     command.add_argument("--logout-urls", default="", help="URLs of pages after sign-out")
-    command.set_defaults(run=make_backend)
+    command.add_argument("--adopt", default="", help="yes: take over stacks of another owner")
+    command.add_argument("--overwrite", default="", help="yes: lose settings made elsewhere")
+    command.set_defaults(run=run_make_backend)
 
     command = commands.add_parser("package", parents=[stage], help="build a stage's package")
     command.set_defaults(run=make_package)
@@ -92,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "destroy-backend", parents=[stage], help="delete a stage's users and data"
     )
     command.add_argument("--confirm", default="", help="the stage's name, to delete without asking")
-    command.set_defaults(run=make_destroy_backend)
+    command.set_defaults(run=run_destroy_backend)
     return parser
 
 
@@ -116,92 +122,36 @@ def _check_stage_name(options: argparse.Namespace) -> None:
 # --- the backend ----------------------------------------------------------------------------------
 
 
-def make_backend(options: argparse.Namespace) -> None:
-    """Create or update the table, the user pool and its sign-in page; record them for Chalice."""
-    stage = options.stage
-    stack = backend.stack_name(stage)
-    print(f"Deploying resources/backend.yaml as {stack} ...", flush=True)
-    outputs = backend.deploy(stage, _backend_parameters(options), _print_progress)
-    for name, value in sorted(outputs.items()):
-        print(f"  {name:<17}{value}")
-    if _record_backend(stage, outputs):
-        print(f"Recorded in {chalice_config.FILE}; commit it.")
-    else:
-        print(f"Nothing to record: {chalice_config.FILE} is current.")
-    print(f"Next: make deploy STAGE={stage}")
+def run_make_backend(options: argparse.Namespace) -> None:
+    """Create or update the table and the user pool, or attach existing ones; record them."""
+    request = make_backend.Request(
+        stage=options.stage,
+        user_pool_id=options.user_pool_id,
+        client_ids=options.client_ids,
+        sign_in_domain=options.sign_in_domain,
+        table=options.table,
+        domain_suffix=options.domain_suffix,
+        callback_urls=options.callback_urls,
+        logout_urls=options.logout_urls,
+        # From the environment: its values may contain quotes.
+        parameters=os.environ.get("BACKEND_PARAMETERS", ""),
+        adopt=_is_yes("ADOPT", options.adopt),
+        overwrite=_is_yes("OVERWRITE", options.overwrite),
+    )
+    make_backend.run(request, _print_progress)
 
 
-def _backend_parameters(options: argparse.Namespace) -> dict[str, str]:
-    """Return the parameters of the command line, and those that a new stack needs."""
-    parameters = {}
-    if options.domain_suffix:
-        parameters["DomainSuffix"] = options.domain_suffix
-    elif stacks.outputs(backend.stack_name(options.stage)) is None:
-        parameters["DomainSuffix"] = aws.account_id()
-    if options.callback_urls:
-        parameters["CallbackUrls"] = options.callback_urls
-    if options.logout_urls:
-        parameters["LogoutUrls"] = options.logout_urls
-    return parameters
-
-
-def _record_backend(stage: str, outputs: dict[str, str]) -> bool:
-    """Record the backend with these outputs. Return False if .chalice/config.json is current.
-
-    If the same user pool is recorded already, recorded values are kept: an operator may have
-    recorded a restored table or more app clients.
-    """
-    recorded = chalice_config.environment(stage)
-    variables = backend.chalice_environment(outputs)
-    if recorded.get("USER_POOL_ARN") == variables["USER_POOL_ARN"]:
-        variables = {name: recorded.get(name, value) for name, value in variables.items()}
-    return chalice_config.change_environment(stage, variables)
-
-
-def make_destroy_backend(options: argparse.Namespace) -> None:
-    """Delete a stage's users and data, if the stage's name is typed or given by --confirm."""
-    stage = options.stage
-    if api.is_deployed(stage):
+def _is_yes(option: str, value: str) -> bool:
+    if value not in ("", "yes"):
         raise DeploymentError(
-            f"the API still uses the backend. Delete the API first: make destroy STAGE={stage}"
+            f"{option}={value} is not understood. Set {option}=yes or leave it out."
         )
-    outputs = stacks.outputs(backend.stack_name(stage))
-    if outputs:
-        table = outputs["TableName"]
-        pool_id = outputs["UserPoolId"]
-        print(f"This deletes {backend.contents(table, pool_id)}. Users cannot be restored.")
-    else:
-        table, pool_id = _recorded_names(stage)
-        print(f"This deletes what is left: the table {table} and the user pool {pool_id}.")
-    if _confirmation(options) != stage:
-        raise DeploymentError(
-            f"nothing was deleted. Set CONFIRM={stage}, or type {stage} at the prompt."
-        )
-    backend.destroy(stage, table, pool_id, _print_progress)
-    chalice_config.change_environment(stage, dict.fromkeys(backend.OUTPUT_OF_VARIABLE))
-    print(f"The backend of {stage} is deleted.")
+    return value == "yes"
 
 
-def _recorded_names(stage: str) -> tuple[str, str]:
-    """Return the recorded table's name and user pool's id. Raises DeploymentError without them."""
-    try:
-        recorded = chalice_config.recorded_backend(stage)
-    except NoBackend as error:
-        raise DeploymentError(
-            f"there is nothing to delete: the stack {backend.stack_name(stage)} has no table and "
-            "no user pool in this account and region, and the stage records none."
-        ) from error
-    return recorded.table, UserPoolArn.parse(recorded.user_pool_arn).pool_id
-
-
-def _confirmation(options: argparse.Namespace) -> str:
-    confirmation: str = options.confirm
-    if confirmation or not sys.stdin.isatty():
-        return confirmation
-    try:
-        return input(f"Type the stage's name, {options.stage}, to delete them: ")
-    except EOFError:
-        return ""
+def run_destroy_backend(options: argparse.Namespace) -> None:
+    """Delete what the stage's stack made, if the stage's name is typed or given by --confirm."""
+    destroy_backend.run(options.stage, options.confirm, _print_progress)
 
 
 # --- the API --------------------------------------------------------------------------------------
@@ -222,6 +172,7 @@ def make_deploy(options: argparse.Namespace) -> None:
     """Package the API, upload the package and deploy it."""
     stage = options.stage
     checks.check_stage(stage)
+    attachment.check_recorded(chalice_config.recorded_backend(stage))
     print(f"Deploying the API as {api.stack_name(stage)} ...", flush=True)
     parameters = {}
     if options.alarm_topic:
@@ -251,10 +202,7 @@ def make_destroy(options: argparse.Namespace) -> None:
     """Delete a stage's API; keep its users and data."""
     stage = options.stage
     if api.destroy(stage, _print_progress):
-        print(
-            f"The API of {stage} is deleted. Users and data are kept in "
-            f"{backend.stack_name(stage)}."
-        )
+        print(f"The API of {stage} is deleted. Users and data are kept.")
     else:
         region = boto3.session.Session().region_name
         print(f"{stage} has no API in this account, region ({region}) and folder.")
@@ -267,13 +215,18 @@ def make_web_config(options: argparse.Namespace) -> None:
     """Write web/config.json for a deployed stage."""
     stage = options.stage
     recorded = chalice_config.recorded_backend(stage)
-    outputs = stacks.outputs(backend.stack_name(stage))
-    if outputs is None:
-        raise NoBackend(stage)
+    sign_in_domain = chalice_config.backend_record(stage).sign_in_domain
+    if not sign_in_domain:
+        raise DeploymentError(
+            f"the stage {stage} records no sign-in domain, so the page cannot sign users in. Give "
+            f"the user pool one, and run: make backend STAGE={stage}"
+        )
+    attachment.check_page_client(recorded)
     profile = f"{api.deployed_url(stage)}/user/profile"
-    sign_in = f"https://{outputs['UserPoolDomain']}"
     page_config.write_config(
-        page_config.settings(profile, recorded.user_pool_arn, recorded.client_ids, sign_in)
+        page_config.settings(
+            profile, recorded.user_pool_arn, recorded.client_ids, f"https://{sign_in_domain}"
+        )
     )
     print(f"web/config.json now has the settings of the stage {stage}: {profile}")
     print("To see the page, run `make web`. On a server of your own, send this header:")

@@ -1,7 +1,7 @@
 """The API of a stage. It can be deployed and deleted without touching users or data.
 
 Chalice packages it, together with resources/api.json; CloudFormation deploys it as the stack
-`user-profile-<stage>`. These functions also find an API that `chalice deploy` created.
+`<app_name>-<stage>`. These functions also find an API that `chalice deploy` created.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import boto3
 
-from deploy import chalice_cli, packaging, stacks
+from deploy import chalice_cli, chalice_config, ownership, packaging, stacks
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.errors import DeploymentError
@@ -20,15 +20,19 @@ from deploy.stacks import Progress
 
 
 def stack_name(stage: str) -> str:
-    """Return the name of the stage's API stack."""
-    return f"user-profile-{stage}"
+    """Return the name of the stage's API stack. Raises DeploymentError."""
+    return f"{chalice_config.app_name()}-{stage}"
 
 
 def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dict[str, str]:
     """Package the stage, upload the package and deploy the stack; return the stack's outputs.
 
-    `parameters` are those of resources/api.json. Raises DeploymentError.
+    `parameters` are those of resources/api.json. Raises DeploymentError, also if the stack belongs
+    to another owner.
     """
+    name = stack_name(stage)
+    stack = stacks.describe(name)
+    ownership.require_own(stack, name, stage)
     folder = packaging.build(stage)
     progress("packaged")
     template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
@@ -36,25 +40,24 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dic
     function["CodeUri"] = packaging.upload(folder / "deployment.zip")
     progress("uploaded")
     every_parameter = dict(parameters)
-    if _needs_logs_role(stage):
+    if stack is None and _account_needs_logs_role():
         every_parameter["AccountLogsRole"] = "true"
     return stacks.deploy(
-        stack_name(stage),
+        name,
         json.dumps(template),
         every_parameter,
         progress,
-        capabilities=("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+        tags=ownership.tags(stage, stack),
     )
 
 
-def _needs_logs_role(stage: str) -> bool:
-    """Return whether the stack must give API Gateway a role for writing logs.
+def _account_needs_logs_role() -> bool:
+    """Return whether a new stack must give API Gateway a role for writing logs.
 
     An account has one such role in a region. An existing stack keeps its parameter.
     """
     with report_aws_errors("reading API Gateway's settings"):
-        has_role = "cloudwatchRoleArn" in boto3.client("apigateway").get_account()
-    return not has_role and stacks.outputs(stack_name(stage)) is None
+        return "cloudwatchRoleArn" not in boto3.client("apigateway").get_account()
 
 
 def url(outputs: Mapping[str, str]) -> str:
@@ -89,10 +92,12 @@ def is_deployed(stage: str) -> bool:
 def destroy(stage: str, progress: Progress) -> bool:
     """Delete the stage's API, however it was deployed. Return False if there was none.
 
-    Raises DeploymentError.
+    Raises DeploymentError, also if the stack belongs to another owner.
     """
+    name = stack_name(stage)
+    ownership.require_own(stacks.describe(name), name, stage)
     by_chalice = chalice_cli.deployed_api(stage)
-    was_deployed = stacks.delete(stack_name(stage), progress)
+    was_deployed = stacks.delete(name, progress)
     if by_chalice is not None:
         chalice_cli.run_chalice("delete", "--stage", stage)
         was_deployed = True

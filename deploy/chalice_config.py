@@ -1,16 +1,32 @@
-""".chalice/config.json: each stage's environment variables, and the backend recorded in them."""
+""".chalice/config.json: the app's name and owner, and each stage's variables and backend.
+
+`make backend` records two things for a stage: in `environment_variables`, which the function also
+reads, the table, the user pool and the app clients; in `backend`, where these come from.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeploymentError, NoBackend
 
 FILE = Path(".chalice/config.json")
+APP_NAME = re.compile("(?!.*(aws|amazon|cognito))[a-z][a-z0-9-]{0,19}")
+"""Every resource is named after the app, so the name must suit the strictest: Cognito's sign-in
+domain (no reserved words), and the bucket for packages (63 characters with its other parts)."""
+FIRST_APP_NAME = "user-profile"
+"""The name that backends without a `backend` record have: it was fixed before that record."""
+TABLE = "table"
+USER_POOL = "user_pool"
 API_GATEWAY_STAGE = "api"
 """The name of API Gateway's stage: api_gateway_stage in FILE. Every Chalice stage has the same."""
 
@@ -39,6 +55,57 @@ class RecordedBackend:
         return first_client_id(self.client_ids)
 
 
+@dataclass(frozen=True)
+class BackendRecord:
+    """Where a stage's backend comes from: the stage's member `backend`."""
+
+    app_name: str = ""
+    """The app's name when the backend was recorded. Empty: `make backend` has not recorded one."""
+    attached: tuple[str, ...] = ()
+    """TABLE and USER_POOL: what existed before, and was not made by the stage's stack."""
+    sign_in_domain: str = ""
+    """The host of the sign-in page. Empty: the user pool has none."""
+    adopted_stacks: tuple[str, ...] = ()
+    """ARNs of stacks with another owner (or none) that this project may change."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Parameters of resources/backend.yaml, written by hand. `make backend` applies them."""
+
+    @classmethod
+    def from_json(cls, value: object) -> BackendRecord:
+        """Read the member `backend`. Raises ValueError if it has another format."""
+        if not isinstance(value, dict):
+            raise ValueError("must be a JSON object")
+        known = {member.name for member in fields(cls)}
+        for name in value:
+            if name not in known:
+                raise ValueError(f'has the unknown member "{name}"')
+        parameters = value.get("parameters", {})
+        if not isinstance(parameters, dict) or not _are_strings(parameters.values()):
+            raise ValueError('has "parameters" that are not an object of strings')
+        for name in ("attached", "adopted_stacks"):
+            members = value.get(name, [])
+            if not isinstance(members, list) or not _are_strings(members):
+                raise ValueError(f'has a "{name}" that is not a list of strings')
+        for name in ("app_name", "sign_in_domain"):
+            if not isinstance(value.get(name, ""), str):
+                raise ValueError(f'has a "{name}" that is not a string')
+        return cls(
+            app_name=value.get("app_name", ""),
+            attached=tuple(value.get("attached", [])),
+            sign_in_domain=value.get("sign_in_domain", ""),
+            adopted_stacks=tuple(value.get("adopted_stacks", [])),
+            parameters=parameters,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The member `backend`, without empty members."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+def _are_strings(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
 def first_client_id(client_ids: str) -> str:
     """Return the first of several ids that are separated by commas. Raises DeploymentError."""
     first = client_ids.partition(",")[0].strip()
@@ -62,40 +129,84 @@ def environment(stage: str) -> dict[str, str]:
     return _environment(_read(), stage)
 
 
-def policy(stage: str) -> str:
-    """Return the text of the stage's IAM policy file. Raises DeploymentError if there is none."""
-    name = _stage(_read(), stage).get("iam_policy_file", f"policy-{stage}.json")
-    file = FILE.with_name(name)
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
+def app_name() -> str:
+    """Return the app's name. Raises DeploymentError if it is missing or unusable."""
+    name = _read().get("app_name")
+    if not isinstance(name, str) or not APP_NAME.fullmatch(name):
         raise DeploymentError(
-            f"the stage {stage} has no {file}. Copy policy-dev.json and replace dev with {stage}."
-        ) from error
+            f"app_name in {FILE} is {name!r}. It must have up to 20 lower-case letters, digits and "
+            "hyphens, begin with a letter, and not contain aws, amazon or cognito, which Cognito "
+            "reserves."
+        )
+    return name
 
 
-def stages_with_table_of(stage: str) -> list[str]:
-    """Return the other stages that record the same table as `stage`."""
+def owner_id() -> str:
+    """Return the id that marks what this project deploys. Empty before the first `make backend`."""
+    owner: str = _read().get("owner_id", "")
+    return owner
+
+
+def create_owner_id() -> None:
+    """Write a random owner_id, if there is none. Raises DeploymentError if that is impossible."""
     config = _read()
-    table = _environment(config, stage).get("DYNAMODB_TABLE")
-    others = (name for name in config["stages"] if name != stage)
+    if not config.get("owner_id"):
+        config["owner_id"] = secrets.token_hex(8)
+        _write(config)
+
+
+def backend_record(stage: str) -> BackendRecord:
+    """Return where the stage's backend comes from. Raises DeploymentError."""
+    config = _read()
+    return _backend_record(stage, _stage(config, stage))
+
+
+def _backend_record(stage: str, settings: Mapping[str, Any]) -> BackendRecord:
+    try:
+        return BackendRecord.from_json(settings.get("backend", {}))
+    except ValueError as error:
+        raise DeploymentError(f'"backend" of the stage {stage} in {FILE} {error}.') from error
+
+
+def policy_file(stage: str) -> Path:
+    """Return the file with the stage's IAM policy. It may not exist yet."""
+    name: str = setting(stage, "iam_policy_file") or f"policy-{stage}.json"
+    return FILE.with_name(name)
+
+
+def setting(stage: str, name: str) -> Any:
+    """Return a setting of Chalice's, the stage's own or that for all stages; None if not set."""
+    config = _read()
+    return _stage(config, stage).get(name, config.get(name))
+
+
+def stages_with_table(table: str, *, other_than: str) -> list[str]:
+    """Return the stages that record the table, without the stage `other_than`."""
+    config = _read()
+    others = [name for name in config["stages"] if name != other_than]
     return [name for name in others if _environment(config, name).get("DYNAMODB_TABLE") == table]
 
 
-def change_environment(stage: str, changes: Mapping[str, str | None]) -> bool:
-    """Set environment variables of `stage`; None removes one. Return whether the file changed.
+def record(stage: str, variables: Mapping[str, str | None], backend: BackendRecord) -> bool:
+    """Set environment variables of `stage` (None removes one) and its backend record, in one step.
 
-    Raises DeploymentError for an unknown stage or an unreadable file.
+    Return whether the file changed. Raises DeploymentError for an unknown stage, or a file that
+    cannot be read or written.
     """
     config = _read()
-    variables = _stage(config, stage).setdefault("environment_variables", {})
-    before = dict(variables)
-    for name, value in changes.items():
+    settings = _stage(config, stage)
+    before = json.dumps(config)
+    environment = settings.setdefault("environment_variables", {})
+    for name, value in variables.items():
         if value is None:
-            variables.pop(name, None)
+            environment.pop(name, None)
         else:
-            variables[name] = value
-    if variables == before:
+            environment[name] = value
+    if backend == BackendRecord():
+        settings.pop("backend", None)
+    else:
+        settings["backend"] = backend.to_json()
+    if json.dumps(config) == before:
         return False
     _write(config)
     return True
@@ -112,8 +223,8 @@ def _stage(config: dict[str, Any], stage: str) -> dict[str, Any]:
     if stage not in stages:
         known = ", ".join(sorted(stages))
         raise DeploymentError(
-            f"there is no stage {stage!r} in {FILE}, only {known}. To add one, copy the stage dev "
-            "and .chalice/policy-dev.json."
+            f"there is no stage {stage!r} in {FILE}, only {known}. To add one, write "
+            f'"{stage}": {{}} below "stages".'
         )
     return stages[stage]
 
@@ -166,7 +277,36 @@ def _refuse_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _write(config: dict[str, Any]) -> None:
     """Replace the file in one step: an interruption leaves either the old or the new one."""
-    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    temporary = FILE.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(FILE)
+    replace_file(FILE, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+
+def require_writable() -> None:
+    """Raise DeploymentError if FILE cannot be replaced. Called before anything is deployed."""
+    with _reported_write_errors(FILE):
+        temporary = _temporary(FILE)
+        temporary.touch()
+        temporary.unlink()
+
+
+def replace_file(file: Path, text: str) -> None:
+    """Write a file of this project in one step. Raises DeploymentError if that is impossible."""
+    with _reported_write_errors(file):
+        temporary = _temporary(file)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+
+
+def _temporary(file: Path) -> Path:
+    if file.exists() and not os.access(file, os.W_OK):  # replacing it would need no permission
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return file.with_suffix(".tmp")
+
+
+@contextmanager
+def _reported_write_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DeploymentError(
+            f"cannot write {file} ({error.strerror}). Make the file and its folder writable."
+        ) from error

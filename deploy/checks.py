@@ -8,13 +8,14 @@ from pathlib import Path
 
 import boto3
 
-from deploy import aws, chalice_config
+from deploy import aws, chalice_cli, chalice_config, policy, stacks
 from deploy.arn import UserPoolArn
 from deploy.aws import report_aws_errors
-from deploy.chalice_config import RecordedBackend
+from deploy.chalice_config import TABLE, USER_POOL
 from deploy.errors import DeploymentError
 
 REQUIREMENTS = Path("requirements.txt")
+SUPPORTED_PARTITIONS = ("aws", "aws-us-gov", "aws-cn")
 VALIDATOR = re.compile("^jsonschema[-_]rs", re.MULTILINE | re.IGNORECASE)
 
 
@@ -24,9 +25,10 @@ def check_stage(stage: str, profile: str | None = None) -> None:
     `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
     """
     recorded = chalice_config.recorded_backend(stage)
-    _check_table_is_its_own(stage)
-    _check_policy_names_table(stage, recorded)
+    check_app_name(stage)
+    _check_table_is_its_own(stage, recorded.table)
     use_region_of(stage, profile)
+    policy.check(stage, recorded)
     _check_schema_validator_is_packaged(stage)
 
 
@@ -55,6 +57,7 @@ def use_account_of(stage: str) -> None:
     A stage without a backend may be in any account. Raises DeploymentError.
     """
     use_region_of(stage)
+    _check_partition()
     account = aws.account_id()
     arn = _user_pool_arn(stage)
     if arn is not None and arn.account != account:
@@ -63,6 +66,65 @@ def use_account_of(stage: str) -> None:
             f"to {account}. Sign in to the other account, or, to create a new backend in this "
             f"one, empty the stage's environment_variables in {chalice_config.FILE}."
         )
+
+
+def _check_partition() -> None:
+    session = boto3.session.Session()
+    if session.region_name is None:
+        return  # the next call of AWS reports it
+    partition = session.get_partition_for_region(session.region_name)
+    if partition not in SUPPORTED_PARTITIONS:
+        raise DeploymentError(
+            f"the region {session.region_name} belongs to the partition {partition}, which this "
+            f"project does not support: its addresses of Cognito and API Gateway are unknown here. "
+            f"It supports the regions of {', '.join(SUPPORTED_PARTITIONS)}."
+        )
+
+
+def check_app_name(stage: str) -> None:
+    """Check that app_name was not changed after the stage was deployed. Raises DeploymentError.
+
+    All names of a stage follow from it. Under another name, the commands would not find what they
+    deployed, and would deploy everything a second time.
+    """
+    name = chalice_config.app_name()
+    deployed_as = _recorded_app_name(stage)
+    if deployed_as in ("", name):
+        return
+    existing = _existing_under(deployed_as, stage)
+    if existing:
+        raise DeploymentError(
+            f"app_name in {chalice_config.FILE} is {name}, but the stage {stage} was deployed as "
+            f"{deployed_as}, and under that name exist: {', '.join(existing)}. Set app_name to "
+            f"{deployed_as} again. To use another name, destroy the stage first."
+        )
+
+
+def _recorded_app_name(stage: str) -> str:
+    """Return the app's name with which the stage's backend was recorded; empty if none is."""
+    record = chalice_config.backend_record(stage)
+    if record.app_name:
+        return record.app_name
+    if chalice_config.environment(stage).get("USER_POOL_ARN"):
+        return chalice_config.FIRST_APP_NAME
+    return ""
+
+
+def _existing_under(name: str, stage: str) -> list[str]:
+    """Describe what the stage has under the app's name `name`. Raises DeploymentError."""
+    attached = chalice_config.backend_record(stage).attached
+    recorded = chalice_config.environment(stage)
+    existing = []
+    for stack in (f"{name}-{stage}-backend", f"{name}-{stage}"):
+        if stacks.describe(stack) is not None:
+            existing.append(f"the stack {stack}")
+    if chalice_cli.deployed_api(stage) is not None:
+        existing.append(f"the API {name}-{stage} of chalice deploy")
+    if TABLE not in attached and recorded.get("DYNAMODB_TABLE"):
+        existing.append(f"the table {recorded['DYNAMODB_TABLE']}")
+    if USER_POOL not in attached and recorded.get("USER_POOL_ARN"):
+        existing.append(f"the user pool {recorded['USER_POOL_ARN'].rpartition('/')[2]}")
+    return existing
 
 
 def _user_pool_arn(stage: str) -> UserPoolArn | None:
@@ -78,20 +140,12 @@ def _user_pool_arn(stage: str) -> UserPoolArn | None:
         ) from error
 
 
-def _check_table_is_its_own(stage: str) -> None:
-    others = chalice_config.stages_with_table_of(stage)
+def _check_table_is_its_own(stage: str, table: str) -> None:
+    others = chalice_config.stages_with_table(table, other_than=stage)
     if others:
         raise DeploymentError(
             f"{stage} and {' and '.join(others)} record the same table. Empty the "
             "environment_variables of the copied stage and run make backend for it."
-        )
-
-
-def _check_policy_names_table(stage: str, recorded: RecordedBackend) -> None:
-    if f':table/{recorded.table}"' not in chalice_config.policy(stage):
-        raise DeploymentError(
-            f"the policy of {stage} does not name the table {recorded.table}: every request would "
-            f"fail. Name it in the stage's iam_policy_file (see {chalice_config.FILE})."
         )
 
 

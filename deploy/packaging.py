@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from deploy import aws, bytecode, checks, vendor
+from deploy import aws, bytecode, chalice_cli, chalice_config, checks, ownership, vendor
 from deploy.aws import report_aws_errors
 from deploy.chalice_cli import run_chalice
 from deploy.errors import DeploymentError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TagTypeDef
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "api.json"
-"""Chalice merges this file into the template that it generates."""
+"""Chalice merges this into the template that it generates."""
+ROLE = "ApiHandlerRole"
+"""Chalice's name for the function's role in the template."""
 
 
 def prepare(stage: str, profile: str | None) -> None:
@@ -32,14 +36,48 @@ def prepare(stage: str, profile: str | None) -> None:
     bytecode.compile_own_code(vendor.FOLDER)
 
 
+def refuse_foreign_function(stage: str, profile: str | None) -> None:
+    """Raise DeploymentError if `chalice deploy` would overwrite another project's function.
+
+    Without a record of its own, `chalice deploy` updates any function that has the stage's name. A
+    function that uses the stage's user pool is taken for the stage's: the record may be lost.
+    """
+    if chalice_cli.deployed_api(stage) is not None:
+        return
+    name = f"{chalice_config.app_name()}-{stage}"
+    client = boto3.session.Session(profile_name=profile).client("lambda")
+    with report_aws_errors(f"the function {name}"):
+        try:
+            function = client.get_function_configuration(FunctionName=name)
+        except client.exceptions.ResourceNotFoundException:
+            return
+    variables = function.get("Environment", {}).get("Variables", {})
+    if variables.get("USER_POOL_ARN") != chalice_config.recorded_backend(stage).user_pool_arn:
+        raise DeploymentError(
+            f"the function {name} exists already and does not use this stage's user pool, so it "
+            f"belongs to another project. Choose another app_name in {chalice_config.FILE}."
+        )
+
+
 def build(stage: str) -> Path:
     """Build deployment.zip and sam.json of a stage that passes check_stage; return their folder.
 
     Raises DeploymentError.
     """
     folder = Path("out") / stage
-    run_chalice("package", "--stage", stage, "--merge-template", str(TEMPLATE), str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    additions = folder / "additions.json"
+    additions.write_text(json.dumps(_additions(stage)), encoding="utf-8")
+    run_chalice("package", "--stage", stage, "--merge-template", str(additions), str(folder))
     return folder
+
+
+def _additions(stage: str) -> dict[str, Any]:
+    """Return resources/api.json without the additions to a role that the stage does not make."""
+    template: dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
+    if chalice_config.setting(stage, "manage_iam_role") is False:
+        del template["Resources"][ROLE]
+    return template
 
 
 def upload(file: Path) -> str:
@@ -52,7 +90,7 @@ def upload(file: Path) -> str:
     with report_aws_errors("uploading the package"):
         client = boto3.client("s3")
         account = aws.account_id()
-        bucket = f"user-profile-packages-{account}-{client.meta.region_name}"
+        bucket = f"{chalice_config.app_name()}-packages-{account}-{client.meta.region_name}"
         if not _bucket_exists(client, bucket, account):
             _create_bucket(client, bucket)
         # Bucket names are global: another account may have created this one.
@@ -81,3 +119,9 @@ def _create_bucket(client: S3Client, bucket: str) -> None:
             Bucket=bucket,
             CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]
         )
+    tags = {
+        ownership.APP_TAG: chalice_config.app_name(),
+        ownership.OWNER_TAG: chalice_config.owner_id(),
+    }
+    tag_set: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set})

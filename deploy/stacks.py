@@ -1,8 +1,11 @@
-"""CloudFormation stacks: deploy one and wait for it, read its outputs, delete it."""
+"""CloudFormation stacks: describe one, deploy it and wait for it, delete it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 import boto3
@@ -19,11 +22,16 @@ if TYPE_CHECKING:
         ParameterTypeDef,
         StackEventTypeDef,
         StackTypeDef,
+        TagTypeDef,
+        UpdateStackInputTypeDef,
     )
 
 Progress: TypeAlias = Callable[[str], None]
 """A function that is called with each completed step, for example "Table create complete"."""
 
+CAPABILITIES: Sequence[CapabilityType] = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+"""Permission to create IAM roles and to run SAM's transform, which the API's template needs."""
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 LONGEST_PAUSE = 5.0
 """Seconds between two calls that read the state of a stack."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -35,18 +43,84 @@ CAN_BE_UPDATED = (
 )
 
 
+@dataclass(frozen=True)
+class Stack:
+    """An existing stack."""
+
+    stack_id: str
+    """Its ARN. A stack that is deleted and created again has another one."""
+    status: str
+    parameters: Mapping[str, str]
+    outputs: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+def describe(name: str) -> Stack | None:
+    """Return the stack `name`, None if it does not exist. Raises DeploymentError."""
+    with report_aws_errors(f"the stack {name}"):
+        found = _find(boto3.client("cloudformation"), name)
+    if found is None:
+        return None
+    return Stack(
+        stack_id=found["StackId"],
+        status=found["StackStatus"],
+        parameters={
+            parameter["ParameterKey"]: parameter["ParameterValue"]
+            for parameter in found.get("Parameters", [])
+        },
+        outputs=_outputs(found),
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+    )
+
+
+def outputs(name: str) -> dict[str, str] | None:
+    """Return the outputs of the stack `name`, None if it does not exist. Raises DeploymentError."""
+    stack = describe(name)
+    if stack is None:
+        return None
+    return dict(stack.outputs)
+
+
+def deployed_template(name: str) -> str:
+    """Return the template with which the stack `name` was deployed. Raises DeploymentError."""
+    with report_aws_errors(f"the template of the stack {name}"):
+        found = boto3.client("cloudformation").get_template(
+            StackName=name, TemplateStage="Original"
+        )
+    body = found["TemplateBody"]
+    if isinstance(body, str):
+        return body
+    return json.dumps(body)  # botocore parses a template that is JSON
+
+
+def physical_ids(name: str) -> dict[str, str]:
+    """Return the physical id of each existing resource of the stack, by its name in the template.
+
+    Raises DeploymentError.
+    """
+    with report_aws_errors(f"the resources of the stack {name}"):
+        found = boto3.client("cloudformation").describe_stack_resources(StackName=name)
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for resource in found["StackResources"]
+        if resource.get("PhysicalResourceId") and resource["ResourceStatus"] != "DELETE_COMPLETE"
+    }
+
+
 def deploy(
     name: str,
     template: str,
     parameters: Mapping[str, str],
     progress: Progress,
-    capabilities: Sequence[CapabilityType] = (),
+    tags: Mapping[str, str] = NO_TAGS,
 ) -> dict[str, str]:
     """Create or update the stack `name`, wait for it and return its outputs.
 
-    Parameters that are left out keep their value, or take their default in a new stack. A stack
-    that is up to date is not changed. Raises DeploymentError.
+    Parameters that are left out keep their value, or take their default in a new stack. `tags` are
+    those of the stack; CloudFormation adds them to each resource that can have tags. A stack that
+    is up to date is not changed. Raises DeploymentError.
     """
+    tag_list: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in tags.items()]
     with report_aws_errors(f"the stack {name}"):
         client = boto3.client("cloudformation")
         stack = _wait_for_change_in_progress(client, name, progress)
@@ -55,27 +129,25 @@ def deploy(
             client.create_stack(
                 StackName=name,
                 TemplateBody=template,
-                Capabilities=capabilities,
+                Capabilities=CAPABILITIES,
                 Parameters=_parameter_list(parameters),
+                Tags=tag_list,
             )
         else:
             _check_can_be_updated(stack)
             change = _Change(client, name, progress, earlier=_event_ids(client, name))
-            if not _start_update(client, stack, template, parameters, capabilities):
+            update: UpdateStackInputTypeDef = {
+                "StackName": name,
+                "TemplateBody": template,
+                "Capabilities": CAPABILITIES,
+                "Tags": tag_list,
+            }
+            if not _start_update(client, stack, update, parameters):
                 return _outputs(stack)
         changed = change.wait()
         if changed is None or changed["StackStatus"] not in SUCCEEDED:
             raise DeploymentError(change.failure())
         return _outputs(changed)
-
-
-def outputs(name: str) -> dict[str, str] | None:
-    """Return the outputs of the stack `name`, None if it does not exist. Raises DeploymentError."""
-    with report_aws_errors(f"the stack {name}"):
-        stack = _find(boto3.client("cloudformation"), name)
-    if stack is None:
-        return None
-    return _outputs(stack)
 
 
 def delete(name: str, progress: Progress) -> bool:
@@ -211,24 +283,19 @@ def _check_can_be_updated(stack: StackTypeDef) -> None:
 def _start_update(
     client: CloudFormationClient,
     stack: StackTypeDef,
-    template: str,
+    update: UpdateStackInputTypeDef,
     parameters: Mapping[str, str],
-    capabilities: Sequence[CapabilityType],
 ) -> bool:
     """Start an update of the stack. Return False if there is nothing to update."""
-    summary = client.get_template_summary(TemplateBody=template)
+    summary = client.get_template_summary(TemplateBody=update["TemplateBody"])
     declared = {parameter["ParameterKey"] for parameter in summary["Parameters"]}
     deployed = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
-    request = _parameter_list(parameters)
+    every_parameter = _parameter_list(parameters)
     for name in sorted((declared & deployed) - set(parameters)):
-        request.append({"ParameterKey": name, "UsePreviousValue": True})
+        every_parameter.append({"ParameterKey": name, "UsePreviousValue": True})
+    update["Parameters"] = every_parameter
     try:
-        client.update_stack(
-            StackName=stack["StackName"],
-            TemplateBody=template,
-            Capabilities=capabilities,
-            Parameters=request,
-        )
+        client.update_stack(**update)
     except ClientError as error:
         if "No updates are to be performed" in error.response["Error"]["Message"]:
             return False

@@ -19,8 +19,12 @@ def prepare() -> None:
     """
     context = click.get_current_context(silent=True)
     if context is not None and context.info_name in ("deploy", "package"):
+        stage = context.params["stage"]
+        profile = context.params.get("profile")
         try:
-            packaging.prepare(context.params["stage"], context.params.get("profile"))
+            packaging.prepare(stage, profile)
+            if context.info_name == "deploy":
+                packaging.refuse_foreign_function(stage, profile)
         except CommandError as error:
             sys.exit(f"error: {error}")
     environment.load_if_local()

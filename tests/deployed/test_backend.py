@@ -7,11 +7,12 @@ from typing import Any
 import boto3
 import pytest
 
-from deploy import backend, stacks
+from deploy import backend, chalice_config, stacks
 from deploy.errors import DeploymentError
 from tests.support.cloud import Cloud
 
 PARAMETERS = {"DomainSuffix": "again", "DeletionProtection": "false"}
+APP = chalice_config.app_name()
 RESOURCES = ("UserPool", "UserPoolClient", "UserPoolDomain", "Table")
 
 
@@ -28,10 +29,10 @@ def test_a_deployment_without_a_change_does_nothing(cloud: Cloud, steps: list[st
     assert backend.deploy("twice", PARAMETERS, steps.append) == first
     assert backend.deploy("twice", {}, steps.append) == first, "parameters keep their values"
     assert steps == []
-    assert first["TableName"] == "user-profile-twice"
-    assert first["UserPoolDomain"] == "user-profile-twice-again.auth.us-east-1.amazoncognito.com"
+    assert first["TableName"] == f"{APP}-twice"
+    assert first["UserPoolDomain"] == f"{APP}-twice-again"
     assert backend.chalice_environment(first) == {
-        "DYNAMODB_TABLE": "user-profile-twice",
+        "DYNAMODB_TABLE": f"{APP}-twice",
         "USER_POOL_ARN": first["UserPoolArn"],
         "USER_POOL_CLIENT_ID": first["UserPoolClientId"],
     }
@@ -76,14 +77,14 @@ def test_parameters_turn_off_what_the_example_has(cloud: Cloud, steps: list[str]
 
 
 def test_a_refused_parameter_is_explained(cloud: Cloud, steps: list[str]) -> None:
-    with pytest.raises(DeploymentError, match="user-profile-bad-backend"):
+    with pytest.raises(DeploymentError, match=f"{APP}-bad-backend"):
         backend.deploy("bad", {**PARAMETERS, "DomainSuffix": "has-aws-in-it"}, steps.append)
 
 
 def test_a_failed_stack_is_explained_until_it_is_deleted(cloud: Cloud, steps: list[str]) -> None:
     cognito = boto3.client("cognito-idp")
     another_pool = cognito.create_user_pool(PoolName="another")["UserPool"]["Id"]
-    cognito.create_user_pool_domain(Domain="user-profile-late-again", UserPoolId=another_pool)
+    cognito.create_user_pool_domain(Domain=f"{APP}-late-again", UserPoolId=another_pool)
     with pytest.raises(DeploymentError, match=r"UserPoolDomain: .*already"):
         backend.deploy("late", PARAMETERS, steps.append)
     with pytest.raises(DeploymentError, match="ROLLBACK_COMPLETE"):
@@ -100,14 +101,6 @@ def test_an_older_template_with_fewer_parameters_deploys(cloud: Cloud, steps: li
 
     stacks.deploy("fewer", template("One", "Two"), {"Two": "2"}, steps.append)
     stacks.deploy("fewer", template("One"), {}, steps.append)
-
-
-def test_an_interrupted_deletion_can_be_completed(cloud: Cloud, steps: list[str]) -> None:
-    outputs = backend.deploy("gone", {"DomainSuffix": "again"}, steps.append)
-    stacks.delete(backend.stack_name("gone"), steps.append)
-    for _ in range(2):
-        backend.destroy("gone", outputs["TableName"], outputs["UserPoolId"], steps.append)
-    assert outputs["TableName"] not in boto3.client("dynamodb").list_tables()["TableNames"]
 
 
 def app_client(outputs: Mapping[str, str]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import boto3
 
 from deploy import api as api_stack
 from deploy import backend, cognito, stacks
+from deploy.arn import UserPoolArn
 from deploy.smoke_checks import CHECKS
 from local.emulator import confirmation_code
 from tests.deployed.conftest import (
@@ -37,6 +38,8 @@ ALARM_TOPIC = "arn:aws:sns:us-east-1:000000000000:alarms"
 
 def test_the_backend_is_recorded(account: Account, dev_backend: Cloud) -> None:
     assert account.environment("dev") == backend.chalice_environment(dev_backend.outputs)
+    policy = (account.folder / ".chalice" / "policy-dev.json").read_text()
+    assert f'"{dev_backend.outputs["TableArn"]}"' in policy
 
 
 def test_a_second_make_backend_changes_nothing(
@@ -54,9 +57,12 @@ def test_a_table_that_an_operator_recorded_is_kept(
     account: Account, dev_backend: Cloud, shell: Shell
 ) -> None:
     with account.stages_changed() as stages:
-        stages.update("dev", DYNAMODB_TABLE="user-profile-dev-restored")
+        stages.update("dev", DYNAMODB_TABLE="restored")
         shell.run("backend", "dev")
-        assert account.environment("dev")["DYNAMODB_TABLE"] == "user-profile-dev-restored"
+        assert account.environment("dev")["DYNAMODB_TABLE"] == "restored"
+        policy = (account.folder / ".chalice" / "policy-dev.json").read_text()
+        assert ':table/restored"' in policy
+    shell.run("backend", "dev")  # writes the policy for the stage's own table again
 
 
 def test_without_a_region_the_backends_is_used(
@@ -137,7 +143,8 @@ def test_chalice_local_serves_a_deployed_stage(
 
 def assert_page_is_configured_for(deployment: Deployment, account: Account, output: str) -> None:
     outputs = deployment.cloud.outputs
-    sign_in = f"https://{outputs['UserPoolDomain']}"
+    pool = UserPoolArn.parse(outputs["UserPoolArn"])
+    sign_in = f"https://{pool.sign_in_host(outputs['UserPoolDomain'])}"
     assert json.loads((account.folder / "web" / "config.json").read_text()) == {
         "api": f"{deployment.url}/user/profile",
         "issuer": f"https://cognito-idp.us-east-1.amazonaws.com/{outputs['UserPoolId']}",
@@ -154,7 +161,7 @@ def assert_page_is_configured_for(deployment: Deployment, account: Account, outp
 def test_a_stage_from_its_first_deployment_to_its_deletion(
     account: Account, cloud: Cloud, shell: Shell
 ) -> None:
-    add_stage_like_dev(account, "trial")
+    add_stage(account, "trial")
     account.make("backend", "STAGE=trial", "DOMAIN_SUFFIX=tests")
     account.make("deploy", "STAGE=trial", f"ALARM_TOPIC={ALARM_TOPIC}")
     outputs = stacks.outputs(api_stack.stack_name("trial"))
@@ -174,7 +181,7 @@ def test_a_stage_from_its_first_deployment_to_its_deletion(
     # The backend stays as long as the API uses it.
     assert "make destroy STAGE=trial" in shell.error("destroy-backend", "trial", "--confirm=trial")
     output = account.make("destroy", "STAGE=trial")
-    assert backend.stack_name("trial") in output
+    assert "Users and data are kept" in output
     assert trial.api("GET").status in (403, 404)
     assert "no API" in shell.run("destroy", "trial")
     assert "make deploy STAGE=trial" in shell.error("web-config", "trial")
@@ -202,11 +209,9 @@ def deployed_parameters(stage: str) -> dict[str, str]:
     return {found["ParameterKey"]: found["ParameterValue"] for found in parameters}
 
 
-def add_stage_like_dev(account: Account, stage: str) -> None:
+def add_stage(account: Account, stage: str) -> None:
     """Add a stage to the clone, as the message about an unknown stage advises."""
-    folder = account.folder / ".chalice"
-    config = json.loads((folder / "config.json").read_text())
-    config["stages"][stage] = {"environment_variables": {}}
-    (folder / "config.json").write_text(json.dumps(config, indent=2))
-    policy = (folder / "policy-dev.json").read_text()
-    (folder / f"policy-{stage}.json").write_text(policy.replace("-dev", f"-{stage}"))
+    file = account.folder / ".chalice" / "config.json"
+    config = json.loads(file.read_text())
+    config["stages"][stage] = {}
+    file.write_text(json.dumps(config, indent=2))

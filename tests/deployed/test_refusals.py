@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 import boto3
 import pytest
 
+from deploy import chalice_config
 from tests.deployed.conftest import Account, Shell
 from tests.support.cloud import Cloud
+
+APP = chalice_config.app_name()
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ REFUSALS = {
     "another region": Refusal(
         ("deploy", "dev"), "AWS_DEFAULT_REGION=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}
     ),
+    "a partition without support": Refusal(
+        ("backend", "prod"), "aws-eusc", {"AWS_DEFAULT_REGION": "eusc-de-east-1"}
+    ),
+    "a partition without Cognito": Refusal(
+        ("backend", "prod"), "aws-iso", {"AWS_DEFAULT_REGION": "us-iso-east-1"}
+    ),
+    "another word than yes": Refusal(("backend", "prod", "--adopt=true"), "ADOPT=yes"),
     "a gateway that Chalice did not make": Refusal(
         ("gateway", "dev"), "chalice deploy --stage dev"
     ),
@@ -90,9 +100,10 @@ def test_the_policy_must_name_the_recorded_table(
     account: Account, dev_backend: Cloud, shell: Shell
 ) -> None:
     with account.stages_changed() as stages:
-        stages.update("dev", DYNAMODB_TABLE="user-profile-dev-restored")
+        stages.update("dev", DYNAMODB_TABLE="restored")
         error = shell.error("deploy", "dev")
-    assert "user-profile-dev-restored" in error
+    assert "the table restored" in error
+    assert "make backend STAGE=dev" in error
 
 
 def test_two_stages_must_not_share_a_table(
@@ -134,13 +145,13 @@ def test_a_taken_sign_in_domain_is_explained(
 ) -> None:
     cognito = boto3.client("cognito-idp")
     another_pool = cognito.create_user_pool(PoolName="another")["UserPool"]["Id"]
-    cognito.create_user_pool_domain(Domain="user-profile-second-taken", UserPoolId=another_pool)
+    cognito.create_user_pool_domain(Domain=f"{APP}-second-taken", UserPoolId=another_pool)
     with account.stages_changed() as stages:
         stages.set("second", {})
         taken = shell.error("backend", "second", "--domain-suffix=taken")
         again = shell.error("backend", "second", "--domain-suffix=free")
     assert "UserPoolDomain" in taken
-    assert "delete-stack --stack-name user-profile-second-backend" in again
+    assert f"delete-stack --stack-name {APP}-second-backend" in again
 
 
 def test_an_unreadable_record_of_chalice_is_explained(

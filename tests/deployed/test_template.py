@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ import botocore.session
 import pytest
 from samtranslator.translator.transform import transform
 
+from deploy import chalice_config, policy
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.gateway_responses import MEMBER, gateway_responses
 from tests.deployed.conftest import Account, Deployment
@@ -21,6 +23,7 @@ from tests.support.dynamodb_calls import actions_of_the_service
 
 Template: TypeAlias = dict[str, Any]
 
+APP = chalice_config.app_name()
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -136,15 +139,11 @@ def test_the_only_managed_policies_write_traces_and_logs(template: Template) -> 
     assert "Policies" not in roles["GatewayLogsRole"]
 
 
-def test_the_functions_policy_names_its_table_and_logs(template: Template) -> None:
-    (policy,) = roles_of(template)["ApiHandlerRole"]["Policies"]
-    statements = {found.get("Sid"): found for found in policy["PolicyDocument"]["Statement"]}
-    data = statements["ReadAndWriteProfiles"]
-    logs = statements["WriteOwnLogs"]
-    assert "*" not in "".join(data["Action"] + logs["Action"])
-    assert data["Resource"] == "arn:aws:dynamodb:*:*:table/user-profile-dev"
-    for resource in logs["Resource"]:
-        assert ":log-group:/aws/lambda/user-profile-dev" in resource
+def test_the_functions_policy_is_that_of_make_backend(account: Account, template: Template) -> None:
+    (inline,) = roles_of(template)["ApiHandlerRole"]["Policies"]
+    with chdir(account.folder):
+        recorded = chalice_config.recorded_backend("dev")
+        assert inline["PolicyDocument"]["Statement"] == policy.statements("dev", recorded)
 
 
 def roles_of(template: Template) -> dict[str, dict[str, Any]]:
@@ -192,7 +191,7 @@ def test_alarms_go_to_the_topic_if_there_is_one(template: Template) -> None:
 
 def test_the_deployed_role_allows_the_services_calls_only(deployed: Deployment) -> None:
     table = deployed.cloud.outputs["TableArn"]
-    role = deployed_role("user-profile-dev-ApiHandler")
+    role = deployed_role(f"{APP}-dev-ApiHandler")
     service = botocore.session.get_session().get_service_model("dynamodb")
     every_action = [f"dynamodb:{name}" for name in service.operation_names]
     assert allowed_actions(role, every_action, table) == actions_of_the_service()

@@ -29,21 +29,14 @@ def copy_of_the_project(folder: Path) -> Path:
 
 
 def reset_stages(project: Path) -> None:
-    """Give a copy of the project the stages of a fresh clone: without backends and settings.
-
-    The policy of each stage is that of the stage local, with the stage's own table and logs.
-    tests/unit/test_templates.py checks the policies of the project's own stages.
-    """
+    """Give a copy of the project the configuration of a fresh clone, with the project's name."""
     folder = project / ".chalice"
     config = json.loads((folder / "config.json").read_text())
-    config.pop("environment_variables", None)
-    config["stages"] = {}
-    policy = (folder / "policy-local.json").read_text()
-    for stage, settings in STAGE_SETTINGS.items():
-        file = folder / f"policy-{stage}.json"
-        file.write_text(policy.replace("user-profile-local", f"user-profile-{stage}"))
-        config["stages"][stage] = {
-            "iam_policy_file": file.name,
-            "environment_variables": settings,
-        }
+    for name in ("environment_variables", "owner_id"):
+        config.pop(name, None)
+    config["stages"] = {
+        stage: {"environment_variables": settings} for stage, settings in STAGE_SETTINGS.items()
+    }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    for policy in folder.glob("policy-*.json"):
+        policy.unlink()

@@ -1,13 +1,14 @@
 """Reading .chalice/config.json, and recording a stage's backend in it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy import chalice_config
-from deploy.chalice_config import RecordedBackend
+from deploy.chalice_config import BackendRecord, RecordedBackend
 from deploy.errors import DeploymentError, NoBackend
 
 COMMITTED = Path(__file__).parents[2] / ".chalice" / "config.json"
@@ -43,11 +44,11 @@ def test_a_change_touches_only_the_lines_it_must(file: Path) -> None:
     before = json.dumps({"stages": stages}, indent=2, ensure_ascii=False) + "\n"
     file.write_text(before, encoding="utf-8")
 
-    assert chalice_config.change_environment("dev", {"ADDED": "ü"})
+    assert chalice_config.record("dev", {"ADDED": "ü"}, BackendRecord())
     after = before.replace('"LOG": "é"', '"LOG": "é",\n        "ADDED": "ü"')
     assert file.read_text(encoding="utf-8") == after
 
-    assert chalice_config.change_environment("dev", {"ADDED": None})
+    assert chalice_config.record("dev", {"ADDED": None}, BackendRecord())
     assert file.read_text(encoding="utf-8") == before
     assert list(file.parent.iterdir()) == [file], "no temporary file is left"
 
@@ -56,7 +57,7 @@ def test_a_change_keeps_everything_else(file: Path) -> None:
     other = {"environment_variables": {"A": "b"}, "manage_iam_role": False}
     dev = {"lambda_memory_size": 512, "environment_variables": {"LOG": "x", "DYNAMODB_TABLE": "t"}}
     write(file, {"version": "2.0", "stages": {"prod": other, "dev": dev}})
-    assert chalice_config.change_environment("dev", {"DYNAMODB_TABLE": None, "NEW": "n"})
+    assert chalice_config.record("dev", {"DYNAMODB_TABLE": None, "NEW": "n"}, BackendRecord())
     dev["environment_variables"] = {"LOG": "x", "NEW": "n"}
     assert json.loads(file.read_text()) == {
         "version": "2.0",
@@ -67,13 +68,13 @@ def test_a_change_keeps_everything_else(file: Path) -> None:
 def test_what_is_recorded_already_is_no_change(file: Path) -> None:
     write(file, {"stages": {"dev": {"environment_variables": BACKEND}}})
     before = file.read_bytes()
-    assert not chalice_config.change_environment("dev", BACKEND)
+    assert not chalice_config.record("dev", BACKEND, BackendRecord())
     assert file.read_bytes() == before
 
 
 def test_a_stage_without_variables_gets_them(file: Path) -> None:
     write(file, {"stages": {"dev": {}}})
-    assert chalice_config.change_environment("dev", BACKEND)
+    assert chalice_config.record("dev", BACKEND, BackendRecord())
     assert chalice_config.environment("dev") == BACKEND
 
 
@@ -106,7 +107,7 @@ def test_a_stage_has_the_variables_of_all_stages_too(file: Path) -> None:
 def test_an_unusable_file_is_explained_and_kept(file: Path, text: str, message: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(DeploymentError, match=message):
-        chalice_config.change_environment("dev", BACKEND)
+        chalice_config.record("dev", BACKEND, BackendRecord())
     assert file.read_text(encoding="utf-8") == text
 
 
@@ -138,15 +139,15 @@ def test_without_an_app_client_nobody_can_sign_in() -> None:
 def test_stages_that_share_a_table_are_found(file: Path) -> None:
     variables = {"environment_variables": BACKEND}
     write(file, {"stages": {"dev": variables, "copy": variables, "prod": {}}})
-    assert chalice_config.stages_with_table_of("copy") == ["dev"]
+    table = BACKEND["DYNAMODB_TABLE"]
+    assert chalice_config.stages_with_table(table, other_than="copy") == ["dev"]
+    assert chalice_config.stages_with_table(table, other_than="prod") == ["dev", "copy"]
 
 
 def test_a_policy_file_is_found_by_its_name_or_by_the_stages(file: Path) -> None:
     write(file, {"stages": {"dev": {}, "prod": {"iam_policy_file": "own.json"}}})
-    file.with_name("policy-dev.json").write_text("dev's")
-    file.with_name("own.json").write_text("prod's")
-    assert chalice_config.policy("dev") == "dev's"
-    assert chalice_config.policy("prod") == "prod's"
+    assert chalice_config.policy_file("dev") == Path(".chalice/policy-dev.json")
+    assert chalice_config.policy_file("prod") == Path(".chalice/own.json")
 
 
 @pytest.mark.parametrize("value", [True, 5, None, ["x"]])
@@ -154,3 +155,102 @@ def test_a_variable_that_is_not_a_string_is_an_error(file: Path, value: object) 
     write(file, {"stages": {"dev": {"environment_variables": {"REQUIRE_PRECONDITIONS": value}}}})
     with pytest.raises(DeploymentError, match="REQUIRE_PRECONDITIONS"):
         chalice_config.environment("dev")
+
+
+RECORD = BackendRecord(
+    app_name="acme-profiles",
+    attached=("user_pool",),
+    sign_in_domain="auth.example.com",
+    adopted_stacks=("arn:aws:cloudformation:us-east-1:000000000000:stack/x/1",),
+    parameters={"MfaConfiguration": "ON"},
+)
+
+
+def test_a_backend_record_is_read_as_it_was_written(file: Path) -> None:
+    write(file, {"stages": {"dev": {}}})
+    assert chalice_config.backend_record("dev") == BackendRecord()
+    assert chalice_config.record("dev", BACKEND, RECORD)
+    assert chalice_config.backend_record("dev") == RECORD
+    assert not chalice_config.record("dev", BACKEND, RECORD)
+
+
+def test_an_empty_record_leaves_no_trace(file: Path) -> None:
+    write(file, {"stages": {"dev": {"backend": {"app_name": "x"}}}})
+    assert chalice_config.record("dev", {}, BackendRecord())
+    settings = json.loads(file.read_text())["stages"]["dev"]
+    assert settings == {"environment_variables": {}}
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ([], "must be a JSON object"),
+        ({"app-name": "x"}, 'unknown member "app-name"'),
+        ({"parameters": {"IdTokenMinutes": 15}}, '"parameters" that are not an object of strings'),
+        ({"parameters": []}, '"parameters" that are not an object of strings'),
+        ({"attached": "table"}, '"attached" that is not a list of strings'),
+        ({"adopted_stacks": [1]}, '"adopted_stacks" that is not a list of strings'),
+        ({"sign_in_domain": None}, '"sign_in_domain" that is not a string'),
+    ],
+)
+def test_a_broken_backend_record_is_explained(file: Path, record: object, message: str) -> None:
+    write(file, {"stages": {"dev": {"backend": record}}})
+    with pytest.raises(DeploymentError, match=re.escape(message)):
+        chalice_config.backend_record("dev")
+
+
+@pytest.mark.parametrize("name", ["a", "acme-profiles", "x" * 20])
+def test_an_app_name_that_suits_every_resource(file: Path, name: str) -> None:
+    write(file, {"app_name": name, "stages": {}})
+    assert chalice_config.app_name() == name
+
+
+@pytest.mark.parametrize(
+    "name", [None, 5, "", "x" * 21, "Acme", "a_b", "1a", "-a", "my-aws", "cognito-x", "amazonia"]
+)
+def test_an_app_name_that_aws_would_refuse(file: Path, name: object) -> None:
+    write(file, {"app_name": name, "stages": {}})
+    with pytest.raises(DeploymentError, match="app_name"):
+        chalice_config.app_name()
+
+
+def test_the_owner_id_is_written_once(file: Path) -> None:
+    write(file, {"stages": {}})
+    assert chalice_config.owner_id() == ""
+    chalice_config.create_owner_id()
+    owner = chalice_config.owner_id()
+    assert re.fullmatch("[0-9a-f]{16}", owner)
+    chalice_config.create_owner_id()
+    assert chalice_config.owner_id() == owner
+
+
+def test_the_published_configuration_has_no_owner() -> None:
+    """A clone of the template must not look like the owner of another clone's stacks."""
+    config = json.loads(COMMITTED.read_text())
+    is_the_template = not any(
+        "backend" in stage or stage.get("environment_variables", {}).get("USER_POOL_ARN")
+        for stage in config["stages"].values()
+    )
+    if is_the_template:
+        assert "owner_id" not in config
+
+
+def test_a_file_that_cannot_be_written_is_explained(file: Path) -> None:
+    write(file, {"stages": {"dev": {}}})
+    file.with_suffix(".tmp").mkdir()
+    for change in (
+        chalice_config.require_writable,
+        chalice_config.create_owner_id,
+        lambda: chalice_config.record("dev", BACKEND, RECORD),
+    ):
+        with pytest.raises(DeploymentError, match=r"cannot write .*config\.json"):
+            change()
+    assert json.loads(file.read_text()) == {"stages": {"dev": {}}}
+
+
+def test_checking_for_writing_leaves_no_trace(file: Path) -> None:
+    write(file, {"stages": {}})
+    before = file.read_bytes()
+    chalice_config.require_writable()
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]

@@ -9,12 +9,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from deploy import api, aws, chalice_cli, packaging, polling, stacks
+from deploy import api, aws, chalice_cli, chalice_config, packaging, polling, stacks
 from deploy.arn import UserPoolArn
 from deploy.chalice_cli import DeployedApi
 from deploy.errors import DeploymentError
 
 ACCOUNT = "123456789012"
+APP = chalice_config.app_name()
 
 
 def test_waiting_ends_when_it_is_ready() -> None:
@@ -41,7 +42,37 @@ def test_waiting_ends_after_the_timeout() -> None:
 def test_a_user_pools_arn_has_its_parts() -> None:
     arn = UserPoolArn.parse("arn:aws-cn:cognito-idp:cn-north-1:123456789012:userpool/pool")
     assert arn == UserPoolArn("aws-cn", "cn-north-1", "123456789012", "pool")
-    assert arn.issuer == "https://cognito-idp.cn-north-1.amazonaws.com.cn/pool"
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "issuer", "sign_in_host"),
+    [
+        (
+            "aws",
+            "eu-central-1",
+            "https://cognito-idp.eu-central-1.amazonaws.com/pool",
+            "acme.auth.eu-central-1.amazoncognito.com",
+        ),
+        (
+            "aws-us-gov",
+            "us-gov-west-1",
+            "https://cognito-idp.us-gov-west-1.amazonaws.com/pool",
+            "acme.auth-fips.us-gov-west-1.amazoncognito.com",
+        ),
+        (
+            "aws-cn",
+            "cn-north-1",
+            "https://cognito-idp.cn-north-1.amazonaws.com.cn/pool",
+            "acme.auth.cn-north-1.amazoncognito.com.cn",
+        ),
+    ],
+)
+def test_the_addresses_of_a_user_pool(
+    partition: str, region: str, issuer: str, sign_in_host: str
+) -> None:
+    pool = UserPoolArn(partition, region, ACCOUNT, "pool")
+    assert pool.issuer == issuer
+    assert pool.sign_in_host("acme") == sign_in_host
 
 
 @pytest.mark.parametrize("text", ["", "pool", "arn:aws:sns:us-east-1:1:topic", "arn:aws"])
@@ -66,11 +97,12 @@ def test_an_api_is_deleted_however_it_was_deployed(
         deleted.append(f"chalice {command}")
 
     deployed = DeployedApi("id", "https://example.com") if by_chalice else None
+    monkeypatch.setattr(stacks, "describe", lambda _: None)
     monkeypatch.setattr(stacks, "delete", delete_stack)
     monkeypatch.setattr(chalice_cli, "run_chalice", run_chalice)
     monkeypatch.setattr(chalice_cli, "deployed_api", lambda _: deployed)
     assert api.destroy("dev", print) == (by_cloudformation or by_chalice)
-    expected = ["user-profile-dev"] * by_cloudformation + ["chalice delete"] * by_chalice
+    expected = [f"{APP}-dev"] * by_cloudformation + ["chalice delete"] * by_chalice
     assert deleted == expected
 
 
@@ -80,6 +112,7 @@ class FakeS3:
     def __init__(self, region: str, bucket_status: int) -> None:
         self.meta = SimpleNamespace(region_name=region)
         self.created: list[dict[str, Any]] = []
+        self.tags: dict[str, str] = {}
         self._bucket_status = bucket_status
 
     def head_bucket(self, **_: str) -> None:
@@ -92,6 +125,9 @@ class FakeS3:
 
     def create_bucket(self, **request: Any) -> None:
         self.created.append(request)
+
+    def put_bucket_tagging(self, **request: Any) -> None:
+        self.tags = {tag["Key"]: tag["Value"] for tag in request["Tagging"]["TagSet"]}
 
     def put_object(self, **request: Any) -> None:
         assert request["ExpectedBucketOwner"] == ACCOUNT
@@ -124,9 +160,10 @@ def test_the_bucket_for_packages_is_created_in_the_region(
     monkeypatch: pytest.MonkeyPatch, zip_file: Path, region: str, configuration: dict[str, Any]
 ) -> None:
     s3 = FakeS3(region, bucket_status=404)
-    bucket = f"user-profile-packages-{ACCOUNT}-{region}"
+    bucket = f"{APP}-packages-{ACCOUNT}-{region}"
     assert upload(s3, zip_file, monkeypatch).startswith(f"s3://{bucket}/")
     assert s3.created == [{"Bucket": bucket, **configuration}]
+    assert s3.tags["user-profile:app"] == APP
 
 
 def test_an_existing_bucket_for_packages_is_used(
@@ -140,5 +177,5 @@ def test_an_existing_bucket_for_packages_is_used(
 def test_a_bucket_of_another_account_is_not_used(
     monkeypatch: pytest.MonkeyPatch, zip_file: Path
 ) -> None:
-    with pytest.raises(DeploymentError, match="user-profile-packages"):
+    with pytest.raises(DeploymentError, match=f"{APP}-packages"):
         upload(FakeS3("us-east-1", bucket_status=403), zip_file, monkeypatch)

@@ -14,6 +14,7 @@ import pytest
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
 from chalicelib.schema import profile_check
+from deploy import chalice_config, policy
 from tests.support.clone import ROOT, reset_stages
 from tests.support.project import copy_project
 
@@ -152,7 +153,9 @@ def test_a_missing_library_ends_the_process_with_advice(
 @pytest.mark.parametrize(
     "command", [["package", "out"], ["local", "--no-autoreload", "--port", "0"]]
 )
-def test_chalice_commands_stop_at_a_wrong_schema(tmp_path: Path, command: list[str]) -> None:
+def test_chalice_commands_stop_at_a_wrong_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
     project = tmp_path / "user-profile"
     copy_project(ROOT, project)
     reset_stages(project)
@@ -164,6 +167,8 @@ def test_chalice_commands_stop_at_a_wrong_schema(tmp_path: Path, command: list[s
         "PROFILE_SCHEMA": "wrong.json",
     }
     (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    monkeypatch.chdir(project)
+    policy.write("dev", chalice_config.recorded_backend("dev"))
     with (project / "requirements.txt").open("a") as requirements:
         requirements.write("jsonschema-rs==0.60.3\n")
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

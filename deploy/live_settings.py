@@ -1,0 +1,182 @@
+"""Settings of a live user pool and app client that the next update of their stack would reset.
+
+CloudFormation updates a user pool with one call that sets everything: what the template does not
+declare returns to Cognito's default (API reference, UpdateUserPool). A setting that somebody made
+in the console would be lost without a word.
+
+Here the live settings are compared with those that were last deployed. CloudFormation's own drift
+detection does not serve: it compares only the properties that a template declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from deploy import template
+from deploy.aws import report_aws_errors
+from deploy.stacks import Stack
+
+POOL_PROPERTIES = (
+    "AccountRecoverySetting",
+    "AdminCreateUserConfig",
+    "AutoVerifiedAttributes",
+    "DeletionProtection",
+    "DeviceConfiguration",
+    "EmailConfiguration",
+    "EmailVerificationMessage",
+    "EmailVerificationSubject",
+    "EnabledMfas",
+    "LambdaConfig",
+    "MfaConfiguration",
+    "Policies",
+    "SmsAuthenticationMessage",
+    "SmsConfiguration",
+    "SmsVerificationMessage",
+    "UserAttributeUpdateSettings",
+    "UserPoolAddOns",
+    "UserPoolTier",
+    "VerificationMessageTemplate",
+)
+"""Properties of AWS::Cognito::UserPool that UpdateUserPool or SetUserPoolMfaConfig sets."""
+
+CLIENT_PROPERTIES = (
+    "AccessTokenValidity",
+    "AllowedOAuthFlows",
+    "AllowedOAuthFlowsUserPoolClient",
+    "AllowedOAuthScopes",
+    "AnalyticsConfiguration",
+    "AuthSessionValidity",
+    "CallbackURLs",
+    "DefaultRedirectURI",
+    "EnablePropagateAdditionalUserContextData",
+    "EnableTokenRevocation",
+    "ExplicitAuthFlows",
+    "IdTokenValidity",
+    "LogoutURLs",
+    "PreventUserExistenceErrors",
+    "ReadAttributes",
+    "RefreshTokenRotation",
+    "RefreshTokenValidity",
+    "SupportedIdentityProviders",
+    "TokenValidityUnits",
+    "WriteAttributes",
+)
+"""Properties of AWS::Cognito::UserPoolClient that UpdateUserPoolClient sets."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "AdminCreateUserConfig.UnusedAccountValidityDays": 7,
+    "AuthSessionValidity": 3,
+    "EmailConfiguration.EmailSendingAccount": "COGNITO_DEFAULT",
+    "MfaConfiguration": "OFF",
+    "Policies.SignInPolicy.AllowedFirstAuthFactors": ["PASSWORD"],
+    "RefreshTokenRotation.Feature": "DISABLED",
+    "UserPoolTier": "ESSENTIALS",
+    "VerificationMessageTemplate.DefaultEmailOption": "CONFIRM_WITH_CODE",
+}
+"""Values that Cognito gives a property without a value, other than empty, false and 0.
+
+Source: the API reference of CreateUserPool and CreateUserPoolClient.
+"""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting whose live value is not the deployed one. None means that it has no value."""
+
+    resource: str
+    name: str
+    """The property, with the members inside it: Policies.PasswordPolicy.MinimumLength."""
+    live: Any
+    deployed: Any
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.name}: {_text(self.live)}, deployed {_text(self.deployed)}"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def differences(
+    stack: Stack, deployed: template.Template, wanted: template.Template, changes: Mapping[str, str]
+) -> list[Difference]:
+    """Return the live settings that differ from the deployed ones, and that an update would reset.
+
+    `stack` was deployed with the template `deployed`; the update is to the template `wanted` with
+    the parameters `changes`. A setting that already has the value that the update sets is not
+    lost, so it is left out. Raises DeploymentError.
+    """
+    pool_id = stack.outputs.get("UserPoolId")
+    if pool_id is None:
+        return []
+    live = _live_settings(pool_id, stack.outputs["UserPoolClientId"])
+    parameters_after = {**stack.parameters, **changes}
+    found: list[Difference] = []
+    for resource, names in (("UserPool", POOL_PROPERTIES), ("UserPoolClient", CLIENT_PROPERTIES)):
+        before = template.properties(deployed, resource, stack.parameters)
+        after = template.properties(wanted, resource, parameters_after)
+        for name in names:
+            value = live[resource].get(name)
+            set_by_the_update = {path for path, _, _ in _compare(name, value, after.get(name))}
+            for path, is_now, was in _compare(name, value, before.get(name)):
+                if path in set_by_the_update:
+                    found.append(Difference(resource, path, is_now, was))
+    return found
+
+
+def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of the live pool and app client, by the resources' names."""
+    client = boto3.client("cognito-idp")
+    with report_aws_errors("reading the settings of the user pool"):
+        pool: Any = client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+        mfa = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+        app_client: Any = client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
+    enabled_mfas = []
+    if mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled"):
+        enabled_mfas.append("SOFTWARE_TOKEN_MFA")
+    if mfa.get("SmsMfaConfiguration", {}).get("SmsConfiguration"):
+        enabled_mfas.append("SMS_MFA")
+    if mfa.get("EmailMfaConfiguration"):
+        enabled_mfas.append("EMAIL_OTP")
+    return {
+        "UserPool": {**pool, "EnabledMfas": enabled_mfas},
+        "UserPoolClient": app_client["UserPoolClient"],
+    }
+
+
+def _compare(name: str, live: Any, declared: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the name, the live and the declared value of each part that differs."""
+    if isinstance(live, dict) or isinstance(declared, dict):
+        live_members = live or {}
+        declared_members = declared or {}
+        for member in sorted({*live_members, *declared_members}):
+            yield from _compare(
+                f"{name}.{member}", live_members.get(member), declared_members.get(member)
+            )
+    elif _normalized(name, live) != _normalized(name, declared):
+        yield name, live, declared
+
+
+def _normalized(name: str, value: Any) -> Any:
+    """Return a value in a form to compare: the default for none, and all scalars as strings."""
+    if value is None or value in ("", [], False, 0):
+        value = DEFAULTS.get(name)
+    if isinstance(value, list):
+        return sorted(str(_sortable(member)) for member in value)
+    if value is None:
+        return None
+    return str(value)
+
+
+def _sortable(member: Any) -> Any:
+    if isinstance(member, dict):
+        return sorted((key, str(value)) for key, value in member.items())
+    return member

@@ -1,0 +1,67 @@
+"""Whose stack is it? The tags of what this project deploys, and the check of a stack's owner.
+
+Several teams, or several clones of this project, can use one AWS account. Stacks are named after
+the app and the stage, so two clones with the same names would change each other's stacks. The first
+`make backend` therefore writes a random owner_id into .chalice/config.json. Everybody who has that
+file is the same owner.
+"""
+
+from __future__ import annotations
+
+from deploy import chalice_config
+from deploy.errors import DeploymentError
+from deploy.stacks import Stack
+
+APP_TAG = "user-profile:app"
+STAGE_TAG = "user-profile:stage"
+OWNER_TAG = "user-profile:owner"
+
+
+def tags(stage: str, stack: Stack | None) -> dict[str, str]:
+    """Return the tags for the stage's stack, which exists as `stack` or not yet.
+
+    An adopted stack keeps its owner, so that the clone that made it can still change it.
+    """
+    owner = chalice_config.owner_id()
+    if stack is not None:
+        owner = stack.tags.get(OWNER_TAG, owner)
+    return {**names(stage), OWNER_TAG: owner}
+
+
+def names(stage: str) -> dict[str, str]:
+    """Return the tags that name the app and the stage."""
+    return {APP_TAG: chalice_config.app_name(), STAGE_TAG: stage}
+
+
+def is_own(stack: Stack, stage: str) -> bool:
+    """Return whether this project may change the stage's stack: it is the owner, or adopted it."""
+    owner = chalice_config.owner_id()
+    if owner and stack.tags.get(OWNER_TAG) == owner:
+        return True
+    if OWNER_TAG not in stack.tags and _made_the_recorded_pool(stack, stage):
+        return True
+    return stack.stack_id in chalice_config.backend_record(stage).adopted_stacks
+
+
+def _made_the_recorded_pool(stack: Stack, stage: str) -> bool:
+    """Return whether a stack is that of the stage's record: a version without owners made it."""
+    recorded = chalice_config.environment(stage).get("USER_POOL_ARN", "")
+    return recorded != "" and stack.outputs.get("UserPoolArn") == recorded
+
+
+def require_own(stack: Stack | None, name: str, stage: str) -> None:
+    """Raise DeploymentError if the stack `name` exists and belongs to another owner."""
+    if stack is None or is_own(stack, stage):
+        return
+    raise DeploymentError(
+        f"the stack {name} exists already and was not made with this {chalice_config.FILE}: "
+        f"{_description(stack)}. If it belongs to another team, choose another app_name in "
+        f"{chalice_config.FILE}. If it is yours, adopt it: make backend STAGE={stage} ADOPT=yes"
+    )
+
+
+def _description(stack: Stack) -> str:
+    app = stack.tags.get(APP_TAG, "unknown")
+    stage = stack.tags.get(STAGE_TAG, "unknown")
+    owner = stack.tags.get(OWNER_TAG, "unknown")
+    return f"its app is {app}, its stage is {stage}, its owner_id is {owner}"
