@@ -24,8 +24,8 @@ def check_stage(stage: str, profile: str | None = None) -> None:
 
     `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
     """
-    recorded = chalice_config.recorded_backend(stage)
     check_app_name(stage)
+    recorded = chalice_config.recorded_backend(stage)
     _check_table_is_its_own(stage, recorded.table)
     use_region_of(stage, profile)
     policy.check(stage, recorded)
@@ -88,7 +88,9 @@ def check_app_name(stage: str) -> None:
     deployed, and would deploy everything a second time.
     """
     name = chalice_config.app_name()
-    deployed_as = _recorded_app_name(stage)
+    deployed_as = chalice_config.backend_record(stage).app_name
+    if not deployed_as and name != chalice_config.FIRST_APP_NAME:
+        deployed_as = _name_without_a_record(stage)
     if deployed_as in ("", name):
         return
     existing = _existing_under(deployed_as, stage)
@@ -100,13 +102,14 @@ def check_app_name(stage: str) -> None:
         )
 
 
-def _recorded_app_name(stage: str) -> str:
-    """Return the app's name with which the stage's backend was recorded; empty if none is."""
-    record = chalice_config.backend_record(stage)
-    if record.app_name:
-        return record.app_name
-    if chalice_config.environment(stage).get("USER_POOL_ARN"):
-        return chalice_config.FIRST_APP_NAME
+def _name_without_a_record(stage: str) -> str:
+    """Return the name under which a version without a record deployed the stage; empty if none."""
+    first_name = chalice_config.FIRST_APP_NAME
+    recorded_pool = chalice_config.environment(stage).get("USER_POOL_ARN")
+    if recorded_pool:
+        stack = stacks.describe(f"{first_name}-{stage}-backend")
+        if stack is not None and stack.outputs.get("UserPoolArn") == recorded_pool:
+            return first_name
     return ""
 
 

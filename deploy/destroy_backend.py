@@ -83,15 +83,16 @@ def _made_by_stack(stage: str, name: str, stack: Stack | None) -> _Made:
             pool_id=_if_exists(_describe_user_pool, ids.get("UserPool", "")),
         )
     # The stack was deleted and has left both. Its tags are on them.
+    attached = chalice_config.backend_record(stage).attached
     own_tags = {
         **ownership.names(stage),
         ownership.OWNER_TAG: chalice_config.owner_id(),
     }
     table = f"{chalice_config.app_name()}-{stage}"
-    if not own_tags.items() <= _table_tags(table).items():
+    if TABLE in attached or not own_tags.items() <= _table_tags(table).items():
         table = ""
     pool_id = _recorded_pool_id(stage)
-    if not own_tags.items() <= _pool_tags(pool_id).items():
+    if USER_POOL in attached or not own_tags.items() <= _pool_tags(pool_id).items():
         pool_id = ""
     return _Made(table, pool_id)
 
@@ -250,18 +251,17 @@ def _forget(stage: str, left: dict[str, str]) -> None:
 
 
 def _forget_what_is_gone(stage: str, name: str, left: dict[str, str]) -> None:
-    """Complete an interrupted deletion. Raises DeploymentError if nothing was made or recorded."""
-    if left:
-        raise DeploymentError(
-            f"there is nothing to delete: the stack {name} does not exist in this account and "
-            f"region. The stage records {' and '.join(left.values())}, which it did not make. They "
-            "are left; delete them yourself if you want to."
-        )
-    record = chalice_config.backend_record(stage)
-    if record.attached or not chalice_config.environment(stage).get("USER_POOL_ARN"):
-        raise DeploymentError(
-            f"there is nothing to delete: neither the stack {name} nor anything it made exists in "
-            "this account and region."
-        )
+    """Complete an interrupted deletion. Raises DeploymentError if nothing was deleted before."""
+    before = chalice_config.environment(stage)
     _forget(stage, left)
-    print(f"The backend of {stage} was deleted before. Its record is removed.")
+    after = chalice_config.environment(stage)
+    if after != before:
+        print(f"The backend of {stage} was deleted before. Its record is removed.")
+        return
+    reason = f"the stack {name} does not exist in this account and region"
+    if left:
+        reason += (
+            f". The stage records {' and '.join(left.values())}, which that stack did not make; "
+            "delete them yourself if you want to"
+        )
+    raise DeploymentError(f"there is nothing to delete: {reason}.")

@@ -126,13 +126,18 @@ def deploy(
         stack = _wait_for_change_in_progress(client, name, progress)
         if stack is None:
             change = _Change(client, name, progress)
-            client.create_stack(
-                StackName=name,
-                TemplateBody=template,
-                Capabilities=CAPABILITIES,
-                Parameters=_parameter_list(parameters),
-                Tags=tag_list,
-            )
+            try:
+                client.create_stack(
+                    StackName=name,
+                    TemplateBody=template,
+                    Capabilities=CAPABILITIES,
+                    Parameters=_parameter_list(parameters),
+                    Tags=tag_list,
+                )
+            except client.exceptions.AlreadyExistsException as error:
+                raise DeploymentError(
+                    f"somebody else has just created the stack {name}. Run this command again."
+                ) from error
         else:
             _check_can_be_updated(stack)
             change = _Change(client, name, progress, earlier=_event_ids(client, name))

@@ -6,12 +6,14 @@ import json
 import os
 import shlex
 import subprocess
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -142,12 +144,16 @@ class Shell:
 
     def error(self, command: str, *arguments: str, **variables: str) -> str:
         """Run a command, which must fail; return its error message."""
-        with pytest.raises(SystemExit) as ended:
-            self._call(command, arguments, variables)
-        message = str(ended.value.code)
+        message = self.outcome(command, *arguments, **variables)
         assert message.startswith("error: ")
         assert "\n" not in message
         return message
+
+    def outcome(self, command: str, *arguments: str, **variables: str) -> str:
+        """Run a command, which must fail; return its last message, which may be a result."""
+        with pytest.raises(SystemExit) as ended:
+            self._call(command, arguments, variables)
+        return str(ended.value.code)
 
     def _call(self, command: str, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
         with self._monkeypatch.context() as patch:
@@ -162,6 +168,94 @@ class Shell:
                 smoke.main(arguments)
             else:
                 deploy_command.main([command, *arguments])
+
+
+class Clone:
+    """A clone of the project of its own, with its own app_name, and a shell in it."""
+
+    def __init__(self, account: Account, shell: Shell) -> None:
+        self.account = account
+        self.folder = account.folder
+        self.run = shell.run
+        self.error = shell.error
+        self.outcome = shell.outcome
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The content of .chalice/config.json."""
+        config: dict[str, Any] = json.loads(self.config_file.read_text())
+        return config
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / ".chalice" / "config.json"
+
+    @property
+    def app_name(self) -> str:
+        name: str = self.config["app_name"]
+        return name
+
+    def configure(self, **members: Any) -> None:
+        """Set top-level members of .chalice/config.json."""
+        self.config_file.write_text(json.dumps({**self.config, **members}, indent=2) + "\n")
+
+    def set_stage(self, stage: str, **members: Any) -> None:
+        """Set members of a stage, which is added if there is none."""
+        stages = self.config["stages"]
+        stages[stage] = {**stages.get(stage, {}), **members}
+        self.configure(stages=stages)
+
+    def stage(self, stage: str) -> dict[str, Any]:
+        """The members of a stage."""
+        found: dict[str, Any] = self.config["stages"][stage]
+        return found
+
+    def variables(self, stage: str) -> dict[str, str]:
+        """The environment variables of a stage."""
+        found: dict[str, str] = self.stage(stage).get("environment_variables", {})
+        return found
+
+    def snapshot(self) -> dict[str, bytes]:
+        """The content of each file in .chalice."""
+        folder = self.folder / ".chalice"
+        return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+    def chalice(
+        self, command: str, *arguments: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a `chalice` command for the stage dev, with more environment variables."""
+        chalice = f"{self.folder}/.venv/bin/chalice"
+        return self.account.run(chalice, command, "--stage", "dev", *arguments, **variables)
+
+    def stack(self, suffix: str) -> stacks.Stack | None:
+        """The stack with the app's name and this suffix: dev-backend or dev."""
+        return stacks.describe(f"{self.app_name}-{suffix}")
+
+
+@pytest.fixture
+def new_clone(
+    cloud: Cloud,
+    account: Account,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Clone]:
+    """A function that makes a clone; its app_name is random, so that tests do not meet in AWS."""
+
+    def make(app_name: str = "") -> Clone:
+        app_name = app_name or f"test-{uuid.uuid4().hex[:8]}"
+        folder = copy_of_the_project(tmp_path / uuid.uuid4().hex[:8] / "user-profile")
+        own = Account(folder, account.variables)
+        clone = Clone(own, Shell(own, monkeypatch, capsys))
+        clone.configure(app_name=app_name)
+        return clone
+
+    return make
+
+
+@pytest.fixture
+def clone(new_clone: Callable[..., Clone]) -> Clone:
+    return new_clone()
 
 
 @pytest.fixture

@@ -1,0 +1,115 @@
+"""A user pool and a table that a team had before it used this project."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from chalicelib import items
+from tests.support.cloud import Cloud
+
+FLOWS = {
+    "AllowedOAuthFlowsUserPoolClient": True,
+    "AllowedOAuthFlows": ["code"],
+    "AllowedOAuthScopes": ["openid"],
+    "CallbackURLs": ["http://localhost:3000"],
+    "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+}
+"""Settings of an app client with which the page, `make token` and `make smoke` can sign in."""
+
+
+def unique(prefix: str) -> str:
+    """A name that no other test uses."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True)
+class ExistingPool:
+    """A user pool with deletion protection, a user, one app client, and perhaps a domain."""
+
+    arn: str
+    pool_id: str
+    client_id: str
+    domain: str
+    """The first part of its sign-in host; empty if it has none."""
+
+    @property
+    def options(self) -> list[str]:
+        """The options of `make backend` that attach it, as `make` passes them on."""
+        return [f"--user-pool-id={self.pool_id}", f"--client-ids={self.client_id}"]
+
+    def describe(self) -> Mapping[str, Any]:
+        client = boto3.client("cognito-idp")
+        return client.describe_user_pool(UserPoolId=self.pool_id)["UserPool"]
+
+    def cloud(self, cloud: Cloud) -> Cloud:
+        """The same emulator, with this pool, for signing users up."""
+        outputs = {"UserPoolArn": self.arn, "UserPoolClientId": self.client_id}
+        return Cloud(cloud.port, cloud.folder, outputs)
+
+
+def create_pool(*, with_domain: bool = True) -> ExistingPool:
+    """Create a user pool like those of a team: protected, with one user."""
+    client = boto3.client("cognito-idp")
+    pool = client.create_user_pool(
+        PoolName="theirs",
+        DeletionProtection="ACTIVE",
+        UsernameAttributes=["email"],
+        AutoVerifiedAttributes=["email"],
+    )["UserPool"]
+    pool_id = pool["Id"]
+    client.admin_create_user(UserPoolId=pool_id, Username="theirs@example.com")
+    domain = unique("theirs") if with_domain else ""
+    if domain:
+        client.create_user_pool_domain(Domain=domain, UserPoolId=pool_id)
+    return ExistingPool(pool["Arn"], pool_id, create_client(pool_id), domain)
+
+
+def create_client(pool_id: str, **settings: Any) -> str:
+    """Create an app client; `settings` are those that differ from FLOWS. Return its id."""
+    created = boto3.client("cognito-idp").create_user_pool_client(
+        UserPoolId=pool_id, ClientName="theirs", **{**FLOWS, **settings}
+    )
+    return created["UserPoolClient"]["ClientId"]
+
+
+def create_table(*, keys: Mapping[str, str] | None = None, sk_type: str = "S") -> str:
+    """Create a protected table like the original example's; return its name.
+
+    `keys` are the names of its key attributes with HASH or RANGE.
+    """
+    keys = keys or {"pk": "HASH", "sk": "RANGE"}
+    types = dict.fromkeys(keys, "S")
+    if "sk" in types:
+        types["sk"] = sk_type
+    name = unique("theirs")
+    definition: Any = {
+        "TableName": name,
+        "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        "AttributeDefinitions": [
+            {"AttributeName": key, "AttributeType": kind} for key, kind in types.items()
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+        "DeletionProtectionEnabled": True,
+    }
+    boto3.client("dynamodb").create_table(**definition)
+    return name
+
+
+def put_example_item(table: str, sub: str) -> None:
+    """Store a profile as the original example did: without revision and times."""
+    profile = {"profile_data": {"M": {"name": {"S": "Ada"}, "theme": {"S": "dark"}}}}
+    boto3.client("dynamodb").put_item(TableName=table, Item=items.key(sub) | profile)
+
+
+def table_exists(name: str) -> bool:
+    return name in boto3.client("dynamodb").list_tables()["TableNames"]
+
+
+def pool_exists(pool_id: str) -> bool:
+    pools = boto3.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
+    return pool_id in {pool["Id"] for pool in pools}

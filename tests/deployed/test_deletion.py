@@ -1,0 +1,173 @@
+"""`make destroy-backend`: what it deletes, what it leaves, and what it says first."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from chalicelib import items
+from tests.deployed import existing
+from tests.deployed.conftest import Clone
+
+STAGE = "dev"
+CONFIRMED = ("destroy-backend", STAGE, f"--confirm={STAGE}")
+
+
+def own_table(clone: Clone) -> str:
+    return f"{clone.app_name}-{STAGE}"
+
+
+def pool_id(clone: Clone) -> str:
+    return clone.variables(STAGE)["USER_POOL_ARN"].rpartition("/")[2]
+
+
+def restore_table(clone: Clone) -> str:
+    """Record another table, as docs/operating.md describes after a restore; return its name."""
+    restored = existing.create_table()
+    variables = {**clone.variables(STAGE), "DYNAMODB_TABLE": restored}
+    clone.set_stage(STAGE, environment_variables=variables)
+    clone.run("backend", STAGE)
+    return restored
+
+
+def test_it_says_what_it_deletes_and_what_aws_keeps(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    cognito = boto3.client("cognito-idp")
+    dynamodb = boto3.client("dynamodb")
+    for number in range(3):
+        cognito.admin_create_user(UserPoolId=pool_id(clone), Username=f"{number}@example.com")
+        dynamodb.put_item(TableName=own_table(clone), Item=items.key(str(number)))
+    before = clone.snapshot()
+
+    refused = clone.outcome("destroy-backend", STAGE, "--confirm=prod")
+
+    assert "nothing was deleted" in refused
+    assert clone.snapshot() == before
+    output = clone.run(*CONFIRMED)
+    description = output.partition(f"{clone.app_name}-{STAGE}-backend")[0]
+    assert f"the table {own_table(clone)} with about 3 profiles" in description
+    assert "with about 3 users" in description
+    assert "AWS keeps a backup of it for 35 days" in description
+    assert "AWS keeps a deleted user pool for 14 days" in description
+
+
+def test_it_deletes_protected_things_and_forgets_them(clone: Clone) -> None:
+    clone.run("backend", STAGE, "--callback-urls=https://app.example.com")
+    pool = pool_id(clone)
+    clone.run(*CONFIRMED)
+    assert not existing.table_exists(own_table(clone))
+    assert not existing.pool_exists(pool)
+    assert clone.stage(STAGE) == {"environment_variables": {}}
+    assert "nothing to delete" in clone.error(*CONFIRMED)
+    clone.run("backend", STAGE)
+
+
+def test_the_parameters_of_the_record_stay(clone: Clone) -> None:
+    clone.set_stage(STAGE, backend={"parameters": {"IdTokenMinutes": "15"}})
+    clone.run("backend", STAGE)
+    clone.run(*CONFIRMED)
+    assert clone.stage(STAGE)["backend"] == {"parameters": {"IdTokenMinutes": "15"}}
+
+
+def test_a_restored_table_is_named_and_left(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    restored = restore_table(clone)
+
+    output = clone.run(*CONFIRMED)
+
+    assert f"the table {own_table(clone)} with" in output
+    assert f"This leaves: the table {restored}" in output
+    assert not existing.table_exists(own_table(clone))
+    assert existing.table_exists(restored)
+    assert clone.variables(STAGE) == {"DYNAMODB_TABLE": restored}
+    # The table is not forgotten and not replaced by a new one.
+    assert f"the table {restored}" in clone.error("backend", STAGE)
+    clone.run("backend", STAGE, f"--table={restored}")
+    assert clone.variables(STAGE)["DYNAMODB_TABLE"] == restored
+
+
+def test_a_pool_and_table_recorded_by_hand_are_left(clone: Clone) -> None:
+    pool = existing.create_pool()
+    table = existing.create_table()
+    recorded = {"USER_POOL_ARN": pool.arn, "DYNAMODB_TABLE": table}
+    clone.set_stage(STAGE, environment_variables=recorded)
+    error = clone.error(*CONFIRMED)
+    assert "nothing to delete" in error
+    assert f"the table {table} and the user pool {pool.pool_id}" in error
+    assert pool.describe()["DeletionProtection"] == "ACTIVE"
+    assert existing.table_exists(table)
+    assert clone.variables(STAGE) == recorded
+
+
+def test_a_copied_stage_does_not_delete_the_original(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    clone.set_stage("copy", **clone.stage(STAGE))
+    error = clone.error("destroy-backend", "copy", "--confirm=copy")
+    assert f"the table {own_table(clone)}" in error
+    assert existing.table_exists(own_table(clone))
+    assert existing.pool_exists(pool_id(clone))
+
+
+@pytest.mark.parametrize("left", ["table and pool", "pool", "nothing"])
+def test_an_interrupted_deletion_is_completed(clone: Clone, left: str) -> None:
+    clone.run("backend", STAGE)
+    pool, table = pool_id(clone), own_table(clone)
+    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    if left != "table and pool":
+        dynamodb = boto3.client("dynamodb")
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=table)
+    if left == "nothing":
+        cognito = boto3.client("cognito-idp")
+        cognito.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE")
+        cognito.delete_user_pool(UserPoolId=pool)
+
+    output = clone.run(*CONFIRMED)
+
+    assert (f"the user pool {pool} with" in output) == (left != "nothing")
+    assert not existing.table_exists(table)
+    assert not existing.pool_exists(pool)
+    assert clone.stage(STAGE) == {"environment_variables": {}}
+
+
+def test_an_interrupted_deletion_leaves_a_restored_table(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    restored = restore_table(clone)
+    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    output = clone.run(*CONFIRMED)
+    assert f"the table {own_table(clone)} with" in output
+    assert existing.table_exists(restored)
+    assert clone.variables(STAGE) == {"DYNAMODB_TABLE": restored}
+
+
+def test_a_retained_backend_is_not_replaced_by_a_new_one(clone: Clone) -> None:
+    """Somebody has deleted the stack, which retains the table and the user pool."""
+    clone.run("backend", STAGE)
+    pool, table = pool_id(clone), own_table(clone)
+    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    before = clone.snapshot()
+    error = clone.error("backend", STAGE)
+    assert f"the user pool {pool} and the table {table}" in error
+    assert clone.snapshot() == before
+    # Both can be attached, and are then never deleted.
+    client_id = existing.create_client(pool)
+    clone.run(
+        "backend", STAGE, f"--user-pool-id={pool}", f"--client-ids={client_id}", f"--table={table}"
+    )
+    assert clone.variables(STAGE)["DYNAMODB_TABLE"] == table
+    assert "nothing to delete" in clone.error(*CONFIRMED)
+    assert existing.table_exists(table)
+    assert existing.pool_exists(pool)
+
+
+def test_a_protected_stack_is_left_with_everything(clone: Clone) -> None:
+    """Deleting the stack is the first change."""
+    clone.run("backend", STAGE)
+    boto3.client("cloudformation").update_termination_protection(
+        StackName=f"{clone.app_name}-{STAGE}-backend", EnableTerminationProtection=True
+    )
+    before = clone.snapshot()
+    assert "DeleteStack" in clone.error(*CONFIRMED)
+    description = boto3.client("dynamodb").describe_table(TableName=own_table(clone))["Table"]
+    assert description["DeletionProtectionEnabled"]
+    assert clone.snapshot() == before

@@ -1,0 +1,304 @@
+"""Settings of the user pool: parameters that survive, and changes made outside this project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from deploy import backend, template
+from tests.deployed.conftest import Clone
+
+STAGE = "prod"
+TRIGGER = "arn:aws:lambda:us-east-1:000000000000:function:trigger"
+
+
+@pytest.fixture
+def deployed(clone: Clone) -> Clone:
+    clone.run("backend", STAGE)
+    return clone
+
+
+def ids(clone: Clone) -> dict[str, str]:
+    variables = clone.variables(STAGE)
+    return {
+        "UserPoolId": variables["USER_POOL_ARN"].rpartition("/")[2],
+        "ClientId": variables["USER_POOL_CLIENT_ID"],
+    }
+
+
+def pool(clone: Clone) -> Any:
+    found = boto3.client("cognito-idp").describe_user_pool(UserPoolId=ids(clone)["UserPoolId"])
+    return found["UserPool"]
+
+
+def app_client(clone: Clone) -> Any:
+    found = boto3.client("cognito-idp").describe_user_pool_client(**ids(clone))
+    return found["UserPoolClient"]
+
+
+def set_parameters(clone: Clone, parameters: str, *options: str) -> str:
+    return clone.run("backend", STAGE, *options, BACKEND_PARAMETERS=parameters)
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+
+def test_every_setting_that_teams_need_is_a_parameter(deployed: Clone) -> None:
+    set_parameters(
+        deployed,
+        "FeaturePlan=PLUS MfaConfiguration=OPTIONAL SelfSignUp=false IdTokenMinutes=15 "
+        "AccessTokenMinutes=10 RefreshTokenDays=7 "
+        "IdentityProviders=COGNITO,Google ImplicitFlow=false "
+        "EmailIdentityArn=arn:aws:ses:us-east-1:000000000000:identity/example.com "
+        "EmailFrom='Acme <hello@example.com>' "
+        f"PreSignUpTrigger={TRIGGER} PostConfirmationTrigger={TRIGGER}",
+        "--callback-urls=https://app.example.com/signed-in",
+        "--logout-urls=https://app.example.com/",
+    )
+    settings = pool(deployed)
+    assert settings["UserPoolTier"] == "PLUS"
+    assert settings["MfaConfiguration"] == "OPTIONAL"
+    assert settings["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
+    assert settings["EmailConfiguration"]["From"] == "Acme <hello@example.com>"
+    assert settings["EmailConfiguration"]["EmailSendingAccount"] == "DEVELOPER"
+    assert settings["LambdaConfig"] == {"PreSignUp": TRIGGER, "PostConfirmation": TRIGGER}
+    client = app_client(deployed)
+    validity = ("IdTokenValidity", "AccessTokenValidity", "RefreshTokenValidity")
+    assert [int(client[name]) for name in validity] == [15, 10, 7]
+    assert client["SupportedIdentityProviders"] == ["COGNITO", "Google"]
+    assert client["AllowedOAuthFlows"] == ["code"]
+    assert client["CallbackURLs"] == ["https://app.example.com/signed-in"]
+    mfa = boto3.client("cognito-idp").get_user_pool_mfa_config(UserPoolId=settings["Id"])
+    assert mfa["SoftwareTokenMfaConfiguration"] == {"Enabled": True}
+
+    # They keep their values, and no difference is found.
+    output = deployed.run("backend", STAGE, "--callback-urls=https://app.example.com/other")
+    assert "Note" not in output
+    assert pool(deployed)["LambdaConfig"] == settings["LambdaConfig"]
+    assert int(app_client(deployed)["IdTokenValidity"]) == 15
+
+
+def test_refresh_token_rotation_ends_the_flow_without_it(deployed: Clone) -> None:
+    """ministack 1.5.33 does not store RefreshTokenRotation, so only the flows can be seen."""
+    set_parameters(deployed, "RefreshTokenRotation=true")
+    assert app_client(deployed)["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH"]
+
+
+OTHER_VALUES = {
+    "AccessTokenMinutes": "30",
+    "BillingMode": "PROVISIONED",
+    "CallbackUrls": "https://app.example.com",
+    "CustomMessageTrigger": TRIGGER,
+    "DeletionProtection": "false",
+    "EmailFrom": "hello@example.com",
+    "EmailIdentityArn": "arn:aws:ses:us-east-1:000000000000:identity/example.com",
+    "FeaturePlan": "LITE",
+    "IdTokenMinutes": "30",
+    "IdentityProviders": "COGNITO,Google",
+    "ImplicitFlow": "false",
+    "Index": "false",
+    "LogoutUrls": "https://app.example.com",
+    "MfaConfiguration": "ON",
+    "PostAuthenticationTrigger": TRIGGER,
+    "PostConfirmationTrigger": TRIGGER,
+    "PreAuthenticationTrigger": TRIGGER,
+    "PreSignUpTrigger": TRIGGER,
+    "PreTokenGenerationTrigger": TRIGGER,
+    "RefreshTokenDays": "7",
+    "RefreshTokenRotation": "true",
+    "SelfSignUp": "false",
+    "UserMigrationTrigger": TRIGGER,
+}
+"""Another value than the default for each parameter that can be changed."""
+
+
+def test_no_parameter_replaces_the_table_or_the_pool(deployed: Clone) -> None:
+    declared = template.load(backend.TEMPLATE.read_text())["Parameters"]
+    fixed = {"AppName", "Stage", "MakeTable", "MakeUserPool", "DomainSuffix"}
+    assert set(declared) == set(OTHER_VALUES) | fixed, "add the new parameter to OTHER_VALUES"
+    variables = deployed.variables(STAGE)
+    boto3.client("cognito-idp").admin_create_user(
+        UserPoolId=ids(deployed)["UserPoolId"], Username="kept@example.com"
+    )
+    for name, value in OTHER_VALUES.items():
+        # ministack 1.5.33 does not store RefreshTokenRotation, which looks like a change.
+        set_parameters(deployed, f"{name}={value}", "--overwrite=yes")
+        assert deployed.variables(STAGE) == variables, f"{name} replaced something"
+    stack = deployed.stack(f"{STAGE}-backend")
+    assert stack is not None
+    assert stack.parameters.items() >= OTHER_VALUES.items()
+    assert backend.chalice_environment(stack.outputs) == variables
+    listed = boto3.client("cognito-idp").list_users(UserPoolId=ids(deployed)["UserPoolId"])
+    assert len(listed["Users"]) == 1
+
+
+def test_parameters_can_be_committed(clone: Clone) -> None:
+    parameters = {"IdTokenMinutes": "15", "CallbackUrls": "https://app.example.com"}
+    clone.set_stage(STAGE, backend={"parameters": parameters})
+    clone.run("backend", STAGE)
+    assert clone.stage(STAGE)["backend"]["parameters"] == parameters
+    assert int(app_client(clone)["IdTokenValidity"]) == 15
+    set_parameters(clone, "IdTokenMinutes=20")
+    assert int(app_client(clone)["IdTokenValidity"]) == 20, "the command line has precedence"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ("Mfa=ON", "no parameter Mfa to set"),
+        ("Stage=dev", "no parameter Stage to set"),
+        ("MakeTable=false", "no parameter MakeTable to set"),
+        ("MfaConfiguration", "'MfaConfiguration', which is not Name=value"),
+        ("EmailFrom='Acme", "PARAMETERS cannot be read"),
+        ("MfaConfiguration=SOMETIMES", "MfaConfiguration"),
+        ("IdTokenMinutes=1", "IdTokenMinutes"),
+    ],
+)
+def test_an_unusable_parameter_is_explained(deployed: Clone, parameters: str, message: str) -> None:
+    before = deployed.snapshot()
+    assert message in deployed.error("backend", STAGE, BACKEND_PARAMETERS=parameters)
+    assert deployed.snapshot() == before
+
+
+def test_make_passes_parameters_with_quotes_on(deployed: Clone) -> None:
+    deployed.account.make(
+        "backend", f"STAGE={STAGE}", "PARAMETERS=EmailFrom='Acme \"A\" <a@example.com>'"
+    )
+    stack = deployed.stack(f"{STAGE}-backend")
+    assert stack is not None
+    assert stack.parameters["EmailFrom"] == 'Acme "A" <a@example.com>'
+
+
+def test_the_sign_in_domain_cannot_be_changed(clone: Clone) -> None:
+    clone.run("backend", STAGE, "--domain-suffix=first")
+    before = clone.stack(f"{STAGE}-backend")
+    error = clone.error("backend", STAGE, "--domain-suffix=second")
+    assert "the sign-in domain ends with first and cannot be changed to second" in error
+    assert clone.stack(f"{STAGE}-backend") == before
+    clone.run("backend", STAGE, "--domain-suffix=first")
+
+
+# --- changes made outside -------------------------------------------------------------------------
+
+
+def change_pool(clone: Clone, **settings: Any) -> None:
+    """Change the live user pool, and keep its other settings, as the console does."""
+    client = boto3.client("cognito-idp")
+    client.update_user_pool(UserPoolId=ids(clone)["UserPoolId"], **settings)
+
+
+def change_client(clone: Clone, **settings: Any) -> None:
+    client: Any = boto3.client("cognito-idp")
+    client.update_user_pool_client(**ids(clone), **settings)
+
+
+def turn_on_mfa(clone: Clone) -> None:
+    boto3.client("cognito-idp").set_user_pool_mfa_config(
+        UserPoolId=ids(clone)["UserPoolId"],
+        SoftwareTokenMfaConfiguration={"Enabled": True},
+        MfaConfiguration="OPTIONAL",
+    )
+
+
+CHANGES: dict[str, tuple[Callable[[Clone], None], str]] = {
+    "a trigger": (
+        lambda clone: change_pool(clone, LambdaConfig={"PreSignUp": TRIGGER}),
+        f"UserPool LambdaConfig.PreSignUp: {TRIGGER}, deployed nothing",
+    ),
+    "a trigger that is no parameter": (
+        lambda clone: change_pool(clone, LambdaConfig={"DefineAuthChallenge": TRIGGER}),
+        f"UserPool LambdaConfig.DefineAuthChallenge: {TRIGGER}, deployed nothing",
+    ),
+    "MFA": (turn_on_mfa, "UserPool MfaConfiguration: OPTIONAL, deployed OFF"),
+    "the password policy": (
+        lambda clone: change_pool(
+            clone, Policies={"PasswordPolicy": {"MinimumLength": 20, "RequireNumbers": True}}
+        ),
+        "UserPool Policies.PasswordPolicy.MinimumLength: 20, deployed 12",
+    ),
+    "a setting that the template does not declare": (
+        lambda clone: change_pool(clone, EmailVerificationSubject="Welcome"),
+        "UserPool EmailVerificationSubject: Welcome, deployed nothing",
+    ),
+    "threat protection": (
+        lambda clone: change_pool(
+            clone, UserPoolAddOns={"AdvancedSecurityMode": "ENFORCED"}, UserPoolTier="PLUS"
+        ),
+        "UserPool UserPoolAddOns.AdvancedSecurityMode: ENFORCED, deployed nothing",
+    ),
+    "identity providers": (
+        lambda clone: change_client(clone, SupportedIdentityProviders=["COGNITO", "Google"]),
+        "UserPoolClient SupportedIdentityProviders: COGNITO,Google, deployed COGNITO",
+    ),
+    "the validity of tokens": (
+        lambda clone: change_client(clone, IdTokenValidity=5),
+        "UserPoolClient IdTokenValidity: 5, deployed 60",
+    ),
+    "callback URLs": (
+        lambda clone: change_client(clone, CallbackURLs=["https://app.example.com"]),
+        "UserPoolClient CallbackURLs: https://app.example.com, deployed "
+        "https://localhost:3000,http://localhost:3000",
+    ),
+    "attributes that the client may read": (
+        lambda clone: change_client(clone, ReadAttributes=["email"]),
+        "UserPoolClient ReadAttributes: email, deployed nothing",
+    ),
+    "a switched-off protection": (
+        lambda clone: change_client(clone, EnableTokenRevocation=False),
+        "UserPoolClient EnableTokenRevocation: False, deployed True",
+    ),
+}
+UPDATE = {"BACKEND_PARAMETERS": "RefreshTokenDays=10"}
+"""An update that has nothing to do with the changes."""
+
+
+@pytest.fixture(params=CHANGES)
+def changed(request: pytest.FixtureRequest, deployed: Clone) -> tuple[Clone, str]:
+    change, listed = CHANGES[request.param]
+    change(deployed)
+    return deployed, listed
+
+
+def test_a_change_made_outside_is_listed_and_kept(changed: tuple[Clone, str]) -> None:
+    clone, listed = changed
+    before = pool(clone), app_client(clone), clone.stack(f"{STAGE}-backend")
+    error = clone.error("backend", STAGE, **UPDATE)
+    assert listed in error
+    assert "OVERWRITE=yes" in error
+    assert (pool(clone), app_client(clone), clone.stack(f"{STAGE}-backend")) == before
+
+
+def test_an_update_overwrites_it_only_on_request(changed: tuple[Clone, str]) -> None:
+    clone, listed = changed
+    output = clone.run("backend", STAGE, "--overwrite=yes", **UPDATE)
+    assert "Overwriting what was changed since the last deployment" in output
+    assert listed in output
+    assert app_client(clone)["RefreshTokenValidity"] == "10"
+
+
+def test_without_an_update_it_is_a_note(changed: tuple[Clone, str]) -> None:
+    clone, listed = changed
+    before = pool(clone), app_client(clone)
+    assert listed in clone.run("backend", STAGE)
+    assert (pool(clone), app_client(clone)) == before
+
+
+def test_a_change_becomes_a_parameter(deployed: Clone) -> None:
+    """The update sets what is set already, so nothing is lost."""
+    change_client(deployed, IdTokenValidity=15)
+    turn_on_mfa(deployed)
+    set_parameters(deployed, "IdTokenMinutes=15 MfaConfiguration=OPTIONAL")
+    assert int(app_client(deployed)["IdTokenValidity"]) == 15
+    set_parameters(deployed, "RefreshTokenDays=10")
+    assert int(app_client(deployed)["IdTokenValidity"]) == 15
+
+
+def test_a_pool_that_is_gone_is_named(deployed: Clone) -> None:
+    change_pool(deployed, DeletionProtection="INACTIVE")
+    pool_id = ids(deployed)["UserPoolId"]
+    boto3.client("cognito-idp").delete_user_pool(UserPoolId=pool_id)
+    assert pool_id in deployed.error("backend", STAGE, **UPDATE)
+    assert pool_id in deployed.error("deploy", STAGE)

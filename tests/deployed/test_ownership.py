@@ -1,0 +1,247 @@
+"""Several clones in one account: owners, adoption, names, and tags."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+
+import boto3
+import pytest
+
+from deploy import ownership
+from tests.deployed import existing
+from tests.deployed.conftest import Clone
+from tests.support.chalice_adapter import chalice_endpoint
+from tests.support.cloud import Cloud
+
+STAGE = "dev"
+NewClone = Callable[..., Clone]
+
+
+@pytest.fixture
+def rival(clone: Clone, new_clone: NewClone) -> Clone:
+    """A second clone of the repository, with the same app_name in the same account."""
+    return new_clone(clone.app_name)
+
+
+def add_colleague(clone: Clone, colleague: Clone) -> None:
+    """Give another clone the committed files of .chalice."""
+    for file in (clone.folder / ".chalice").iterdir():
+        if file.is_file():
+            shutil.copy2(file, colleague.folder / ".chalice")
+
+
+# --- owners ---------------------------------------------------------------------------------------
+
+
+def test_a_second_clone_does_not_take_over_a_backend(clone: Clone, rival: Clone) -> None:
+    clone.run("backend", STAGE, "--callback-urls=https://app.example.com")
+    before = clone.stack(f"{STAGE}-backend")
+    untouched = rival.snapshot()
+    for command in ("backend", "destroy-backend"):
+        error = rival.error(command, STAGE)
+        assert f"{clone.app_name}-{STAGE}-backend exists already" in error
+        assert f"its app is {clone.app_name}, its stage is {STAGE}" in error
+        assert f"its owner_id is {clone.config['owner_id']}" in error
+        assert "ADOPT=yes" in error
+    assert clone.stack(f"{STAGE}-backend") == before
+    assert rival.snapshot() == untouched
+
+
+def test_a_second_clone_does_not_replace_an_api(clone: Clone, rival: Clone) -> None:
+    """It has a backend of its own under the same name, since it attached everything."""
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+    before = clone.stack(STAGE)
+    pool = existing.create_pool()
+    shutil.copytree(clone.folder / "out", rival.folder / "out")
+    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    rival.run("backend", STAGE, *pool.options, f"--table={existing.create_table()}")
+    for command in ("deploy", "destroy"):
+        assert f"the stack {clone.app_name}-{STAGE} exists already" in rival.error(command, STAGE)
+    assert clone.stack(STAGE) == before
+
+
+def test_chalice_does_not_replace_another_projects_function(
+    clone: Clone, rival: Clone, cloud: Cloud
+) -> None:
+    pool = existing.create_pool()
+    clone.run("backend", STAGE, *pool.options, f"--table={existing.create_table()}")
+    other_pool = existing.create_pool()
+    rival.run("backend", STAGE, *other_pool.options, f"--table={existing.create_table()}")
+    with chalice_endpoint(cloud.port, {}) as endpoint:
+        first = clone.chalice("deploy", AWS_ENDPOINT_URL=endpoint)
+        assert first.returncode == 0, first.stdout + first.stderr
+        second = rival.chalice("deploy", AWS_ENDPOINT_URL=endpoint)
+    assert second.returncode == 1
+    (line,) = second.stderr.splitlines()
+    assert line.startswith(f"error: the function {clone.app_name}-{STAGE} exists already")
+    function = boto3.client("lambda").get_function_configuration(
+        FunctionName=f"{clone.app_name}-{STAGE}"
+    )
+    assert function["Environment"]["Variables"]["USER_POOL_ARN"] == pool.arn
+
+
+def test_a_colleague_with_the_committed_files_is_the_same_owner(
+    clone: Clone, new_clone: NewClone
+) -> None:
+    clone.run("backend", STAGE)
+    colleague = new_clone()
+    add_colleague(clone, colleague)
+    assert "Nothing to record" in colleague.run("backend", STAGE)
+    colleague.run("deploy", STAGE)
+    clone.run("deploy", STAGE)
+    clone.run("destroy", STAGE)
+    colleague.run("destroy-backend", STAGE, f"--confirm={STAGE}")
+
+
+def test_a_stack_of_another_owner_can_be_adopted(clone: Clone, rival: Clone) -> None:
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+    before = clone.stack(f"{STAGE}-backend"), clone.stack(STAGE)
+
+    output = rival.run("backend", STAGE, "--adopt=yes")
+
+    assert "changed nothing else" in output
+    assert (clone.stack(f"{STAGE}-backend"), clone.stack(STAGE)) == before
+    rival.run("backend", STAGE)
+    rival.run("deploy", STAGE)
+    assert rival.variables(STAGE) == clone.variables(STAGE)
+    # The clone that made the stacks still owns them.
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+
+
+def test_an_adopted_stack_is_only_that_stack(clone: Clone, rival: Clone) -> None:
+    """Somebody else's new stack with the same name is not adopted with it."""
+    clone.run("backend", STAGE)
+    rival.run("backend", STAGE, "--adopt=yes")
+    clone.run("destroy-backend", STAGE, f"--confirm={STAGE}")
+    clone.run("backend", STAGE)
+    assert "exists already" in rival.error("backend", STAGE)
+
+
+def test_without_another_owners_stack_there_is_nothing_to_adopt(clone: Clone) -> None:
+    assert "nothing to adopt" in clone.error("backend", STAGE, "--adopt=yes")
+    clone.run("backend", STAGE)
+    assert "nothing to adopt" in clone.error("backend", STAGE, "--adopt=yes")
+
+
+def test_a_backend_of_an_earlier_version_stays_the_teams(clone: Clone) -> None:
+    """Its stack has no tags. That it made the recorded user pool shows whose it is."""
+    clone.run("backend", STAGE)
+    stack = clone.stack(f"{STAGE}-backend")
+    assert stack is not None
+    boto3.client("cloudformation").update_stack(
+        StackName=stack.stack_id,
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": name, "UsePreviousValue": True} for name in stack.parameters],
+        Tags=[],
+    )
+    config = clone.config
+    del config["owner_id"]
+    del config["stages"][STAGE]["backend"]
+    clone.config_file.write_text(json.dumps(config))
+
+    clone.run("backend", STAGE)
+
+    after = clone.stack(f"{STAGE}-backend")
+    assert after is not None
+    assert after.tags[ownership.OWNER_TAG] == clone.config["owner_id"]
+    assert after.outputs == stack.outputs
+
+
+# --- tags -----------------------------------------------------------------------------------------
+
+
+def test_what_is_deployed_has_the_tags(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+    expected = {
+        ownership.APP_TAG: clone.app_name,
+        ownership.STAGE_TAG: STAGE,
+        ownership.OWNER_TAG: clone.config["owner_id"],
+    }
+    backend = clone.stack(f"{STAGE}-backend")
+    api = clone.stack(STAGE)
+    assert backend is not None
+    assert api is not None
+    assert backend.tags == api.tags == expected
+
+    table = boto3.client("dynamodb").list_tags_of_resource(ResourceArn=backend.outputs["TableArn"])
+    assert expected.items() <= {tag["Key"]: tag["Value"] for tag in table["Tags"]}.items()
+    pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=backend.outputs["UserPoolId"])
+    assert expected.items() <= pool["UserPool"]["UserPoolTags"].items()
+    function = boto3.client("lambda").list_tags(Resource=api.outputs["APIHandlerArn"])
+    assert expected.items() <= function["Tags"].items()
+    bucket = boto3.client("s3").get_bucket_tagging(
+        Bucket=f"{clone.app_name}-packages-000000000000-us-east-1"
+    )
+    own = {ownership.APP_TAG: clone.app_name, ownership.OWNER_TAG: clone.config["owner_id"]}
+    assert {tag["Key"]: tag["Value"] for tag in bucket["TagSet"]} == own
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_every_name_follows_from_app_name(clone: Clone) -> None:
+    name = f"{clone.app_name}-{STAGE}"
+    clone.run("backend", STAGE, "--domain-suffix=acme")
+    clone.run("deploy", STAGE)
+    backend = clone.stack(f"{STAGE}-backend")
+    assert backend is not None
+    assert backend.outputs["TableName"] == name
+    assert backend.outputs["UserPoolDomain"] == f"{name}-acme"
+    pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=backend.outputs["UserPoolId"])
+    assert pool["UserPool"]["Name"] == name
+    groups = boto3.client("logs").describe_log_groups()["logGroups"]
+    names = {group["logGroupName"] for group in groups}
+    assert {f"/aws/lambda/{name}-api", f"/aws/apigateway/{name}"} <= names
+    policy = (clone.folder / ".chalice" / f"policy-{STAGE}.json").read_text()
+    assert f"log-group:/aws/lambda/{name}:" in policy
+
+
+COMMANDS = ("backend", "deploy", "package", "web-config", "destroy", "destroy-backend")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_new_name_after_the_deployment_is_refused(clone: Clone, command: str) -> None:
+    old = clone.app_name
+    clone.run("backend", STAGE)
+    clone.configure(app_name="another-name")
+    error = clone.error(command, STAGE)
+    assert f"Set app_name to {old} again" in error
+    assert f"the stack {old}-{STAGE}-backend" in error
+    assert f"the table {old}-{STAGE}" in error
+
+
+def test_a_new_name_is_refused_by_chalice_too(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    old = clone.app_name
+    clone.configure(app_name="another-name")
+    done = clone.chalice("package", "out")
+    assert done.returncode == 1
+    assert f"Set app_name to {old} again" in done.stderr
+
+
+def test_an_attached_stage_can_be_renamed_before_its_first_deployment(clone: Clone) -> None:
+    """Nothing has the old name yet."""
+    pool = existing.create_pool()
+    clone.run("backend", STAGE, *pool.options, f"--table={existing.create_table()}")
+    new = existing.unique("new")
+    clone.configure(app_name=new)
+    assert "make backend" in clone.error("deploy", STAGE)
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+    assert clone.stack(STAGE) is not None
+    clone.configure(app_name="another-name")
+    error = clone.error("deploy", STAGE)
+    assert f"the stack {new}-{STAGE}" in error
+    assert pool.pool_id not in error
+
+
+def test_a_name_that_aws_would_refuse_is_explained(clone: Clone) -> None:
+    clone.configure(app_name="My_App")
+    for command in COMMANDS:
+        assert "app_name in .chalice/config.json is 'My_App'" in clone.error(command, STAGE)
