@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from samtranslator.translator.transform import transform
 from deploy import chalice_config, policy
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.gateway_responses import MEMBER, gateway_responses
-from tests.deployed.conftest import Account, Deployment
+from tests.deployed.conftest import Account, Clone, Deployment
 from tests.support.dynamodb_calls import actions_of_the_service
 
 Template: TypeAlias = dict[str, Any]
@@ -47,18 +46,34 @@ class NoManagedPolicies:
         return {}
 
 
-def test_cfn_lint_accepts_it_before_and_after_sams_transform(
-    package: Path, template: Template, tmp_path: Path
-) -> None:
-    uploaded = copy.deepcopy(template)
+def test_cfn_lint_accepts_it_before_and_after_sams_transform(package: Path, tmp_path: Path) -> None:
+    assert_template_is_valid(package / "sam.json", tmp_path)
+
+
+def assert_template_is_valid(file: Path, folder: Path) -> Template:
+    """Assert that cfn-lint accepts a template, and the result of SAM's transform; return that."""
+    uploaded: Template = json.loads(file.read_text())
     uploaded["Resources"]["APIHandler"]["Properties"]["CodeUri"] = "s3://bucket/key"
-    transformed = tmp_path / "transformed.json"
-    transformed.write_text(json.dumps(transform(uploaded, {}, NoManagedPolicies())))
+    result: Template = transform(uploaded, {}, NoManagedPolicies())
+    transformed = folder / "transformed.json"
+    transformed.write_text(json.dumps(result))
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
     done = subprocess.run(
-        [cfn_lint, package / "sam.json", transformed], check=False, capture_output=True, text=True
+        [cfn_lint, file, transformed], check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (0, "")
+    return result
+
+
+def test_a_role_that_exists_already_is_used(clone: Clone, tmp_path: Path) -> None:
+    role = "arn:aws:iam::000000000000:role/profiles"
+    clone.set_stage("dev", manage_iam_role=False, iam_role_arn=role)
+    clone.run("backend", "dev")
+    clone.run("package", "dev")
+    result = assert_template_is_valid(clone.folder / "out" / "dev" / "sam.json", tmp_path)
+    function = result["Resources"]["APIHandler"]
+    assert function["Properties"]["Role"] == role
+    assert "ApiHandlerRole" not in result["Resources"]
 
 
 def test_the_api_has_one_stage_which_the_alarms_watch(account: Account, template: Template) -> None:
