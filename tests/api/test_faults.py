@@ -299,6 +299,26 @@ def test_an_unknown_outcome_and_another_write_are_a_503(
     assert scenario.stored() == theirs
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
+        "TransactionInProgressException",
+    ],
+)
+@pytest.mark.parametrize("request_kind", [PUT_IF, PATCH, DELETE_IF], ids=str)
+def test_a_refusal_that_may_pass_is_retried(
+    scenario: Scenario, request_kind: RequestKind, code: str
+) -> None:
+    """The refused call is the write; a PATCH reads first."""
+    if request_kind.method == "PATCH":
+        scenario.wire.next_faults.append(wires.pass_on)
+    scenario.wire.next_faults.append(wires.refuse(code))
+    assert_success(scenario.send(request_kind))
+
+
 def test_another_write_after_throttling_is_a_412(scenario: Scenario) -> None:
     """A throttled attempt was certainly not carried out."""
     scenario.wire.next_faults.append(wires.refuse("ThrottlingException"))

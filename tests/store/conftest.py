@@ -39,7 +39,12 @@ def client(request: pytest.FixtureRequest) -> Iterator[DynamoDBClient]:
             patch.delenv(name)
         for name, value in SHELL.items():
             patch.setenv(name, value)
-        yield boto3.client("dynamodb", endpoint_url=ENDPOINT, config=CLIENT_CONFIG)
+        if "AWS_REGION" in SHELL and "AWS_DEFAULT_REGION" not in SHELL:
+            # boto3 does not read AWS_REGION.
+            patch.setenv("AWS_DEFAULT_REGION", SHELL["AWS_REGION"])
+        # Processes that tests start call the same endpoint.
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", ENDPOINT)
+        yield boto3.client("dynamodb", config=CLIENT_CONFIG)
 
 
 @pytest.fixture(scope="session")
