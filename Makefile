@@ -22,6 +22,7 @@ export BACKEND_PARAMETERS = $(call from_command_line,PARAMETERS)
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
+		/^##\+/ {printf "  %-21s %s\n", "", substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 ##@ On this machine
@@ -101,7 +102,9 @@ audit: install-tools  ## check the locked Python packages for known vulnerabilit
 
 deploy_command = @.venv/bin/python -m deploy $@ "$(call from_command_line,STAGE)"
 
-backend: install  ## create, update or attach the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS PARAMETERS OVERWRITE USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT)
+backend: install  ## create or update the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS)
+##+ change settings of the user pool: PARAMETERS="Name=value ..." (OVERWRITE=yes)
+##+ use what you already have: USER_POOL_ID USER_POOL_CLIENT_ID (SIGN_IN_DOMAIN), TABLE; ADOPT=yes
 	$(deploy_command) --domain-suffix="$(call from_command_line,DOMAIN_SUFFIX)" \
 		--callback-urls="$(call from_command_line,CALLBACK_URLS)" \
 		--logout-urls="$(call from_command_line,LOGOUT_URLS)" \
