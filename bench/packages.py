@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.clone import record_backend, reset_stages
 from tests.support.lambda_runtime import compile_all
 from tests.support.project import copy_project
 
@@ -89,10 +89,8 @@ def _build_service(folder: Path) -> Package:
     """Build this service's package in a copy of the project."""
     project = folder / "project"
     copy_project(PROJECT, project)
-    config_file = project / ".chalice" / "config.json"
-    config = json.loads(config_file.read_text())
-    config["stages"]["dev"]["environment_variables"] = SETTINGS
-    config_file.write_text(json.dumps(config))
+    reset_stages(project)
+    record_backend(project, "dev", SETTINGS)
     subprocess.run(
         [sys.executable, "-m", "deploy", "package", "dev"],
         cwd=project,

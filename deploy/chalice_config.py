@@ -280,10 +280,10 @@ def _write(config: dict[str, Any]) -> None:
     replace_file(FILE, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
 
-def require_writable() -> None:
-    """Raise DeploymentError if FILE cannot be replaced. Called before anything is deployed."""
-    with _reported_write_errors(FILE):
-        temporary = _temporary(FILE)
+def require_writable(file: Path) -> None:
+    """Raise DeploymentError if a file of this project cannot be written or replaced."""
+    with _reported_write_errors(file):
+        temporary = _temporary(file)
         temporary.touch()
         temporary.unlink()
 

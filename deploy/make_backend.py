@@ -97,7 +97,8 @@ def run(request: Request, progress: Progress) -> None:
     parameters = _parameters(request, choice, stack)
     if stack is not None:
         _refuse_lost_settings(request, stack, parameters)
-    chalice_config.require_writable()
+    for file in (chalice_config.FILE, chalice_config.policy_file(stage)):
+        chalice_config.require_writable(file)
     chalice_config.create_owner_id()
 
     outputs: dict[str, str] = {}

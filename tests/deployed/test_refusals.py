@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import boto3
 import pytest
 
-from deploy import chalice_config
-from tests.deployed.conftest import Account, Shell
+from deploy import chalice_config, stacks
+from tests.deployed.conftest import Account, Clone, Shell
 from tests.support.cloud import Cloud
 
 APP = chalice_config.app_name()
@@ -94,6 +94,26 @@ def test_a_backend_in_another_account_is_left_alone(
     with account.stages_changed() as stages:
         stages.update("dev", USER_POOL_ARN=arn)
         assert "111111111111" in shell.error(command, "dev")
+
+
+@pytest.mark.parametrize("name", ["config", "policy-dev"])
+def test_nothing_is_deployed_that_cannot_be_recorded(clone: Clone, name: str) -> None:
+    """A folder has the name of the temporary file: nobody can write it, not even root."""
+    (clone.folder / ".chalice" / f"{name}.tmp").mkdir()
+    before = clone.snapshot()
+    assert f"cannot write .chalice/{name}.json" in clone.error("backend", "dev")
+    assert clone.stack("dev-backend") is None
+    assert clone.snapshot() == before
+
+
+@pytest.mark.parametrize("name", ["config", "policy-dev"])
+def test_nothing_is_deployed_with_a_broken_file(clone: Clone, name: str) -> None:
+    app_name = clone.app_name
+    (clone.folder / ".chalice" / f"{name}.json").write_text("{")
+    before = clone.snapshot()
+    assert f"cannot read .chalice/{name}.json" in clone.error("backend", "dev")
+    assert stacks.describe(f"{app_name}-dev-backend") is None
+    assert clone.snapshot() == before
 
 
 def test_the_policy_must_name_the_recorded_table(

@@ -18,6 +18,7 @@ from deploy import chalice_config, policy
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.gateway_responses import MEMBER, gateway_responses
 from tests.deployed.conftest import Account, Clone, Deployment
+from tests.support.clone import record_backend
 from tests.support.dynamodb_calls import actions_of_the_service
 
 Template: TypeAlias = dict[str, Any]
@@ -63,6 +64,21 @@ def assert_template_is_valid(file: Path, folder: Path) -> Template:
     )
     assert (done.returncode, done.stdout) == (0, "")
     return result
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"), [("aws-us-gov", "us-gov-west-1"), ("aws-cn", "cn-north-1")]
+)
+def test_the_template_fits_every_partition(clone: Clone, partition: str, region: str) -> None:
+    pool = f"arn:{partition}:cognito-idp:{region}:000000000000:userpool/{region}_Abc"
+    variables = {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": pool, "USER_POOL_CLIENT_ID": "c"}
+    record_backend(clone.folder, "dev", variables)
+    clone.run("package", "dev", AWS_DEFAULT_REGION=region, AWS_REGION=region)
+    template = (clone.folder / "out" / "dev" / "sam.json").read_text()
+    assert "arn:aws:" not in template
+    assert "amazonaws.com" not in template.replace("lambda.amazonaws.com", "").replace(
+        "apigateway.amazonaws.com", ""
+    ), "an address of the partition aws; the two names of services are the same everywhere"
 
 
 def test_a_role_that_exists_already_is_used(clone: Clone, tmp_path: Path) -> None:

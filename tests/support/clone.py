@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from contextlib import chdir
 from pathlib import Path
 
+from deploy import chalice_config, policy
 from local import page
 from tests.support.project import copy_project
 
@@ -38,5 +41,12 @@ def reset_stages(project: Path) -> None:
         stage: {"environment_variables": settings} for stage, settings in STAGE_SETTINGS.items()
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    for policy in folder.glob("policy-*.json"):
-        policy.unlink()
+    for file in folder.glob("policy-*.json"):
+        file.unlink()
+
+
+def record_backend(project: Path, stage: str, variables: Mapping[str, str]) -> None:
+    """Record a backend in a copy of the project, as `make backend` does, without deploying it."""
+    with chdir(project):
+        chalice_config.record(stage, variables, chalice_config.backend_record(stage))
+        policy.write(stage, chalice_config.recorded_backend(stage))

@@ -239,7 +239,7 @@ def test_a_file_that_cannot_be_written_is_explained(file: Path) -> None:
     write(file, {"stages": {"dev": {}}})
     file.with_suffix(".tmp").mkdir()
     for change in (
-        chalice_config.require_writable,
+        lambda: chalice_config.require_writable(file),
         chalice_config.create_owner_id,
         lambda: chalice_config.record("dev", BACKEND, RECORD),
     ):
@@ -251,6 +251,6 @@ def test_a_file_that_cannot_be_written_is_explained(file: Path) -> None:
 def test_checking_for_writing_leaves_no_trace(file: Path) -> None:
     write(file, {"stages": {}})
     before = file.read_bytes()
-    chalice_config.require_writable()
+    chalice_config.require_writable(file)
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]

@@ -14,8 +14,7 @@ import pytest
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data
 from chalicelib.schema import profile_check
-from deploy import chalice_config, policy
-from tests.support.clone import ROOT, reset_stages
+from tests.support.clone import ROOT, record_backend, reset_stages
 from tests.support.project import copy_project
 
 PERSON = {
@@ -153,22 +152,17 @@ def test_a_missing_library_ends_the_process_with_advice(
 @pytest.mark.parametrize(
     "command", [["package", "out"], ["local", "--no-autoreload", "--port", "0"]]
 )
-def test_chalice_commands_stop_at_a_wrong_schema(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
-) -> None:
+def test_chalice_commands_stop_at_a_wrong_schema(tmp_path: Path, command: list[str]) -> None:
     project = tmp_path / "user-profile"
     copy_project(ROOT, project)
     reset_stages(project)
     (project / "chalicelib" / "wrong.json").write_text('{"type": "nonsense"}')
-    config = json.loads((project / ".chalice" / "config.json").read_text())
-    config["stages"]["dev"]["environment_variables"] = {
+    variables = {
         "DYNAMODB_TABLE": "user-profile-dev",
         "USER_POOL_ARN": "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_x",
         "PROFILE_SCHEMA": "wrong.json",
     }
-    (project / ".chalice" / "config.json").write_text(json.dumps(config))
-    monkeypatch.chdir(project)
-    policy.write("dev", chalice_config.recorded_backend("dev"))
+    record_backend(project, "dev", variables)
     with (project / "requirements.txt").open("a") as requirements:
         requirements.write("jsonschema-rs==0.60.3\n")
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
