@@ -1,16 +1,20 @@
 """`make destroy-backend`: delete the table and the user pool that the stage's own stack made.
 
 Anything else that the stage records (an attached user pool, a restored table) is named and left.
-The stack is deleted first; it retains both, and protection is lifted on each only just before it is
-deleted. If the stack is gone, because the command was interrupted, the tags of what remains show
-what it made.
+
+The stack is deleted first. It retains the table and the user pool, and protection is lifted on each
+just before it is deleted. If the stack is gone, because the command was interrupted, the tags of the
+table and of the recorded user pool show whether the stack made them.
+
+The caller has checked that this is the account and region of the recorded backend: what is not
+found here does not exist.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import boto3
 from botocore.exceptions import ClientError
@@ -26,13 +30,13 @@ VARIABLES = {
     USER_POOL: ("USER_POOL_ARN", "USER_POOL_CLIENT_ID"),
 }
 """The environment variables that record each part of the backend."""
-LARGEST_COUNT_PAGES = 5
-"""Pages of 1 MB to count profiles, where DynamoDB's own count is 0 because it is hours old."""
+MAX_PAGES_TO_COUNT = 5
+"""Pages of 1 MB to count profiles, if DynamoDB's own count is 0, which may be hours old."""
 
 
 @dataclass(frozen=True)
 class _Made:
-    """What the stage's stack made and that still exists. An empty text stands for nothing."""
+    """What the stage's stack made, as far as it still exists. An empty text stands for nothing."""
 
     table: str
     pool_id: str
@@ -53,7 +57,7 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
     made = _made_by_stack(stage, name, stack)
     left = _left(stage, made)
     if stack is None and made == _Made("", ""):
-        _forget_what_is_gone(stage, name, left)
+        _complete_an_earlier_deletion(stage, name, left)
         return
     for line in _description(name, stack, made, left):
         print(line)
@@ -66,7 +70,7 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
         _delete_table(made.table, progress)
         _delete_user_pool(made.pool_id, progress)
     _forget(stage, left)
-    print(f"The backend of {stage} is deleted.")
+    print(f"What {name} made is deleted.")
     for thing in left.values():
         print(f"Left, and still recorded in {chalice_config.FILE}: {thing}.")
 
@@ -98,7 +102,7 @@ def _made_by_stack(stage: str, name: str, stack: Stack | None) -> _Made:
 
 
 def _left(stage: str, made: _Made) -> dict[str, str]:
-    """Return what the stage records but its stack did not make: TABLE, USER_POOL, or both."""
+    """Return what the stage records and its stack did not make, and that exists, by its part."""
     recorded = chalice_config.environment(stage)
     left = {}
     table = recorded.get("DYNAMODB_TABLE", "")
@@ -145,7 +149,7 @@ def _profile_count(table: str) -> str:
         pages = client.get_paginator("scan").paginate(TableName=table, Select="COUNT")
         for number, page in enumerate(pages, start=1):
             count += page["Count"]
-            if number == LARGEST_COUNT_PAGES and "LastEvaluatedKey" in page:
+            if number == MAX_PAGES_TO_COUNT and "LastEvaluatedKey" in page:
                 return f"more than {count:,} profiles"
     return f"{count:,} profiles"
 
@@ -202,7 +206,7 @@ def _confirmation(stage: str, confirmation: str) -> str:
     if confirmation or not sys.stdin.isatty():
         return confirmation
     try:
-        return input(f"Type the stage's name, {stage}, to delete them: ")
+        return input(f"Type the stage's name, {stage}, to delete this: ")
     except EOFError:
         return ""
 
@@ -220,6 +224,7 @@ def _delete_table(name: str, progress: Progress) -> None:
             client.update_table(TableName=name, DeletionProtectionEnabled=False)
             client.get_waiter("table_exists").wait(TableName=name)
         client.delete_table(TableName=name)
+        client.get_waiter("table_not_exists").wait(TableName=name)
     except client.exceptions.ResourceNotFoundException:
         return
     progress("Table deleted")
@@ -230,6 +235,11 @@ def _delete_user_pool(pool_id: str, progress: Progress) -> None:
         return
     client = boto3.client("cognito-idp")
     try:
+        pool = client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+        # Cognito does not delete a pool that has a domain, such as a custom one added later.
+        for domain in (pool.get("Domain"), pool.get("CustomDomain")):
+            if domain:
+                client.delete_user_pool_domain(UserPoolId=pool_id, Domain=domain)
         # This call resets the pool's other settings, which are deleted next.
         client.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
         client.delete_user_pool(UserPoolId=pool_id)
@@ -239,29 +249,41 @@ def _delete_user_pool(pool_id: str, progress: Progress) -> None:
 
 
 def _forget(stage: str, left: dict[str, str]) -> None:
-    """Remove from the stage's record what was deleted. What was left, or attached, stays."""
+    """Remove from the stage's record what was deleted. What was left, or attached, stays.
+
+    `parameters` stay: the team wrote them.
+    """
     record = chalice_config.backend_record(stage)
-    gone: dict[str, str | None] = {}
-    for part, variables in VARIABLES.items():
-        if part not in left and part not in record.attached:
-            gone.update(dict.fromkeys(variables))
+    if USER_POOL not in record.attached:
+        record = replace(record, sign_in_domain="")
     if not record.attached:
         record = BackendRecord(parameters=record.parameters)
+    gone = dict.fromkeys(_recorded_and_gone(stage, left))
     chalice_config.record(stage, gone, record)
 
 
-def _forget_what_is_gone(stage: str, name: str, left: dict[str, str]) -> None:
-    """Complete an interrupted deletion. Raises DeploymentError if nothing was deleted before."""
-    before = chalice_config.environment(stage)
-    _forget(stage, left)
-    after = chalice_config.environment(stage)
-    if after != before:
-        print(f"The backend of {stage} was deleted before. Its record is removed.")
+def _recorded_and_gone(stage: str, left: dict[str, str]) -> list[str]:
+    """Return the environment variables that name what no longer exists and was not attached."""
+    attached = chalice_config.backend_record(stage).attached
+    recorded = chalice_config.environment(stage)
+    return [
+        variable
+        for part, variables in VARIABLES.items()
+        for variable in variables
+        if part not in left and part not in attached and recorded.get(variable)
+    ]
+
+
+def _complete_an_earlier_deletion(stage: str, name: str, left: dict[str, str]) -> None:
+    """Remove the record of what was deleted before. Raises DeploymentError if there is none."""
+    if _recorded_and_gone(stage, left):
+        _forget(stage, left)
+        print(f"What {name} made was deleted before. Its record is removed.")
         return
     reason = f"the stack {name} does not exist in this account and region"
     if left:
         reason += (
-            f". The stage records {' and '.join(left.values())}, which that stack did not make; "
-            "delete them yourself if you want to"
+            f". The stage records {' and '.join(left.values())}, without the tags of that stack; "
+            "if you do not need them, delete them yourself"
         )
     raise DeploymentError(f"there is nothing to delete: {reason}.")

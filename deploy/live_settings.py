@@ -1,11 +1,12 @@
-"""Settings of a live user pool and app client that the next update of their stack would reset.
+"""Settings of a live user pool and app client that the next update of their stack could reset.
 
 CloudFormation updates a user pool with one call that sets everything: what the template does not
 declare returns to Cognito's default (API reference, UpdateUserPool). A setting that somebody made
 in the console would be lost without a word.
 
-Here the live settings are compared with those that were last deployed. CloudFormation's own drift
-detection does not serve: it compares only the properties that a template declares.
+A setting is reported if its live value differs both from the one that was last deployed and from
+the one that the update sets. CloudFormation's own drift detection does not serve: it compares only
+the properties that a template declares.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ POOL_PROPERTIES = (
     "AutoVerifiedAttributes",
     "DeletionProtection",
     "DeviceConfiguration",
+    "EmailAuthenticationMessage",
+    "EmailAuthenticationSubject",
     "EmailConfiguration",
     "EmailVerificationMessage",
     "EmailVerificationSubject",
@@ -40,8 +43,13 @@ POOL_PROPERTIES = (
     "UserPoolAddOns",
     "UserPoolTier",
     "VerificationMessageTemplate",
+    "WebAuthnRelyingPartyID",
+    "WebAuthnUserVerification",
 )
-"""Properties of AWS::Cognito::UserPool that UpdateUserPool or SetUserPoolMfaConfig sets."""
+"""Properties of AWS::Cognito::UserPool that UpdateUserPool or SetUserPoolMfaConfig sets.
+
+Without the tags, which CloudFormation changes one by one.
+"""
 
 CLIENT_PROPERTIES = (
     "AccessTokenValidity",
@@ -79,7 +87,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """Values that Cognito gives a property without a value, other than empty, false and 0.
 
-Source: the API reference of CreateUserPool and CreateUserPoolClient.
+Those of properties that resources/backend.yaml always declares are left out. Source: the API
+reference of CreateUserPool and CreateUserPoolClient.
 """
 
 
@@ -94,41 +103,46 @@ class Difference:
     deployed: Any
 
     def __str__(self) -> str:
-        return f"{self.resource} {self.name}: {_text(self.live)}, deployed {_text(self.deployed)}"
+        return (
+            f"{self.resource} {self.name} is {_text(self.live)}, was deployed as "
+            f"{_text(self.deployed)}"
+        )
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "nothing"
+    if value in (None, "", []):
+        return "empty"
     if isinstance(value, list):
         return ",".join(map(str, value))
     return str(value)
 
 
 def differences(
-    stack: Stack, deployed: template.Template, wanted: template.Template, changes: Mapping[str, str]
+    stack: Stack,
+    deployed: template.Template,
+    wanted: template.Template,
+    new_parameters: Mapping[str, str],
 ) -> list[Difference]:
-    """Return the live settings that differ from the deployed ones, and that an update would reset.
+    """Return the live settings that an update of the stack could reset.
 
-    `stack` was deployed with the template `deployed`; the update is to the template `wanted` with
-    the parameters `changes`. A setting that already has the value that the update sets is not
-    lost, so it is left out. Raises DeploymentError.
+    `stack` was deployed with the template `deployed`. The update is to the template `wanted`; the
+    parameters that are not in `new_parameters` keep their values. Raises DeploymentError.
     """
     pool_id = stack.outputs.get("UserPoolId")
     if pool_id is None:
         return []
     live = _live_settings(pool_id, stack.outputs["UserPoolClientId"])
-    parameters_after = {**stack.parameters, **changes}
+    parameters_after = {**stack.parameters, **new_parameters}
     found: list[Difference] = []
     for resource, names in (("UserPool", POOL_PROPERTIES), ("UserPoolClient", CLIENT_PROPERTIES)):
         before = template.properties(deployed, resource, stack.parameters)
         after = template.properties(wanted, resource, parameters_after)
         for name in names:
             value = live[resource].get(name)
-            set_by_the_update = {path for path, _, _ in _compare(name, value, after.get(name))}
-            for path, is_now, was in _compare(name, value, before.get(name)):
-                if path in set_by_the_update:
-                    found.append(Difference(resource, path, is_now, was))
+            would_change = {path for path, _, _ in _compare(name, value, after.get(name))}
+            for path, live_value, deployed_value in _compare(name, value, before.get(name)):
+                if path in would_change:
+                    found.append(Difference(resource, path, live_value, deployed_value))
     return found
 
 
@@ -146,8 +160,17 @@ def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
         enabled_mfas.append("SMS_MFA")
     if mfa.get("EmailMfaConfiguration"):
         enabled_mfas.append("EMAIL_OTP")
+    email = mfa.get("EmailMfaConfiguration", {})
+    passkeys = mfa.get("WebAuthnConfiguration", {})
+    named_otherwise = {
+        "EnabledMfas": enabled_mfas,
+        "EmailAuthenticationMessage": email.get("Message"),
+        "EmailAuthenticationSubject": email.get("Subject"),
+        "WebAuthnRelyingPartyID": passkeys.get("RelyingPartyId"),
+        "WebAuthnUserVerification": passkeys.get("UserVerification"),
+    }
     return {
-        "UserPool": {**pool, "EnabledMfas": enabled_mfas},
+        "UserPool": {**pool, **named_otherwise},
         "UserPoolClient": app_client["UserPoolClient"],
     }
 
@@ -166,17 +189,24 @@ def _compare(name: str, live: Any, declared: Any) -> Iterator[tuple[str, Any, An
 
 
 def _normalized(name: str, value: Any) -> Any:
-    """Return a value in a form to compare: the default for none, and all scalars as strings."""
-    if value is None or value in ("", [], False, 0):
+    """Return a value in a form to compare.
+
+    No value is the default. Numbers and booleans are strings, as parameters of a template are. The
+    order of a list does not count.
+    """
+    if not value:
         value = DEFAULTS.get(name)
     if isinstance(value, list):
-        return sorted(str(_sortable(member)) for member in value)
+        return sorted(_text_of_member(member) for member in value)
+    if isinstance(value, bool):
+        return str(value).lower()
     if value is None:
         return None
     return str(value)
 
 
-def _sortable(member: Any) -> Any:
+def _text_of_member(member: Any) -> str:
+    """Return a member of a list as a text; the order of an object's own members does not count."""
     if isinstance(member, dict):
-        return sorted((key, str(value)) for key, value in member.items())
-    return member
+        return str(sorted((key, str(value)) for key, value in member.items()))
+    return str(member)

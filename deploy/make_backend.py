@@ -1,12 +1,15 @@
 """`make backend`: create or update a stage's table and user pool, or attach existing ones.
 
-The steps, in this order, so that an interruption or a refusal leaves nothing half-done:
+The steps are in this order, so that a refusal changes nothing, and the same command completes an
+interrupted run:
 
 1. Decide what the stage's stack makes and what is attached (`_choose`). Check everything that can
    be checked: the stack's owner, what is attached, settings that would be lost.
 2. Write owner_id, so that the new stack is recognized after an interruption.
 3. Deploy the stack.
 4. Record the result in .chalice/config.json, and write the function's policy.
+
+With ADOPT=yes, the command only records the ARNs of the stage's stacks.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from deploy import (
     api,
@@ -29,22 +33,21 @@ from deploy import (
 )
 from deploy.arn import UserPoolArn
 from deploy.attachment import AttachedPool
-from deploy.chalice_config import TABLE, USER_POOL, RecordedBackend
+from deploy.chalice_config import TABLE, USER_POOL
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress, Stack
 
-FIXED_PARAMETERS = frozenset({"AppName", "Stage", "MakeTable", "MakeUserPool"})
+DERIVED_PARAMETERS = frozenset({"AppName", "Stage", "MakeTable", "MakeUserPool"})
 """Parameters of resources/backend.yaml that follow from the stage and from what is attached."""
-PARAMETER_OF_OPTION = {
-    "DOMAIN_SUFFIX": "DomainSuffix",
-    "CALLBACK_URLS": "CallbackUrls",
-    "LOGOUT_URLS": "LogoutUrls",
-}
+TABLE_PARAMETERS = frozenset({"BillingMode", "Index"})
+"""Parameters for the table only."""
+SHARED_PARAMETERS = frozenset({"DeletionProtection"})
+"""Parameters for both the table and the user pool. All others are for the user pool."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of the command line. An option that was not given is an empty text."""
+    """The options of the command line. An option that was not given is an empty text, or False."""
 
     stage: str
     user_pool_id: str = ""
@@ -57,7 +60,9 @@ class Request:
     parameters: str = ""
     """Parameters of resources/backend.yaml: "MfaConfiguration=OPTIONAL IdTokenMinutes=15"."""
     adopt: bool = False
+    """Whether to accept the stage's existing stacks, which have another owner."""
     overwrite: bool = False
+    """Whether to reset settings of the live user pool that were changed elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def run(request: Request, progress: Progress) -> None:
         _refuse_lost_settings(request, stack, parameters)
     for file in (chalice_config.FILE, chalice_config.policy_file(stage)):
         chalice_config.require_writable(file)
+    files_before = _recorded_files(stage)
     chalice_config.create_owner_id()
 
     outputs: dict[str, str] = {}
@@ -106,25 +112,30 @@ def run(request: Request, progress: Progress) -> None:
         print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
         outputs = backend.deploy(stage, parameters, progress, ownership.tags(stage, stack))
     _record(stage, choice, pool, outputs)
+    _print_changed_files(files_before, _recorded_files(stage))
+    print(f"Next: make deploy STAGE={stage}")
 
 
 # --- what is made, and what is attached -----------------------------------------------------------
 
 
 def _choose(request: Request, stack: Stack | None) -> _Choice:
-    """Combine the options with the stage's record. Raises DeploymentError."""
+    """Combine the options with the stage's record, and refuse what does not fit together.
+
+    Raises DeploymentError.
+    """
     stage = request.stage
     record = chalice_config.backend_record(stage)
     recorded = chalice_config.environment(stage)
     table = request.table
     if TABLE in record.attached:
-        table = _unless_changed("TABLE", table, recorded.get("DYNAMODB_TABLE", ""), stage)
+        table = _attached_name("TABLE", table, recorded.get("DYNAMODB_TABLE", ""), stage)
     pool_id = request.user_pool_id
     client_ids = request.client_ids
     sign_in_domain = request.sign_in_domain
     if USER_POOL in record.attached:
-        recorded_id = UserPoolArn.parse(recorded["USER_POOL_ARN"]).pool_id
-        pool_id = _unless_changed("USER_POOL_ID", pool_id, recorded_id, stage)
+        recorded_id = recorded.get("USER_POOL_ARN", "").rpartition("/")[2]
+        pool_id = _attached_name("USER_POOL_ID", pool_id, recorded_id, stage)
         client_ids = client_ids or recorded.get("USER_POOL_CLIENT_ID", "")
         sign_in_domain = sign_in_domain or record.sign_in_domain
     choice = _Choice(pool_id, client_ids, sign_in_domain, table)
@@ -133,14 +144,24 @@ def _choose(request: Request, stack: Stack | None) -> _Choice:
     return choice
 
 
-def _unless_changed(option: str, given: str, recorded: str, stage: str) -> str:
-    """Return the attached thing's name. Raises DeploymentError if the option names another."""
-    if given not in ("", recorded):
+def _attached_name(option: str, given: str, recorded: str, stage: str) -> str:
+    """Return the name of what is attached: the recorded one, or the option's if none is recorded.
+
+    Raises DeploymentError if the option names another one, or if there is no name.
+    """
+    if recorded and given not in ("", recorded):
         raise DeploymentError(
             f"the stage {stage} uses {recorded} already, so {option}={given} was refused. A stage "
             "keeps the table and the user pool that it was made with. Add another stage."
         )
-    return recorded
+    name = recorded or given
+    if not name:
+        raise DeploymentError(
+            f"the stage {stage} uses something that existed before (attached in "
+            f"{chalice_config.FILE}), but its environment_variables do not name it. Give "
+            f'{option}=..., or also remove "backend" from the stage to start anew.'
+        )
+    return name
 
 
 def _check_options(request: Request, choice: _Choice) -> None:
@@ -148,8 +169,9 @@ def _check_options(request: Request, choice: _Choice) -> None:
     if not choice.pool_id:
         if choice.client_ids or choice.sign_in_domain:
             raise DeploymentError(
-                "USER_POOL_CLIENT_ID and SIGN_IN_DOMAIN belong to a user pool that you already "
-                "have. Give its USER_POOL_ID too."
+                "USER_POOL_CLIENT_ID and SIGN_IN_DOMAIN are for a user pool that you already have: "
+                "give its USER_POOL_ID too. To accept more app clients of the stage's own user "
+                f"pool, write them into USER_POOL_CLIENT_ID in {chalice_config.FILE}."
             )
         return
     if not choice.client_ids:
@@ -157,25 +179,28 @@ def _check_options(request: Request, choice: _Choice) -> None:
             "USER_POOL_CLIENT_ID is required with USER_POOL_ID: the app client whose tokens the "
             "API accepts. Separate several clients by commas."
         )
-    if request.domain_suffix or request.callback_urls or request.logout_urls:
-        raise DeploymentError(
-            "DOMAIN_SUFFIX, CALLBACK_URLS and LOGOUT_URLS are for a user pool that this command "
-            f"makes. Change those of the user pool {choice.pool_id} in Cognito."
-        )
 
 
 def _refuse_switch(stage: str, choice: _Choice, stack: Stack | None) -> None:
-    """Refuse to attach something in place of what the stage's stack has made."""
+    """Refuse to attach something in place of what the stage's stack has made, or the reverse."""
     if stack is None:
         return
-    made = {TABLE: stack.outputs.get("TableName"), USER_POOL: stack.outputs.get("UserPoolId")}
-    options = {TABLE: "TABLE", USER_POOL: "USER_POOL_ID"}
-    for part in choice.attached:
-        if made[part] is not None:
+    name = backend.stack_name(stage)
+    for part, output, parameter, option in (
+        (TABLE, "TableName", "MakeTable", "TABLE"),
+        (USER_POOL, "UserPoolId", "MakeUserPool", "USER_POOL_ID"),
+    ):
+        text = part.replace("_", " ")
+        made = stack.outputs.get(output)
+        if part in choice.attached and made is not None:
             raise DeploymentError(
-                f"the stage {stage} has its own {part.replace('_', ' ')}, {made[part]}, made by "
-                f"{backend.stack_name(stage)}. It cannot be replaced with {options[part]}: add "
-                "another stage for what you already have."
+                f"the stage {stage} has its own {text}, {made}, made by {name}. It cannot be "
+                f"replaced with {option}: add another stage for what you already have."
+            )
+        if part not in choice.attached and stack.parameters.get(parameter) == "false":
+            raise DeploymentError(
+                f"the stack {name} was deployed for a {text} that you already have, so it does not "
+                f"make one. Give {option}=... again."
             )
 
 
@@ -193,13 +218,24 @@ def _refuse_lost_record(stage: str, choice: _Choice, stack: Stack | None) -> Non
     table = recorded.get("DYNAMODB_TABLE", "")
     if not choice.table and table and "DYNAMODB_TABLE" not in made:
         lost.append(f"the table {table}")
-    if lost:
-        raise DeploymentError(
-            f"the stage {stage} records {' and '.join(lost)}, which the stack "
-            f"{backend.stack_name(stage)} of this account and region did not make. To use what is "
-            "recorded, name it: USER_POOL_ID=... USER_POOL_CLIENT_ID=... or TABLE=... To make "
-            f"something new, empty the stage's environment_variables in {chalice_config.FILE}."
+    if not lost:
+        return
+    message = (
+        f"the stage {stage} records {' and '.join(lost)}, which the stack "
+        f"{backend.stack_name(stage)} of this account and region did not make. "
+    )
+    if made:
+        message += (
+            f"Record what it made in {chalice_config.FILE} again, or add another stage for what "
+            "you already have."
         )
+    else:
+        message += (
+            "To use what is recorded, name it: USER_POOL_ID=... USER_POOL_CLIENT_ID=... or "
+            'TABLE=... To make something new, remove "environment_variables" and "backend" from '
+            f"the stage in {chalice_config.FILE}."
+        )
+    raise DeploymentError(message)
 
 
 def _check_attached(stage: str, choice: _Choice) -> AttachedPool | None:
@@ -209,8 +245,8 @@ def _check_attached(stage: str, choice: _Choice) -> AttachedPool | None:
         others = chalice_config.stages_with_table(choice.table, other_than=stage)
         if others:
             raise DeploymentError(
-                f"the stage {' and '.join(others)} uses the table {choice.table} already. Two "
-                "stages with one table would change each other's profiles."
+                f"the table {choice.table} is already that of the stage {' and '.join(others)}. "
+                "Two stages with one table would change each other's profiles."
             )
     if not choice.pool_id:
         return None
@@ -248,20 +284,26 @@ def _adopt(stage: str, stack: Stack | None) -> None:
 
 
 def _parameters(request: Request, choice: _Choice, stack: Stack | None) -> dict[str, str]:
-    """Return the parameters of the template: of the record, the options, and a new stack."""
-    parameters = {
-        **chalice_config.backend_record(request.stage).parameters,
-        **parse_parameters(request.parameters),
+    """Return the template's parameters: the recorded ones, overridden by the options.
+
+    Parameters that follow from the stage are added. Raises DeploymentError.
+    """
+    recorded = chalice_config.backend_record(request.stage).parameters
+    from_options = {
+        "DomainSuffix": request.domain_suffix,
+        "CallbackUrls": request.callback_urls,
+        "LogoutUrls": request.logout_urls,
     }
-    options = {
-        "DOMAIN_SUFFIX": request.domain_suffix,
-        "CALLBACK_URLS": request.callback_urls,
-        "LOGOUT_URLS": request.logout_urls,
-    }
-    for option, value in options.items():
-        if value:
-            parameters[PARAMETER_OF_OPTION[option]] = value
-    _check_parameter_names(parameters)
+    given = {name: value for name, value in from_options.items() if value}
+    given.update(parse_parameters(request.parameters))
+    for name in sorted(given.keys() & recorded.keys()):
+        if given[name] != recorded[name]:
+            print(
+                f"Note: {chalice_config.FILE} sets {name} to {recorded[name]}. The next make "
+                f"backend without {name}={given[name]} sets that again."
+            )
+    parameters = {**recorded, **given}
+    _check_parameter_names(parameters, choice)
     parameters["MakeTable"] = _boolean(not choice.table)
     parameters["MakeUserPool"] = _boolean(not choice.pool_id)
     if stack is None and "DomainSuffix" not in parameters:
@@ -289,15 +331,31 @@ def parse_parameters(text: str) -> dict[str, str]:
     return parameters
 
 
-def _check_parameter_names(parameters: Mapping[str, str]) -> None:
-    declared = template.load(backend.TEMPLATE.read_text())["Parameters"]
-    allowed = sorted(set(declared) - FIXED_PARAMETERS)
+def _check_parameter_names(parameters: Mapping[str, str], choice: _Choice) -> None:
+    """Refuse parameters that do not exist, or that are for something attached."""
+    declared = set(template.load(backend.TEMPLATE.read_text())["Parameters"])
+    allowed = declared - DERIVED_PARAMETERS
     for name in parameters:
         if name not in allowed:
             raise DeploymentError(
                 f"resources/backend.yaml has no parameter {name} to set. It has: "
-                f"{', '.join(allowed)}."
+                f"{', '.join(sorted(allowed))}."
             )
+        if not _applies(name, choice):
+            raise DeploymentError(
+                f"{name} is a setting of something that this command makes, but the stage's "
+                f"{' and '.join(choice.attached).replace('_', ' ')} existed before. Change it "
+                "there."
+            )
+
+
+def _applies(parameter: str, choice: _Choice) -> bool:
+    """Return whether the stack makes what the parameter is for."""
+    if parameter in SHARED_PARAMETERS:
+        return choice.needs_stack
+    if parameter in TABLE_PARAMETERS:
+        return TABLE not in choice.attached
+    return USER_POOL not in choice.attached
 
 
 def _boolean(value: bool) -> str:
@@ -305,7 +363,9 @@ def _boolean(value: bool) -> str:
 
 
 def _refuse_other_domain(stack: Stack, parameters: Mapping[str, str]) -> None:
-    """CloudFormation would replace the domain: nobody could sign in at the address they know."""
+    """Refuse another DomainSuffix. CloudFormation would replace the domain, whose address users
+    and front ends know.
+    """
     deployed = stack.parameters.get("DomainSuffix")
     wanted = parameters.get("DomainSuffix", deployed)
     if "UserPoolDomain" in stack.outputs and wanted != deployed:
@@ -316,15 +376,17 @@ def _refuse_other_domain(stack: Stack, parameters: Mapping[str, str]) -> None:
 
 
 def _refuse_lost_settings(request: Request, stack: Stack, parameters: Mapping[str, str]) -> None:
-    """Refuse an update that would reset settings of the live user pool or app client."""
+    """Refuse an update that could reset settings of the live user pool or app client."""
     deployed = template.load(stacks.deployed_template(stack.stack_id))
     wanted = template.load(backend.TEMPLATE.read_text())
     found = live_settings.differences(stack, deployed, wanted, parameters)
     if not found:
         return
     listed = "; ".join(map(str, found))
-    has_update = deployed != wanted or any(
-        stack.parameters.get(name) != value for name, value in parameters.items()
+    has_update = (
+        deployed != wanted
+        or not parameters.items() <= dict(stack.parameters).items()
+        or ownership.tags(request.stage, stack) != stack.tags
     )
     if not has_update:
         print(f"Note: changed since the last deployment, and kept, as nothing is updated: {listed}")
@@ -344,13 +406,15 @@ def _refuse_lost_settings(request: Request, stack: Stack, parameters: Mapping[st
 def _record(
     stage: str, choice: _Choice, pool: AttachedPool | None, outputs: Mapping[str, str]
 ) -> None:
-    """Record the backend and write the policy. Prints what changed."""
+    """Record the backend and write the policy. Prints the recorded values."""
     before = chalice_config.environment(stage)
     variables = backend.chalice_environment(outputs)
     # An operator may have recorded a restored table, or more app clients of the same user pool.
-    for name in ("DYNAMODB_TABLE", "USER_POOL_CLIENT_ID"):
-        if before.get(name):
-            variables[name] = before[name]
+    if before.get("DYNAMODB_TABLE"):
+        variables["DYNAMODB_TABLE"] = before["DYNAMODB_TABLE"]
+    has_same_pool = before.get("USER_POOL_ARN") == variables.get("USER_POOL_ARN")
+    if has_same_pool and before.get("USER_POOL_CLIENT_ID"):
+        variables["USER_POOL_CLIENT_ID"] = before["USER_POOL_CLIENT_ID"]
     if choice.table:
         variables["DYNAMODB_TABLE"] = choice.table
     if pool is not None:
@@ -373,22 +437,24 @@ def _record(
     for limitation in pool.limitations if pool is not None else ():
         print(f"Note: {limitation}")
 
-    config_changed = chalice_config.record(stage, variables, record)
-    recorded = RecordedBackend.from_environment(chalice_config.environment(stage), stage)
-    policy_changed = policy.write(stage, recorded)
-    changed = [
-        str(file)
-        for file, is_changed in (
-            (chalice_config.FILE, config_changed),
-            (chalice_config.policy_file(stage), policy_changed),
-        )
-        if is_changed
-    ]
+    chalice_config.record(stage, variables, record)
+    policy.write(stage, chalice_config.recorded_backend(stage))
+
+
+def _recorded_files(stage: str) -> dict[Path, bytes]:
+    """Return the content of the files that this command writes; empty for a missing one."""
+    contents = {}
+    for file in (chalice_config.FILE, chalice_config.policy_file(stage)):
+        contents[file] = file.read_bytes() if file.exists() else b""
+    return contents
+
+
+def _print_changed_files(before: Mapping[Path, bytes], after: Mapping[Path, bytes]) -> None:
+    changed = [str(file) for file in after if after[file] != before[file]]
     if changed:
         print(f"Recorded in {' and '.join(changed)}. Commit what changed.")
     else:
         print(f"Nothing to record: {chalice_config.FILE} is current.")
-    print(f"Next: make deploy STAGE={stage}")
 
 
 def _change(before: str | None, after: str) -> str:

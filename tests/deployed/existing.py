@@ -107,9 +107,24 @@ def put_example_item(table: str, sub: str) -> None:
 
 
 def table_exists(name: str) -> bool:
-    return name in boto3.client("dynamodb").list_tables()["TableNames"]
+    client = boto3.client("dynamodb")
+    try:
+        client.describe_table(TableName=name)
+    except client.exceptions.ResourceNotFoundException:
+        return False
+    return True
 
 
 def pool_exists(pool_id: str) -> bool:
-    pools = boto3.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
-    return pool_id in {pool["Id"] for pool in pools}
+    client = boto3.client("cognito-idp")
+    try:
+        client.describe_user_pool(UserPoolId=pool_id)
+    except client.exceptions.ResourceNotFoundException:
+        return False
+    return True
+
+
+def pool_names() -> list[str]:
+    """The names of all user pools of the emulator."""
+    pages = boto3.client("cognito-idp").get_paginator("list_user_pools").paginate(MaxResults=60)
+    return [pool["Name"] for page in pages for pool in page["UserPools"]]

@@ -318,7 +318,7 @@ REFUSALS: dict[str, tuple[Callable[[ExistingPool], list[str]], str]] = {
     ),
     "callback URLs of an attached pool": (
         lambda pool: [*pool.options, "--callback-urls=https://example.com"],
-        "Change those of the user pool",
+        "CallbackUrls is a setting of something that this command makes",
     ),
     "a table that does not exist": (
         lambda _: ["--table=nowhere"],
@@ -345,7 +345,7 @@ def test_a_table_of_another_stage_is_refused(clone: Clone) -> None:
     table = existing.create_table()
     clone.run("backend", STAGE, *pool.options, f"--table={table}")
     error = clone.error("backend", "prod", *pool.options, f"--table={table}")
-    assert f"the stage {STAGE} uses the table" in error
+    assert f"already that of the stage {STAGE}" in error
     assert clone.variables("prod") == {}
 
 

@@ -13,6 +13,7 @@ from deploy import backend, cognito, stacks
 from deploy.arn import UserPoolArn
 from deploy.smoke_checks import CHECKS
 from local.emulator import confirmation_code
+from tests.deployed import existing
 from tests.deployed.conftest import (
     GUIDE,
     Account,
@@ -194,9 +195,8 @@ def test_a_stage_from_its_first_deployment_to_its_deletion(
     output = account.make("destroy-backend", "STAGE=trial", "CONFIRM=trial")
     table = trial.cloud.outputs["TableName"]
     assert table in output
-    assert table not in boto3.client("dynamodb").list_tables()["TableNames"]
-    pools = boto3.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
-    assert trial.cloud.outputs["UserPoolId"] not in {pool["Id"] for pool in pools}
+    assert not existing.table_exists(table)
+    assert not existing.pool_exists(trial.cloud.outputs["UserPoolId"])
     assert account.environment("trial") == {}
     gone = shell.error("destroy-backend", "trial", "--confirm=trial")
     assert backend.stack_name("trial") in gone

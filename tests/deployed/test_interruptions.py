@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -205,5 +204,4 @@ def test_two_people_run_make_backend_at_the_same_time(clone: Clone) -> None:
     assert "run this command again" in error.lower()
     clone.run("backend", STAGE)
     assert_backend_is_complete(clone)
-    names = boto3.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
-    assert [pool["Name"] for pool in names].count(f"{clone.app_name}-{STAGE}") == 1
+    assert existing.pool_names().count(f"{clone.app_name}-{STAGE}") == 1

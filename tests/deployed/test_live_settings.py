@@ -203,52 +203,63 @@ def turn_on_mfa(clone: Clone) -> None:
     )
 
 
+def set_passkeys(clone: Clone) -> None:
+    boto3.client("cognito-idp").set_user_pool_mfa_config(
+        UserPoolId=ids(clone)["UserPoolId"],
+        WebAuthnConfiguration={"RelyingPartyId": "example.com"},
+    )
+
+
 CHANGES: dict[str, tuple[Callable[[Clone], None], str]] = {
     "a trigger": (
         lambda clone: change_pool(clone, LambdaConfig={"PreSignUp": TRIGGER}),
-        f"UserPool LambdaConfig.PreSignUp: {TRIGGER}, deployed nothing",
+        f"UserPool LambdaConfig.PreSignUp is {TRIGGER}, was deployed as empty",
     ),
     "a trigger that is no parameter": (
         lambda clone: change_pool(clone, LambdaConfig={"DefineAuthChallenge": TRIGGER}),
-        f"UserPool LambdaConfig.DefineAuthChallenge: {TRIGGER}, deployed nothing",
+        f"UserPool LambdaConfig.DefineAuthChallenge is {TRIGGER}, was deployed as empty",
     ),
-    "MFA": (turn_on_mfa, "UserPool MfaConfiguration: OPTIONAL, deployed OFF"),
+    "MFA": (turn_on_mfa, "UserPool MfaConfiguration is OPTIONAL, was deployed as OFF"),
     "the password policy": (
         lambda clone: change_pool(
             clone, Policies={"PasswordPolicy": {"MinimumLength": 20, "RequireNumbers": True}}
         ),
-        "UserPool Policies.PasswordPolicy.MinimumLength: 20, deployed 12",
+        "UserPool Policies.PasswordPolicy.MinimumLength is 20, was deployed as 12",
     ),
     "a setting that the template does not declare": (
         lambda clone: change_pool(clone, EmailVerificationSubject="Welcome"),
-        "UserPool EmailVerificationSubject: Welcome, deployed nothing",
+        "UserPool EmailVerificationSubject is Welcome, was deployed as empty",
     ),
     "threat protection": (
         lambda clone: change_pool(
             clone, UserPoolAddOns={"AdvancedSecurityMode": "ENFORCED"}, UserPoolTier="PLUS"
         ),
-        "UserPool UserPoolAddOns.AdvancedSecurityMode: ENFORCED, deployed nothing",
+        "UserPool UserPoolAddOns.AdvancedSecurityMode is ENFORCED, was deployed as empty",
+    ),
+    "passkeys": (
+        set_passkeys,
+        "UserPool WebAuthnRelyingPartyID is example.com, was deployed as empty",
     ),
     "identity providers": (
         lambda clone: change_client(clone, SupportedIdentityProviders=["COGNITO", "Google"]),
-        "UserPoolClient SupportedIdentityProviders: COGNITO,Google, deployed COGNITO",
+        "UserPoolClient SupportedIdentityProviders is COGNITO,Google, was deployed as COGNITO",
     ),
     "the validity of tokens": (
         lambda clone: change_client(clone, IdTokenValidity=5),
-        "UserPoolClient IdTokenValidity: 5, deployed 60",
+        "UserPoolClient IdTokenValidity is 5, was deployed as 60",
     ),
     "callback URLs": (
         lambda clone: change_client(clone, CallbackURLs=["https://app.example.com"]),
-        "UserPoolClient CallbackURLs: https://app.example.com, deployed "
+        "UserPoolClient CallbackURLs is https://app.example.com, was deployed as "
         "https://localhost:3000,http://localhost:3000",
     ),
     "attributes that the client may read": (
         lambda clone: change_client(clone, ReadAttributes=["email"]),
-        "UserPoolClient ReadAttributes: email, deployed nothing",
+        "UserPoolClient ReadAttributes is email, was deployed as empty",
     ),
     "a switched-off protection": (
         lambda clone: change_client(clone, EnableTokenRevocation=False),
-        "UserPoolClient EnableTokenRevocation: False, deployed True",
+        "UserPoolClient EnableTokenRevocation is False, was deployed as True",
     ),
 }
 UPDATE = {"BACKEND_PARAMETERS": "RefreshTokenDays=10"}
