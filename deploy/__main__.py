@@ -27,7 +27,12 @@ from deploy import (
     packaging,
     page_config,
 )
+from deploy.backend_plan import Request
 from deploy.errors import CommandError, DeploymentError
+
+STAGE_NAME = chalice_config.APP_NAME
+RESERVED_ENDINGS = ("-backend", "-api")
+"""The stack of a stage x-backend would be the backend's of x, and the logs of x-api those of x."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -66,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--domain-suffix", default="", help="the end of the sign-in page's domain")
     command.add_argument("--callback-urls", default="", help="URLs of pages after sign-in")
     command.add_argument("--logout-urls", default="", help="URLs of pages after sign-out")
-    command.add_argument("--adopt", default="", help="yes: take over stacks of another owner")
-    command.add_argument("--overwrite", default="", help="yes: lose settings made elsewhere")
+    command.add_argument("--adopt", default="", help="yes: accept stacks of another owner")
+    command.add_argument("--overwrite", default="", help="yes: reset settings changed elsewhere")
     command.set_defaults(run=run_make_backend)
 
     command = commands.add_parser("package", parents=[stage], help="build a stage's package")
@@ -116,6 +121,12 @@ def _check_stage_name(options: argparse.Namespace) -> None:
         raise DeploymentError(
             "make local runs the stage local on this machine. Choose another stage, such as dev."
         )
+    if not STAGE_NAME.fullmatch(options.stage) or options.stage.endswith(RESERVED_ENDINGS):
+        raise DeploymentError(
+            f"the stage's name {options.stage!r} cannot be used. It must have up to 20 lower-case "
+            "letters, digits and hyphens, begin with a letter, not contain aws, amazon or cognito, "
+            f"and not end with {' or '.join(RESERVED_ENDINGS)}."
+        )
     chalice_config.environment(options.stage)  # raises if there is no such stage
 
 
@@ -124,7 +135,7 @@ def _check_stage_name(options: argparse.Namespace) -> None:
 
 def run_make_backend(options: argparse.Namespace) -> None:
     """Create or update the table and the user pool, or attach existing ones; record them."""
-    request = make_backend.Request(
+    request = Request(
         stage=options.stage,
         user_pool_id=options.user_pool_id,
         client_ids=options.client_ids,
@@ -218,8 +229,9 @@ def make_web_config(options: argparse.Namespace) -> None:
     sign_in_domain = chalice_config.backend_record(stage).sign_in_domain
     if not sign_in_domain:
         raise DeploymentError(
-            f"the stage {stage} records no sign-in domain, so the page cannot sign users in. Give "
-            f"the user pool one, and run: make backend STAGE={stage}"
+            f"the stage {stage} records no sign-in domain, so the page cannot sign users in. Run: "
+            f"make backend STAGE={stage}. It records the user pool's domain; if the pool has none, "
+            "give it one first."
         )
     attachment.check_page_client(recorded)
     profile = f"{api.deployed_url(stage)}/user/profile"

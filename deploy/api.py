@@ -21,7 +21,7 @@ from deploy.stacks import Progress
 
 def stack_name(stage: str) -> str:
     """Return the name of the stage's API stack. Raises DeploymentError."""
-    return f"{chalice_config.app_name()}-{stage}"
+    return chalice_config.resource_name(stage)
 
 
 def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dict[str, str]:

@@ -5,24 +5,24 @@ Every function only reads from AWS. What is attached is never deleted and never 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
+from deploy import lookup
 from deploy.arn import UserPoolArn
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import RecordedBackend
 from deploy.errors import DeploymentError
-
-if TYPE_CHECKING:
-    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+from deploy.lookup import AppClient, UserPool
 
 KEYS = {"pk": "HASH", "sk": "RANGE"}
 """The table's key: the partition key pk and the sort key sk, both strings."""
+TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+"""Source: API reference of DynamoDB, CreateTable. DescribeTable also accepts an ARN."""
 
 
 @dataclass(frozen=True)
@@ -33,29 +33,29 @@ class AttachedPool:
     sign_in_domain: str
     """The host of its sign-in page. Empty if it has none."""
     limitations: tuple[str, ...]
-    """Sentences: what this project's page or commands cannot do with its app clients."""
+    """Sentences: what this project's page or commands cannot do with it and its app clients."""
 
 
-def check_user_pool(pool_id: str, client_ids: Sequence[str], sign_in_domain: str) -> AttachedPool:
+def check_user_pool(
+    pool_id: str, client_ids: Sequence[str], sign_in_domain: str, recorded_domain: str = ""
+) -> AttachedPool:
     """Check a user pool, its app clients and its sign-in domain.
 
-    `sign_in_domain` is a host or the prefix of one. Empty: the pool's own domain, if it has one.
-    Raises DeploymentError.
+    `sign_in_domain` is a host or the prefix of one. If it is empty, the domain is the recorded one,
+    as long as the pool still has it, or else the pool's own. Raises DeploymentError.
     """
     _check_region(pool_id)
-    client = boto3.client("cognito-idp")
-    with _explained(f"there is no user pool {pool_id} in this account and region"):
-        pool = client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
-    arn = UserPoolArn.parse(pool["Arn"])
+    pool = lookup.user_pool(pool_id)
     limitations: list[str] = []
     for client_id in client_ids:
-        limitations += _limitations(_describe_client(pool_id, client_id))
+        limitations += _limitations(lookup.app_client(pool_id, client_id))
+    hosts = _sign_in_hosts(pool)
     if sign_in_domain:
-        host = _check_domain(client, arn, sign_in_domain)
-    elif pool.get("CustomDomain"):
-        host = pool["CustomDomain"]
-    elif pool.get("Domain"):
-        host = arn.sign_in_host(pool["Domain"])
+        host = _named_host(pool, sign_in_domain)
+    elif recorded_domain in hosts:
+        host = recorded_domain
+    elif hosts:
+        host = hosts[0]
     else:
         host = ""
         limitations.append(
@@ -79,80 +79,103 @@ def _check_region(pool_id: str) -> None:
         )
 
 
-def _describe_client(pool_id: str, client_id: str) -> dict[str, Any]:
-    """Return an app client as Cognito describes it. Raises DeploymentError if it is another's."""
-    client = boto3.client("cognito-idp")
-    with _explained(f"the user pool {pool_id} has no app client {client_id}"):
-        described: Any = client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
-    found: dict[str, Any] = described["UserPoolClient"]
-    return found
-
-
-def _limitations(client: dict[str, Any]) -> list[str]:
+def _limitations(client: AppClient) -> list[str]:
     """Return what an app client cannot be used for."""
     limitations = []
-    page_limitation = _page_limitation(client)
-    if page_limitation:
-        limitations.append(f"{page_limitation} The API accepts its tokens.")
-    # A client without a list has the default, which includes SRP (CreateUserPoolClient).
-    flows = client.get("ExplicitAuthFlows") or ["ALLOW_USER_SRP_AUTH"]
-    if client.get("ClientSecret") or "ALLOW_USER_SRP_AUTH" not in flows:
-        limitations.append(
-            f"The app client {client['ClientId']} has a secret, or does not allow "
-            "ALLOW_USER_SRP_AUTH, so make token and make smoke cannot sign in with it. Give make "
-            "smoke a TOKEN instead."
-        )
+    for problem, user in (
+        (_page_problem(client), "the page"),
+        (_sign_in_problem(client), "make token and make smoke with EMAIL and PASSWORD"),
+    ):
+        if problem:
+            limitations.append(
+                f"The app client {client['ClientId']} {problem}, so it cannot be used by {user}. "
+                "The API accepts its tokens."
+            )
     return limitations
 
 
-def _page_limitation(client: dict[str, Any]) -> str:
+def _page_problem(client: AppClient) -> str:
     """Return why the page cannot use an app client; an empty text if it can."""
-    client_id = client["ClientId"]
     if client.get("ClientSecret"):
-        return f"The app client {client_id} has a secret, so the page cannot use it."
+        return "has a secret"
     allows_flows = client.get("AllowedOAuthFlowsUserPoolClient")
     if not allows_flows or "code" not in client.get("AllowedOAuthFlows", []):
-        return (
-            f"The app client {client_id} does not allow the authorization code flow, so the page "
-            "cannot use it."
-        )
+        return "does not allow the authorization code flow"
     return ""
 
 
-def _check_domain(client: CognitoIdentityProviderClient, pool: UserPoolArn, domain: str) -> str:
-    """Check that the sign-in domain belongs to the pool. Return its host."""
+def _sign_in_problem(client: AppClient) -> str:
+    """Return why the commands cannot sign in with an app client; an empty text if they can."""
+    if client.get("ClientSecret"):
+        return "has a secret"
+    flows = client.get("ExplicitAuthFlows", [])
+    # SRP is allowed by default, and together with the flows' older names, without ALLOW_
+    # (API reference of Cognito, CreateUserPoolClient).
+    names_are_new = all(flow.startswith("ALLOW_") for flow in flows)
+    if flows and names_are_new and "ALLOW_USER_SRP_AUTH" not in flows:
+        return "does not allow ALLOW_USER_SRP_AUTH"
+    return ""
+
+
+def _sign_in_hosts(pool: UserPool) -> list[str]:
+    """Return the hosts of the pool's sign-in page: the custom domain first."""
+    hosts = []
+    if pool.get("CustomDomain"):
+        hosts.append(pool["CustomDomain"])
+    if pool.get("Domain"):
+        hosts.append(UserPoolArn.parse(pool["Arn"]).sign_in_host(pool["Domain"]))
+    return hosts
+
+
+def _named_host(pool: UserPool, domain: str) -> str:
+    """Return the host of a sign-in domain. Raises DeploymentError if it is not the pool's."""
+    arn = UserPoolArn.parse(pool["Arn"])
     host = domain.removeprefix("https://").rstrip("/")
-    prefix = host.removesuffix(pool.sign_in_host(""))  # a custom domain stays as it is
+    prefix = host.removesuffix(arn.sign_in_host(""))  # a custom domain stays as it is
     with report_aws_errors(f"the sign-in domain {host}"):
-        found: Any = client.describe_user_pool_domain(Domain=prefix)
-    if found["DomainDescription"].get("UserPoolId") != pool.pool_id:
+        found: Any = boto3.client("cognito-idp").describe_user_pool_domain(Domain=prefix)
+    if found["DomainDescription"].get("UserPoolId") != arn.pool_id:
         raise DeploymentError(
-            f"{host} is not a sign-in domain of the user pool {pool.pool_id}. Leave out "
+            f"{host} is not a sign-in domain of the user pool {arn.pool_id}. Leave out "
             "SIGN_IN_DOMAIN to use the domain that the pool has."
         )
     if "." in prefix:
         return prefix
-    return pool.sign_in_host(prefix)
+    return arn.sign_in_host(prefix)
 
 
-def check_table(name: str) -> None:
-    """Check that a table exists and has the service's key. Raises DeploymentError."""
-    with _explained(f"there is no table {name} in this account and region"):
-        table = boto3.client("dynamodb").describe_table(TableName=name)["Table"]
+def check_table(name: str) -> list[str]:
+    """Check that a table exists and has the service's key. Return its limitations, in sentences.
+
+    Raises DeploymentError.
+    """
+    if not TABLE_NAME.fullmatch(name):
+        raise DeploymentError(
+            f"{name!r} is not the name of a table: 3 to 255 letters, digits, '_', '-' and '.'."
+        )
+    table = lookup.table(name)
     if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
         raise DeploymentError(
             f"the table {name} is in the state {table['TableStatus']}. Wait until it is ACTIVE."
         )
     keys = {key["AttributeName"]: key["KeyType"] for key in table["KeySchema"]}
     types = {
-        found["AttributeName"]: found["AttributeType"] for found in table["AttributeDefinitions"]
+        attribute["AttributeName"]: attribute["AttributeType"]
+        for attribute in table["AttributeDefinitions"]
     }
     if keys != KEYS or any(types[key] != "S" for key in KEYS):
-        found = ", ".join(f"{key} ({kind}, {types[key]})" for key, kind in keys.items())
+        key_text = ", ".join(f"{key} ({kind}, {types[key]})" for key, kind in keys.items())
         raise DeploymentError(
-            f"the table {name} has the key {found}. The service needs the partition key pk and the "
-            "sort key sk, both strings: pk (HASH, S), sk (RANGE, S)."
+            f"the table {name} has the key {key_text}. The service needs the partition key pk and "
+            "the sort key sk, both strings: pk (HASH, S), sk (RANGE, S)."
         )
+    key_arn = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+    if not key_arn:
+        return []
+    return [
+        f"The table {name} is encrypted with the KMS key {key_arn}. If the key is your own, allow "
+        "the function kms:Decrypt on it: add a statement to its policy file."
+    ]
 
 
 def check_recorded(recorded: RecordedBackend) -> None:
@@ -168,31 +191,15 @@ def check_page_client(recorded: RecordedBackend) -> None:
     Raises DeploymentError.
     """
     pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
-    client = _describe_client(pool_id, recorded.first_client_id)
-    problem = _page_limitation(client)
+    client_id = recorded.first_client_id
+    problem = _page_problem(lookup.app_client(pool_id, client_id))
     if problem:
         raise DeploymentError(
-            f"{problem} Give the user pool another app client for the page, and record it first in "
-            "USER_POOL_CLIENT_ID."
+            f"the app client {client_id} {problem}, so the page cannot use it. Give the user pool "
+            "another app client for the page, and record it first in USER_POOL_CLIENT_ID."
         )
 
 
 def split_ids(client_ids: str) -> list[str]:
     """Split app client ids that are separated by commas."""
     return [client_id.strip() for client_id in client_ids.split(",") if client_id.strip()]
-
-
-@contextmanager
-def _explained(absence: str) -> Iterator[None]:
-    """Raise the errors of AWS calls as DeploymentError; `absence` is the sentence for NotFound."""
-    try:
-        with report_aws_errors("checking what is attached"):
-            yield
-    except DeploymentError as error:
-        cause = error.__cause__
-        if (
-            isinstance(cause, ClientError)
-            and cause.response["Error"]["Code"] == "ResourceNotFoundException"
-        ):
-            raise DeploymentError(f"{absence}.") from error
-        raise

@@ -23,7 +23,7 @@ OUTPUT_OF_VARIABLE = {
 
 def stack_name(stage: str) -> str:
     """Return the name of the stage's backend stack. Raises DeploymentError."""
-    return f"{chalice_config.app_name()}-{stage}-backend"
+    return f"{chalice_config.resource_name(stage)}-backend"
 
 
 def deploy(

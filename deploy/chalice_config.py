@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,20 @@ APP_NAME = re.compile("(?!.*(aws|amazon|cognito))[a-z][a-z0-9-]{0,19}")
 domain (no reserved words), and the bucket for packages (63 characters with its other parts)."""
 FIRST_APP_NAME = "user-profile"
 """The name that backends without a `backend` record have: it was fixed before that record."""
-TABLE = "table"
-USER_POOL = "user_pool"
 API_GATEWAY_STAGE = "api"
 """The name of API Gateway's stage: api_gateway_stage in FILE. Every Chalice stage has the same."""
+
+
+class Part(StrEnum):
+    """A part of a stage's backend. The stage's stack makes it, or it existed before."""
+
+    TABLE = "table"
+    USER_POOL = "user_pool"
+
+    @property
+    def text(self) -> str:
+        """The part's name in messages."""
+        return self.value.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,8 @@ class BackendRecord:
 
     app_name: str = ""
     """The app's name when the backend was recorded. Empty: `make backend` has not recorded one."""
-    attached: tuple[str, ...] = ()
-    """TABLE and USER_POOL: what existed before, and was not made by the stage's stack."""
+    attached: tuple[Part, ...] = ()
+    """What existed before, and was not made by the stage's stack."""
     sign_in_domain: str = ""
     """The host of the sign-in page. Empty: the user pool has none."""
     adopted_stacks: tuple[str, ...] = ()
@@ -79,27 +90,44 @@ class BackendRecord:
         for name in value:
             if name not in known:
                 raise ValueError(f'has the unknown member "{name}"')
-        parameters = value.get("parameters", {})
-        if not isinstance(parameters, dict) or not _are_strings(parameters.values()):
-            raise ValueError('has "parameters" that are not an object of strings')
-        for name in ("attached", "adopted_stacks"):
-            members = value.get(name, [])
-            if not isinstance(members, list) or not _are_strings(members):
-                raise ValueError(f'has a "{name}" that is not a list of strings')
-        for name in ("app_name", "sign_in_domain"):
-            if not isinstance(value.get(name, ""), str):
-                raise ValueError(f'has a "{name}" that is not a string')
         return cls(
-            app_name=value.get("app_name", ""),
-            attached=tuple(value.get("attached", [])),
-            sign_in_domain=value.get("sign_in_domain", ""),
-            adopted_stacks=tuple(value.get("adopted_stacks", [])),
-            parameters=parameters,
+            app_name=_text(value, "app_name"),
+            attached=tuple(_part(name) for name in _list(value, "attached")),
+            sign_in_domain=_text(value, "sign_in_domain"),
+            adopted_stacks=tuple(_list(value, "adopted_stacks")),
+            parameters=_parameters(value),
         )
 
     def to_json(self) -> dict[str, Any]:
         """The member `backend`, without empty members."""
         return {name: value for name, value in asdict(self).items() if value}
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    text = record.get(name, "")
+    if not isinstance(text, str):
+        raise ValueError(f'has a "{name}" that is not a string')
+    return text
+
+
+def _list(record: Mapping[str, Any], name: str) -> list[str]:
+    members = record.get(name, [])
+    if not isinstance(members, list) or not _are_strings(members):
+        raise ValueError(f'has a "{name}" that is not a list of strings')
+    return members
+
+
+def _part(name: str) -> Part:
+    if name not in list(Part):
+        raise ValueError(f'has "{name}" in "attached", where only {" and ".join(Part)} are known')
+    return Part(name)
+
+
+def _parameters(record: Mapping[str, Any]) -> dict[str, str]:
+    parameters = record.get("parameters", {})
+    if not isinstance(parameters, dict) or not _are_strings(parameters.values()):
+        raise ValueError('has "parameters" that are not an object of strings')
+    return parameters
 
 
 def _are_strings(values: Iterable[object]) -> bool:
@@ -141,6 +169,14 @@ def app_name() -> str:
     return name
 
 
+def resource_name(stage: str) -> str:
+    """Return the name of the stage's resources, with which all their names begin.
+
+    It is also the name of the API's stack, the table and the user pool. Raises DeploymentError.
+    """
+    return f"{app_name()}-{stage}"
+
+
 def owner_id() -> str:
     """Return the id that marks what this project deploys. Empty before the first `make backend`."""
     owner: str = _read().get("owner_id", "")
@@ -169,9 +205,15 @@ def _backend_record(stage: str, settings: Mapping[str, Any]) -> BackendRecord:
 
 
 def policy_file(stage: str) -> Path:
-    """Return the file with the stage's IAM policy. It may not exist yet."""
-    name: str = setting(stage, "iam_policy_file") or f"policy-{stage}.json"
-    return FILE.with_name(name)
+    """Return the file with the stage's IAM policy. It may not exist yet. Raises DeploymentError."""
+    config = _read()
+    if "iam_policy_file" in config:
+        raise DeploymentError(
+            f"{FILE} sets iam_policy_file for all stages, but each stage has a table of its own. "
+            "Set it for each stage, or leave it out."
+        )
+    name: str = _stage(config, stage).get("iam_policy_file", f"policy-{stage}.json")
+    return FILE.parent / name
 
 
 def setting(stage: str, name: str) -> Any:
@@ -180,11 +222,11 @@ def setting(stage: str, name: str) -> Any:
     return _stage(config, stage).get(name, config.get(name))
 
 
-def stages_with_table(table: str, *, other_than: str) -> list[str]:
-    """Return the stages that record the table, without the stage `other_than`."""
+def stages_with(variable: str, value: str, *, other_than: str) -> list[str]:
+    """Return the stages whose environment variable has this value, without `other_than`."""
     config = _read()
     others = [name for name in config["stages"] if name != other_than]
-    return [name for name in others if _environment(config, name).get("DYNAMODB_TABLE") == table]
+    return [name for name in others if _environment(config, name).get(variable) == value]
 
 
 def record(stage: str, variables: Mapping[str, str | None], backend: BackendRecord) -> bool:

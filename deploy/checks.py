@@ -11,7 +11,7 @@ import boto3
 from deploy import aws, chalice_cli, chalice_config, policy, stacks
 from deploy.arn import UserPoolArn
 from deploy.aws import report_aws_errors
-from deploy.chalice_config import TABLE, USER_POOL
+from deploy.chalice_config import Part
 from deploy.errors import DeploymentError
 
 REQUIREMENTS = Path("requirements.txt")
@@ -72,7 +72,8 @@ def _check_partition() -> None:
     session = boto3.session.Session()
     if session.region_name is None:
         return  # the next call of AWS reports it
-    partition = session.get_partition_for_region(session.region_name)
+    with report_aws_errors("identifying the region's partition"):
+        partition = session.get_partition_for_region(session.region_name)
     if partition not in SUPPORTED_PARTITIONS:
         raise DeploymentError(
             f"the region {session.region_name} belongs to the partition {partition}, which this "
@@ -82,10 +83,10 @@ def _check_partition() -> None:
 
 
 def check_app_name(stage: str) -> None:
-    """Check that app_name was not changed after the stage was deployed. Raises DeploymentError.
+    """Check that app_name was not changed while something of the stage has the earlier name.
 
     All names of a stage follow from it. Under another name, the commands would not find what they
-    deployed, and would deploy everything a second time.
+    deployed, and would deploy everything a second time. Raises DeploymentError.
     """
     name = chalice_config.app_name()
     deployed_as = chalice_config.backend_record(stage).app_name
@@ -97,13 +98,13 @@ def check_app_name(stage: str) -> None:
     if existing:
         raise DeploymentError(
             f"app_name in {chalice_config.FILE} is {name}, but the stage {stage} was deployed as "
-            f"{deployed_as}, and under that name exist: {', '.join(existing)}. Set app_name to "
-            f"{deployed_as} again. To use another name, destroy the stage first."
+            f"{deployed_as}, and these exist under that name: {', '.join(existing)}. Set app_name "
+            f"to {deployed_as} again. To use another name, destroy the stage first."
         )
 
 
 def _name_without_a_record(stage: str) -> str:
-    """Return the name under which a version without a record deployed the stage; empty if none."""
+    """Return the name under which an earlier version deployed the stage; empty if none did."""
     first_name = chalice_config.FIRST_APP_NAME
     recorded_pool = chalice_config.environment(stage).get("USER_POOL_ARN")
     if recorded_pool:
@@ -123,9 +124,9 @@ def _existing_under(name: str, stage: str) -> list[str]:
             existing.append(f"the stack {stack}")
     if chalice_cli.deployed_api(stage) is not None:
         existing.append(f"the API {name}-{stage} of chalice deploy")
-    if TABLE not in attached and recorded.get("DYNAMODB_TABLE"):
+    if Part.TABLE not in attached and recorded.get("DYNAMODB_TABLE"):
         existing.append(f"the table {recorded['DYNAMODB_TABLE']}")
-    if USER_POOL not in attached and recorded.get("USER_POOL_ARN"):
+    if Part.USER_POOL not in attached and recorded.get("USER_POOL_ARN"):
         existing.append(f"the user pool {recorded['USER_POOL_ARN'].rpartition('/')[2]}")
     return existing
 
@@ -144,7 +145,7 @@ def _user_pool_arn(stage: str) -> UserPoolArn | None:
 
 
 def _check_table_is_its_own(stage: str, table: str) -> None:
-    others = chalice_config.stages_with_table(table, other_than=stage)
+    others = chalice_config.stages_with("DYNAMODB_TABLE", table, other_than=stage)
     if others:
         raise DeploymentError(
             f"{stage} and {' and '.join(others)} record the same table. Empty the "

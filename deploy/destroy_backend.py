@@ -1,65 +1,79 @@
 """`make destroy-backend`: delete the table and the user pool that the stage's own stack made.
 
-Anything else that the stage records (an attached user pool, a restored table) is named and left.
+Anything else that the stage records (an attached user pool, a restored table) is listed and kept.
 
 The stack is deleted first. It retains the table and the user pool, and protection is lifted on each
-just before it is deleted. If the stack is gone, because the command was interrupted, the tags of the
-table and of the recorded user pool show whether the stack made them.
+just before it is deleted. If the stack is gone, because the command was interrupted, the tags of
+the table and of the recorded user pool show whether the stack made them.
 
-The caller has checked that this is the account and region of the recorded backend: what is not
-found here does not exist.
+The caller has checked that this is the account and region of the recorded user pool, so a recorded
+resource that is not found here does not exist.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import ClientError
 
-from deploy import api, backend, chalice_config, ownership, stacks
+from deploy import api, backend, chalice_config, lookup, ownership, stacks
 from deploy.aws import report_aws_errors
-from deploy.chalice_config import TABLE, USER_POOL, BackendRecord
+from deploy.chalice_config import BackendRecord, Part
 from deploy.errors import DeploymentError
+from deploy.lookup import NotFound, UserPool
 from deploy.stacks import Progress, Stack
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+
 VARIABLES = {
-    TABLE: ("DYNAMODB_TABLE",),
-    USER_POOL: ("USER_POOL_ARN", "USER_POOL_CLIENT_ID"),
+    Part.TABLE: ("DYNAMODB_TABLE",),
+    Part.USER_POOL: ("USER_POOL_ARN", "USER_POOL_CLIENT_ID"),
 }
 """The environment variables that record each part of the backend."""
-MAX_PAGES_TO_COUNT = 5
-"""Pages of 1 MB to count profiles, if DynamoDB's own count is 0, which may be hours old."""
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What the stage's stack made, as far as it still exists. An empty text stands for nothing."""
+class _OwnResources:
+    """What the stage's stack made, as far as it still exists."""
 
-    table: str
-    pool_id: str
+    table: TableDescriptionTypeDef | None
+    user_pool: UserPool | None
+
+    @property
+    def names(self) -> dict[Part, str]:
+        """The name of the table and the id of the user pool."""
+        names = {}
+        if self.table is not None:
+            names[Part.TABLE] = self.table["TableName"]
+        if self.user_pool is not None:
+            names[Part.USER_POOL] = self.user_pool["Id"]
+        return names
 
 
 def run(stage: str, confirmation: str, progress: Progress) -> None:
-    """Run the command. `confirmation` is the stage's name, or empty to ask for it on a terminal.
+    """Delete what the stage's stack made, after the confirmation, and remove its record.
 
-    Raises DeploymentError.
+    `confirmation` is the stage's name, or empty to ask for it on a terminal. Raises
+    DeploymentError.
     """
     name = backend.stack_name(stage)
     if api.is_deployed(stage):
         raise DeploymentError(
             f"the API still uses the backend. Delete the API first: make destroy STAGE={stage}"
         )
-    stack = stacks.describe(name)
+    stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
-    made = _made_by_stack(stage, name, stack)
-    left = _left(stage, made)
-    if stack is None and made == _Made("", ""):
-        _complete_an_earlier_deletion(stage, name, left)
+    own = _own_resources(stage, name, stack)
+    kept = _kept_resources(stage, own)
+    if stack is None and not own.names:
+        _complete_an_earlier_deletion(stage, name, kept)
         return
-    for line in _description(name, stack, made, left):
+    _refuse_shared(stage, own)
+    for line in _description(name, stack, own, kept):
         print(line)
     if _confirmation(stage, confirmation) != stage:
         raise DeploymentError(
@@ -67,139 +81,131 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
         )
     stacks.delete(name, progress)
     with report_aws_errors("deleting the table and the user pool"):
-        _delete_table(made.table, progress)
-        _delete_user_pool(made.pool_id, progress)
-    _forget(stage, left)
+        _delete_table(own.table, progress)
+        _delete_user_pool(own.user_pool, progress)
+    _remove_from_record(stage, kept)
     print(f"What {name} made is deleted.")
-    for thing in left.values():
-        print(f"Left, and still recorded in {chalice_config.FILE}: {thing}.")
+    for text in kept.values():
+        print(f"Kept, and still recorded in {chalice_config.FILE}: {text}.")
 
 
-# --- what is deleted, and what is left ------------------------------------------------------------
+# --- what is deleted, and what is kept ------------------------------------------------------------
 
 
-def _made_by_stack(stage: str, name: str, stack: Stack | None) -> _Made:
-    """Return what the stack made and that still exists. Raises DeploymentError."""
+def _own_resources(stage: str, name: str, stack: Stack | None) -> _OwnResources:
+    """Return what the stack made, as far as it still exists. Raises DeploymentError."""
     if stack is not None:
         ids = stacks.physical_ids(name)
-        return _Made(
-            table=_if_exists(_describe_table, ids.get("Table", "")),
-            pool_id=_if_exists(_describe_user_pool, ids.get("UserPool", "")),
-        )
-    # The stack was deleted and has left both. Its tags are on them.
-    attached = chalice_config.backend_record(stage).attached
-    own_tags = {
-        **ownership.names(stage),
-        ownership.OWNER_TAG: chalice_config.owner_id(),
-    }
-    table = f"{chalice_config.app_name()}-{stage}"
-    if TABLE in attached or not own_tags.items() <= _table_tags(table).items():
-        table = ""
-    pool_id = _recorded_pool_id(stage)
-    if USER_POOL in attached or not own_tags.items() <= _pool_tags(pool_id).items():
-        pool_id = ""
-    return _Made(table, pool_id)
+        return _OwnResources(_table(ids.get("Table", "")), _user_pool(ids.get("UserPool", "")))
+    # The stack was deleted and has retained both. Its tags are on them.
+    record = chalice_config.backend_record(stage)
+    tags = ownership.names(stage)
+    if not record.adopted_stacks:  # an adopted stack keeps the tag of its owner
+        tags[ownership.OWNER_TAG] = chalice_config.owner_id()
+    table = _table(chalice_config.resource_name(stage))
+    if table is not None and not _has_tags(lookup.table_tags(table), tags):
+        table = None
+    user_pool = _user_pool(_recorded_pool_id(stage))
+    if user_pool is not None and not _has_tags(user_pool.get("UserPoolTags", {}), tags):
+        user_pool = None
+    if Part.TABLE in record.attached:
+        table = None
+    if Part.USER_POOL in record.attached:
+        user_pool = None
+    return _OwnResources(table, user_pool)
 
 
-def _left(stage: str, made: _Made) -> dict[str, str]:
-    """Return what the stage records and its stack did not make, and that exists, by its part."""
-    recorded = chalice_config.environment(stage)
-    left = {}
-    table = recorded.get("DYNAMODB_TABLE", "")
-    if table != made.table and _if_exists(_describe_table, table):
-        left[TABLE] = f"the table {table}"
+def _has_tags(present: Mapping[str, str], required: Mapping[str, str]) -> bool:
+    return all(present.get(name) == value for name, value in required.items())
+
+
+def _kept_resources(stage: str, own: _OwnResources) -> dict[Part, str]:
+    """Describe what the stage records and its stack did not make, as far as it exists."""
+    kept = {}
+    table = chalice_config.environment(stage).get("DYNAMODB_TABLE", "")
+    if table != own.names.get(Part.TABLE) and _table(table) is not None:
+        kept[Part.TABLE] = f"the table {table}"
     pool_id = _recorded_pool_id(stage)
-    if pool_id != made.pool_id and _if_exists(_describe_user_pool, pool_id):
-        left[USER_POOL] = f"the user pool {pool_id}"
-    return left
+    if pool_id != own.names.get(Part.USER_POOL) and _user_pool(pool_id) is not None:
+        kept[Part.USER_POOL] = f"the user pool {pool_id}"
+    return kept
 
 
 def _recorded_pool_id(stage: str) -> str:
-    recorded = chalice_config.environment(stage).get("USER_POOL_ARN", "")
-    return recorded.rpartition("/")[2]
+    return chalice_config.environment(stage).get("USER_POOL_ARN", "").rpartition("/")[2]
 
 
-def _description(name: str, stack: Stack | None, made: _Made, left: dict[str, str]) -> list[str]:
-    """The lines that say what is deleted, what AWS keeps, and what is left."""
+def _refuse_shared(stage: str, own: _OwnResources) -> None:
+    """Refuse to delete what another stage also records, such as an attached user pool."""
+    values = {}
+    if own.table is not None:
+        values["DYNAMODB_TABLE"] = own.table["TableName"]
+    if own.user_pool is not None:
+        values["USER_POOL_ARN"] = own.user_pool["Arn"]
+    for variable, value in values.items():
+        others = chalice_config.stages_with(variable, value, other_than=stage)
+        if others:
+            raise DeploymentError(
+                f"{value} is also recorded by the stage {' and '.join(others)}. Remove it there "
+                f"first (in {chalice_config.FILE}), if that stage does not need it."
+            )
+
+
+def _table(name: str) -> TableDescriptionTypeDef | None:
+    """Return the table's description, None if there is no such table, or if `name` is empty."""
+    if not name:
+        return None
+    try:
+        return lookup.table(name)
+    except NotFound:
+        return None
+
+
+def _user_pool(pool_id: str) -> UserPool | None:
+    """Return the pool's description, None if there is no such pool, or if `pool_id` is empty."""
+    if not pool_id:
+        return None
+    try:
+        return lookup.user_pool(pool_id)
+    except NotFound:
+        return None
+
+
+def _description(
+    name: str, stack: Stack | None, own: _OwnResources, kept: Mapping[Part, str]
+) -> list[str]:
+    """The lines that say what is deleted, what AWS keeps of it, and what is kept."""
     lines = ["This deletes:"]
-    if made.table:
+    if own.table is not None:
+        table = own.table["TableName"]
         lines.append(
-            f"  the table {made.table} with {_profile_count(made.table)}. AWS keeps a backup of it "
-            "for 35 days."
+            f"  the table {table} with {_profile_count(own.table)}. If point-in-time recovery is "
+            "on, AWS keeps a backup of it for 35 days."
         )
-    if made.pool_id:
+    if own.user_pool is not None:
+        users = own.user_pool["EstimatedNumberOfUsers"]
         lines.append(
-            f"  the user pool {made.pool_id} with {_user_count(made.pool_id)}. AWS keeps a deleted "
-            "user pool for 14 days; ask AWS Support to restore it."
+            f"  the user pool {own.user_pool['Id']} with about {users:,} users. AWS keeps a "
+            "deleted user pool for 14 days: ask AWS Support to restore it."
         )
     if stack is not None:
         lines.append(f"  the stack {name}, with the app client and the sign-in page if it has them")
-    if left:
-        lines.append(f"This leaves: {' and '.join(left.values())}, which the stack did not make.")
+    if kept:
+        lines.append(f"This keeps {' and '.join(kept.values())}, which the stack did not make.")
     return lines
 
 
-def _profile_count(table: str) -> str:
+def _profile_count(table: TableDescriptionTypeDef) -> str:
     """The number of profiles. DynamoDB updates its own count about every six hours."""
-    client = boto3.client("dynamodb")
-    with report_aws_errors(f"counting the profiles in {table}"):
-        count = client.describe_table(TableName=table)["Table"]["ItemCount"]
-        if count:
-            return f"about {count:,} profiles"
-        pages = client.get_paginator("scan").paginate(TableName=table, Select="COUNT")
-        for number, page in enumerate(pages, start=1):
-            count += page["Count"]
-            if number == MAX_PAGES_TO_COUNT and "LastEvaluatedKey" in page:
-                return f"more than {count:,} profiles"
-    return f"{count:,} profiles"
-
-
-def _user_count(pool_id: str) -> str:
-    with report_aws_errors(f"counting the users of {pool_id}"):
-        pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)["UserPool"]
-    return f"about {pool['EstimatedNumberOfUsers']:,} users"
-
-
-def _if_exists(describe: Callable[[str], object], name: str) -> str:
-    """Return the name if AWS describes it, else an empty text. Raises DeploymentError."""
-    if not name:
-        return ""
-    with report_aws_errors(f"looking for {name}"):
-        try:
-            describe(name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return ""
-            raise
-    return name
-
-
-def _describe_table(name: str) -> object:
-    return boto3.client("dynamodb").describe_table(TableName=name)
-
-
-def _describe_user_pool(pool_id: str) -> object:
-    return boto3.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)
-
-
-def _table_tags(name: str) -> dict[str, str]:
-    """The table's tags; none if it does not exist."""
-    if not _if_exists(_describe_table, name):
-        return {}
-    client = boto3.client("dynamodb")
-    with report_aws_errors(f"reading the tags of {name}"):
-        arn = client.describe_table(TableName=name)["Table"]["TableArn"]
-        tags = client.list_tags_of_resource(ResourceArn=arn)["Tags"]
-    return {tag["Key"]: tag["Value"] for tag in tags}
-
-
-def _pool_tags(pool_id: str) -> dict[str, str]:
-    """The user pool's tags; none if it does not exist."""
-    if not _if_exists(_describe_user_pool, pool_id):
-        return {}
-    with report_aws_errors(f"reading the tags of {pool_id}"):
-        pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)["UserPool"]
-    return dict(pool.get("UserPoolTags", {}))
+    count = table["ItemCount"]
+    if count:
+        return f"about {count:,} profiles"
+    name = table["TableName"]
+    with report_aws_errors(f"counting the profiles in {name}"):
+        page = boto3.client("dynamodb").scan(TableName=name, Select="COUNT")  # at most 1 MB
+    if "LastEvaluatedKey" in page:
+        return f"more than {page['Count']:,} profiles"
+    return f"{page['Count']:,} profiles"
 
 
 def _confirmation(stage: str, confirmation: str) -> str:
@@ -214,12 +220,12 @@ def _confirmation(stage: str, confirmation: str) -> str:
 # --- deleting -------------------------------------------------------------------------------------
 
 
-def _delete_table(name: str, progress: Progress) -> None:
-    if not name:
+def _delete_table(table: TableDescriptionTypeDef | None, progress: Progress) -> None:
+    if table is None:
         return
+    name = table["TableName"]
     client = boto3.client("dynamodb")
     try:
-        table = client.describe_table(TableName=name)["Table"]
         if table.get("DeletionProtectionEnabled"):
             client.update_table(TableName=name, DeletionProtectionEnabled=False)
             client.get_waiter("table_exists").wait(TableName=name)
@@ -230,39 +236,43 @@ def _delete_table(name: str, progress: Progress) -> None:
     progress("Table deleted")
 
 
-def _delete_user_pool(pool_id: str, progress: Progress) -> None:
-    if not pool_id:
+def _delete_user_pool(pool: UserPool | None, progress: Progress) -> None:
+    if pool is None:
+        return
+    pool_id = pool["Id"]
+    try:
+        current = lookup.user_pool(pool_id)  # the stack's deletion has removed its domain
+    except NotFound:
         return
     client = boto3.client("cognito-idp")
-    try:
-        pool = client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
-        # Cognito does not delete a pool that has a domain, such as a custom one added later.
-        for domain in (pool.get("Domain"), pool.get("CustomDomain")):
-            if domain:
-                client.delete_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+    # Cognito does not delete a pool that has a domain, such as a custom one added later.
+    for domain in (current.get("Domain"), current.get("CustomDomain")):
+        if domain:
+            client.delete_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+    if current.get("DeletionProtection") == "ACTIVE":
         # This call resets the pool's other settings, which are deleted next.
         client.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
-        client.delete_user_pool(UserPoolId=pool_id)
-    except client.exceptions.ResourceNotFoundException:
-        return
+    client.delete_user_pool(UserPoolId=pool_id)
     progress("UserPool deleted")
 
 
-def _forget(stage: str, left: dict[str, str]) -> None:
-    """Remove from the stage's record what was deleted. What was left, or attached, stays.
+# --- the record -----------------------------------------------------------------------------------
+
+
+def _remove_from_record(stage: str, kept: Mapping[Part, str]) -> None:
+    """Remove from the stage's record what was deleted. What was kept, or attached, stays.
 
     `parameters` stay: the team wrote them.
     """
     record = chalice_config.backend_record(stage)
-    if USER_POOL not in record.attached:
+    if Part.USER_POOL not in record.attached:
         record = replace(record, sign_in_domain="")
     if not record.attached:
         record = BackendRecord(parameters=record.parameters)
-    gone = dict.fromkeys(_recorded_and_gone(stage, left))
-    chalice_config.record(stage, gone, record)
+    chalice_config.record(stage, dict.fromkeys(_variables_of_deleted(stage, kept)), record)
 
 
-def _recorded_and_gone(stage: str, left: dict[str, str]) -> list[str]:
+def _variables_of_deleted(stage: str, kept: Mapping[Part, str]) -> list[str]:
     """Return the environment variables that name what no longer exists and was not attached."""
     attached = chalice_config.backend_record(stage).attached
     recorded = chalice_config.environment(stage)
@@ -270,20 +280,22 @@ def _recorded_and_gone(stage: str, left: dict[str, str]) -> list[str]:
         variable
         for part, variables in VARIABLES.items()
         for variable in variables
-        if part not in left and part not in attached and recorded.get(variable)
+        if part not in kept and part not in attached and recorded.get(variable)
     ]
 
 
-def _complete_an_earlier_deletion(stage: str, name: str, left: dict[str, str]) -> None:
+def _complete_an_earlier_deletion(stage: str, name: str, kept: Mapping[Part, str]) -> None:
     """Remove the record of what was deleted before. Raises DeploymentError if there is none."""
-    if _recorded_and_gone(stage, left):
-        _forget(stage, left)
+    # Without the user pool's ARN, this may be another account, where nothing is found.
+    has_known_account = bool(_recorded_pool_id(stage))
+    if has_known_account and _variables_of_deleted(stage, kept):
+        _remove_from_record(stage, kept)
         print(f"What {name} made was deleted before. Its record is removed.")
         return
     reason = f"the stack {name} does not exist in this account and region"
-    if left:
+    if kept:
         reason += (
-            f". The stage records {' and '.join(left.values())}, without the tags of that stack; "
+            f". The stage records {' and '.join(kept.values())}, without the tags of that stack; "
             "if you do not need them, delete them yourself"
         )
     raise DeploymentError(f"there is nothing to delete: {reason}.")

@@ -11,6 +11,7 @@ the properties that a template declares.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,8 @@ POOL_PROPERTIES = (
     "EmailVerificationMessage",
     "EmailVerificationSubject",
     "EnabledMfas",
+    "IssuerConfiguration",
+    "KeyConfiguration",
     "LambdaConfig",
     "MfaConfiguration",
     "Policies",
@@ -43,6 +46,7 @@ POOL_PROPERTIES = (
     "UserPoolAddOns",
     "UserPoolTier",
     "VerificationMessageTemplate",
+    "WebAuthnFactorConfiguration",
     "WebAuthnRelyingPartyID",
     "WebAuthnUserVerification",
 )
@@ -92,6 +96,10 @@ reference of CreateUserPool and CreateUserPoolClient.
 """
 
 
+LONGEST_TEXT = 80
+"""Characters of a value in a message."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """A setting whose live value is not the deployed one. None means that it has no value."""
@@ -110,11 +118,11 @@ class Difference:
 
 
 def _text(value: Any) -> str:
+    """A value in one short line."""
     if value in (None, "", []):
         return "empty"
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return str(value)
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return textwrap.shorten(text, LONGEST_TEXT)
 
 
 def differences(
@@ -168,6 +176,7 @@ def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
         "EmailAuthenticationSubject": email.get("Subject"),
         "WebAuthnRelyingPartyID": passkeys.get("RelyingPartyId"),
         "WebAuthnUserVerification": passkeys.get("UserVerification"),
+        "WebAuthnFactorConfiguration": passkeys.get("FactorConfiguration"),
     }
     return {
         "UserPool": {**pool, **named_otherwise},
@@ -176,7 +185,12 @@ def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
 
 
 def _compare(name: str, live: Any, declared: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the name, the live and the declared value of each part that differs."""
+    """Yield the name, the live and the declared value of each part that differs.
+
+    A value that is known only to CloudFormation, such as a reference, is taken for equal.
+    """
+    if template.is_unresolved(declared):
+        return
     if isinstance(live, dict) or isinstance(declared, dict):
         live_members = live or {}
         declared_members = declared or {}

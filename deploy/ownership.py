@@ -1,4 +1,4 @@
-"""Whose stack is it? The tags of what this project deploys, and the check of a stack's owner.
+"""Stack ownership: the tags of what this project deploys, and the check of a stack's owner.
 
 Several teams, or several clones of this project, can use one AWS account. Stacks are named after
 the app and the stage, so two clones with the same names would change each other's stacks. The first
@@ -20,12 +20,17 @@ OWNER_TAG = "user-profile:owner"
 def tags(stage: str, stack: Stack | None) -> dict[str, str]:
     """Return the tags for the stage's stack, which exists as `stack` or not yet.
 
-    An adopted stack keeps its owner, so that the clone that made it can still change it.
+    Tags that a team has put on its stack stay. An adopted stack keeps its owner, so that the
+    project that made it can still change it. Raises DeploymentError if there is no owner_id yet.
     """
     owner = chalice_config.owner_id()
-    if stack is not None:
-        owner = stack.tags.get(OWNER_TAG, owner)
-    return {**names(stage), OWNER_TAG: owner}
+    if not owner:
+        raise DeploymentError(
+            f"{chalice_config.FILE} has no owner_id yet. Run: make backend STAGE={stage}"
+        )
+    present = {} if stack is None else dict(stack.tags)
+    kept = {name: value for name, value in present.items() if value and not name.startswith("aws:")}
+    return {OWNER_TAG: owner, **kept, **names(stage)}
 
 
 def names(stage: str) -> dict[str, str]:
@@ -34,17 +39,21 @@ def names(stage: str) -> dict[str, str]:
 
 
 def is_own(stack: Stack, stage: str) -> bool:
-    """Return whether this project may change the stage's stack: it is the owner, or adopted it."""
-    owner = chalice_config.owner_id()
-    if owner and stack.tags.get(OWNER_TAG) == owner:
+    """Return whether this project may change the stage's stack: it is the owner, or adopted it.
+
+    A stack without an owner is accepted if it made the recorded user pool: an earlier version of
+    the project deployed it.
+    """
+    if stack.stack_id in chalice_config.backend_record(stage).adopted_stacks:
         return True
-    if OWNER_TAG not in stack.tags and _made_the_recorded_pool(stack, stage):
-        return True
-    return stack.stack_id in chalice_config.backend_record(stage).adopted_stacks
+    if not stack.tags.get(OWNER_TAG):
+        return _made_the_recorded_pool(stack, stage)
+    has_names = names(stage).items() <= dict(stack.tags).items()
+    return has_names and stack.tags[OWNER_TAG] == chalice_config.owner_id()
 
 
 def _made_the_recorded_pool(stack: Stack, stage: str) -> bool:
-    """Return whether a stack is that of the stage's record: a version without owners made it."""
+    """Return whether the stage records the user pool that the stack made."""
     recorded = chalice_config.environment(stage).get("USER_POOL_ARN", "")
     return recorded != "" and stack.outputs.get("UserPoolArn") == recorded
 

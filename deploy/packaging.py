@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +41,11 @@ def refuse_foreign_function(stage: str, profile: str | None) -> None:
     """Raise DeploymentError if `chalice deploy` would overwrite another project's function.
 
     Without a record of its own, `chalice deploy` updates any function that has the stage's name. A
-    function that uses the stage's user pool is taken for the stage's: the record may be lost.
+    function that uses the stage's table and user pool is accepted: the record may be lost.
     """
     if chalice_cli.deployed_api(stage) is not None:
         return
-    name = f"{chalice_config.app_name()}-{stage}"
+    name = chalice_config.resource_name(stage)
     client = boto3.session.Session(profile_name=profile).client("lambda")
     with report_aws_errors(f"the function {name}"):
         try:
@@ -52,10 +53,16 @@ def refuse_foreign_function(stage: str, profile: str | None) -> None:
         except client.exceptions.ResourceNotFoundException:
             return
     variables = function.get("Environment", {}).get("Variables", {})
-    if variables.get("USER_POOL_ARN") != chalice_config.recorded_backend(stage).user_pool_arn:
+    recorded = chalice_config.recorded_backend(stage)
+    uses_backend = (
+        variables.get("USER_POOL_ARN") == recorded.user_pool_arn
+        and variables.get("DYNAMODB_TABLE") == recorded.table
+    )
+    if not uses_backend:
         raise DeploymentError(
-            f"the function {name} exists already and does not use this stage's user pool, so it "
-            f"belongs to another project. Choose another app_name in {chalice_config.FILE}."
+            f"the function {name} exists already and does not use this stage's table and user "
+            f"pool. If it belongs to another project, choose another app_name in "
+            f"{chalice_config.FILE}. If it is yours, restore .chalice/deployed/{stage}.json."
         )
 
 
@@ -92,7 +99,7 @@ def upload(file: Path) -> str:
         account = aws.account_id()
         bucket = f"{chalice_config.app_name()}-packages-{account}-{client.meta.region_name}"
         if not _bucket_exists(client, bucket, account):
-            _create_bucket(client, bucket)
+            _create_bucket(client, bucket, account)
         # Bucket names are global: another account may have created this one.
         client.put_object(Bucket=bucket, ExpectedBucketOwner=account, Key=key, Body=content)
     return f"s3://{bucket}/{key}"
@@ -109,7 +116,7 @@ def _bucket_exists(client: S3Client, bucket: str, account: str) -> bool:
     return True
 
 
-def _create_bucket(client: S3Client, bucket: str) -> None:
+def _create_bucket(client: S3Client, bucket: str, account: str) -> None:
     """Create a bucket in the client's region. S3 makes it private and encrypted."""
     region = client.meta.region_name
     if region == "us-east-1":
@@ -124,4 +131,7 @@ def _create_bucket(client: S3Client, bucket: str) -> None:
         ownership.OWNER_TAG: chalice_config.owner_id(),
     }
     tag_set: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in tags.items()]
-    client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set})
+    with suppress(ClientError):  # the tags are for the account's overview only
+        client.put_bucket_tagging(
+            Bucket=bucket, ExpectedBucketOwner=account, Tagging={"TagSet": tag_set}
+        )

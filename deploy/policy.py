@@ -23,7 +23,7 @@ def statements(stage: str, recorded: RecordedBackend) -> list[Statement]:
     """Return the statements that the function needs."""
     pool = UserPoolArn.parse(recorded.user_pool_arn)
     place = f"{pool.region}:{pool.account}"
-    name = f"{chalice_config.app_name()}-{stage}"
+    name = chalice_config.resource_name(stage)
     log_group = f"arn:{pool.partition}:logs:{place}:log-group:/aws/lambda/{name}"
     return [
         {
@@ -50,6 +50,10 @@ def statements(stage: str, recorded: RecordedBackend) -> list[Statement]:
     ]
 
 
+EARLIER_IDS = frozenset({"WriteOwnLogs"})
+"""Statements that earlier versions of the project had, and that the statements above replace."""
+
+
 def check(stage: str, recorded: RecordedBackend) -> None:
     """Raise DeploymentError if the stage's policy file lacks one of the statements.
 
@@ -57,7 +61,7 @@ def check(stage: str, recorded: RecordedBackend) -> None:
     """
     if chalice_config.setting(stage, "manage_iam_role") is False:
         return
-    present = _read(stage)
+    present = _statements(_read(stage))
     missing = [
         statement["Sid"] for statement in statements(stage, recorded) if statement not in present
     ]
@@ -75,19 +79,16 @@ def write(stage: str, recorded: RecordedBackend) -> bool:
     """
     required = statements(stage, recorded)
     own_ids = {statement["Sid"] for statement in required} | EARLIER_IDS
-    present = _read(stage)
+    document = _read(stage)
+    present = _statements(document)
     others = [statement for statement in present if statement.get("Sid") not in own_ids]
     wanted = [*required, *others]
     if present == wanted:
         return False
-    document = {"Version": VERSION, "Statement": wanted}
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    changed = {"Version": VERSION, **document, "Statement": wanted}
+    text = json.dumps(changed, indent=2, ensure_ascii=False) + "\n"
     chalice_config.replace_file(chalice_config.policy_file(stage), text)
     return True
-
-
-EARLIER_IDS = {"WriteOwnLogs"}
-"""Statements that earlier versions of the project had, and that these replace."""
 
 
 def require_readable(stage: str) -> None:
@@ -95,18 +96,24 @@ def require_readable(stage: str) -> None:
     _read(stage)
 
 
-def _read(stage: str) -> list[Statement]:
-    """Return the statements in the stage's policy file; none if there is no file."""
+def _read(stage: str) -> dict[str, Any]:
+    """Return the stage's policy; an empty object if there is no file. Raises DeploymentError."""
     file = chalice_config.policy_file(stage)
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return []
+        return {}
     except (OSError, ValueError) as error:
         raise DeploymentError(f"cannot read {file}: {error}") from error
     found = document.get("Statement") if isinstance(document, dict) else None
     if not isinstance(found, list) or not all(isinstance(member, dict) for member in found):
         raise DeploymentError(
-            f'{file} is not an IAM policy with a list of statements, "Statement".'
+            f'{file} is not an IAM policy: "Statement" must be a list of objects.'
         )
+    policy: dict[str, Any] = document
+    return policy
+
+
+def _statements(document: dict[str, Any]) -> list[Statement]:
+    found: list[Statement] = document.get("Statement", [])
     return found

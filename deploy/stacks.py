@@ -49,7 +49,6 @@ class Stack:
 
     stack_id: str
     """Its ARN. A stack that is deleted and created again has another one."""
-    status: str
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
     tags: Mapping[str, str]
@@ -59,11 +58,21 @@ def describe(name: str) -> Stack | None:
     """Return the stack `name`, None if it does not exist. Raises DeploymentError."""
     with report_aws_errors(f"the stack {name}"):
         found = _find(boto3.client("cloudformation"), name)
+    return _stack(found)
+
+
+def describe_at_rest(name: str, progress: Progress) -> Stack | None:
+    """Like `describe`, after a change of the stack that is in progress has ended."""
+    with report_aws_errors(f"the stack {name}"):
+        found = _wait_for_change_in_progress(boto3.client("cloudformation"), name, progress)
+    return _stack(found)
+
+
+def _stack(found: StackTypeDef | None) -> Stack | None:
     if found is None:
         return None
     return Stack(
         stack_id=found["StackId"],
-        status=found["StackStatus"],
         parameters={
             parameter["ParameterKey"]: parameter["ParameterValue"]
             for parameter in found.get("Parameters", [])
@@ -136,7 +145,7 @@ def deploy(
                 )
             except client.exceptions.AlreadyExistsException as error:
                 raise DeploymentError(
-                    f"somebody else has just created the stack {name}. Run this command again."
+                    f"another command has just created the stack {name}. Run this command again."
                 ) from error
         else:
             _check_can_be_updated(stack)
@@ -278,9 +287,9 @@ def _check_can_be_updated(stack: StackTypeDef) -> None:
         )
     else:
         advice = (
-            "its creation or deletion did not complete. Read its events, delete it in the "
-            "CloudFormation console (or run: aws cloudformation delete-stack "
-            f"--stack-name {name}), and run this command again."
+            "its creation or deletion did not complete. Read its events in the CloudFormation "
+            "console. Then delete it (make destroy-backend for a backend, make destroy for an "
+            "API), and run this command again."
         )
     raise DeploymentError(f"the stack {name} is in the state {status}: {advice}")
 

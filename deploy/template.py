@@ -1,7 +1,7 @@
 """A CloudFormation template in YAML, and the properties that it gives its resources.
 
-Only what resources/backend.yaml uses is resolved: !Ref of a parameter, !Sub, !If, and the
-conditions !Equals. A reference to another resource stays as it is, as {"Ref": name}.
+Evaluated are !Ref of a parameter, !Sub with a text, !If, and the functions of conditions. Any other
+function stays as it is, such as {"Ref": name} for another resource.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import yaml
+
+from deploy.errors import DeploymentError
 
 Template: TypeAlias = dict[str, Any]
 
@@ -41,8 +43,12 @@ _Loader.add_multi_constructor("!", _read_function)
 
 
 def load(text: str) -> Template:
-    """Read a template in YAML or JSON."""
-    template: Template = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    """Read a template in YAML or JSON. Raises DeploymentError."""
+    try:
+        template: Template = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        message = " ".join(str(error).split())
+        raise DeploymentError(f"resources/backend.yaml cannot be read: {message}.") from error
     return template
 
 
@@ -72,6 +78,14 @@ def _parameter_value(declared: Mapping[str, Any], given: str | None) -> str | li
     return value
 
 
+def is_unresolved(value: object) -> bool:
+    """Return whether a value is a function that `properties` does not evaluate."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    (name,) = value
+    return name == "Ref" or str(name).startswith("Fn::")
+
+
 class _Resolver:
     def __init__(self, template: Template, parameters: Mapping[str, str | list[str]]) -> None:
         self._parameters = parameters
@@ -88,7 +102,7 @@ class _Resolver:
             ((name, argument),) = value.items()
             if name == "Ref":
                 return self._reference(argument)
-            if name == "Fn::Sub":
+            if name == "Fn::Sub" and isinstance(argument, str):
                 return self._substituted(argument)
             if name == "Fn::If":
                 condition, if_true, if_false = argument
@@ -108,5 +122,19 @@ class _Resolver:
         return re.sub(r"\$\{(\w+)\}", value_of, text)
 
     def _holds(self, condition: str) -> bool:
-        left, right = self._conditions[condition]["Fn::Equals"]
-        return bool(self.resolve(left) == self.resolve(right))
+        return self._is_true(self._conditions[condition])
+
+    def _is_true(self, expression: Mapping[str, Any]) -> bool:
+        ((function, argument),) = expression.items()
+        if function == "Condition":
+            return self._holds(argument)
+        if function == "Fn::Not":
+            return not self._is_true(argument[0])
+        if function == "Fn::And":
+            return all(map(self._is_true, argument))
+        if function == "Fn::Or":
+            return any(map(self._is_true, argument))
+        if function == "Fn::Equals":
+            left, right = argument
+            return bool(self.resolve(left) == self.resolve(right))
+        raise DeploymentError(f"a condition of the template has {function}, which is unknown here.")

@@ -126,5 +126,5 @@ def pool_exists(pool_id: str) -> bool:
 
 def pool_names() -> list[str]:
     """The names of all user pools of the emulator."""
-    pages = boto3.client("cognito-idp").get_paginator("list_user_pools").paginate(MaxResults=60)
+    pages = boto3.client("cognito-idp").get_paginator("list_user_pools").paginate()
     return [pool["Name"] for page in pages for pool in page["UserPools"]]

@@ -76,7 +76,7 @@ def test_a_restored_table_is_named_and_left(clone: Clone) -> None:
     output = clone.run(*CONFIRMED)
 
     assert f"the table {own_table(clone)} with" in output
-    assert f"This leaves: the table {restored}" in output
+    assert f"This keeps the table {restored}" in output
     assert not existing.table_exists(own_table(clone))
     assert existing.table_exists(restored)
     assert clone.variables(STAGE) == {"DYNAMODB_TABLE": restored}

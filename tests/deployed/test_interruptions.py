@@ -54,7 +54,7 @@ FAULTS = {
     "Ctrl-C": Fault(interrupt, before=False),
     "refused by AWS": Fault(refuse, before=True),
 }
-READS = ("Get", "Describe", "List")
+READS = ("Get", "Describe", "List", "Scan")
 
 
 @contextmanager

@@ -171,7 +171,8 @@ def test_a_taken_sign_in_domain_is_explained(
         taken = shell.error("backend", "second", "--domain-suffix=taken")
         again = shell.error("backend", "second", "--domain-suffix=free")
     assert "UserPoolDomain" in taken
-    assert f"delete-stack --stack-name {APP}-second-backend" in again
+    assert f"{APP}-second-backend is in the state ROLLBACK_COMPLETE" in again
+    assert "make destroy-backend" in again
 
 
 def test_an_unreadable_record_of_chalice_is_explained(

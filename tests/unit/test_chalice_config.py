@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy import chalice_config
-from deploy.chalice_config import BackendRecord, RecordedBackend
+from deploy.chalice_config import BackendRecord, Part, RecordedBackend
 from deploy.errors import DeploymentError, NoBackend
 
 COMMITTED = Path(__file__).parents[2] / ".chalice" / "config.json"
@@ -140,14 +140,21 @@ def test_stages_that_share_a_table_are_found(file: Path) -> None:
     variables = {"environment_variables": BACKEND}
     write(file, {"stages": {"dev": variables, "copy": variables, "prod": {}}})
     table = BACKEND["DYNAMODB_TABLE"]
-    assert chalice_config.stages_with_table(table, other_than="copy") == ["dev"]
-    assert chalice_config.stages_with_table(table, other_than="prod") == ["dev", "copy"]
+    assert chalice_config.stages_with("DYNAMODB_TABLE", table, other_than="copy") == ["dev"]
+    assert chalice_config.stages_with("DYNAMODB_TABLE", table, other_than="prod") == ["dev", "copy"]
 
 
 def test_a_policy_file_is_found_by_its_name_or_by_the_stages(file: Path) -> None:
-    write(file, {"stages": {"dev": {}, "prod": {"iam_policy_file": "own.json"}}})
+    write(file, {"stages": {"dev": {}, "prod": {"iam_policy_file": "policies/own.json"}}})
     assert chalice_config.policy_file("dev") == Path(".chalice/policy-dev.json")
-    assert chalice_config.policy_file("prod") == Path(".chalice/own.json")
+    assert chalice_config.policy_file("prod") == Path(".chalice/policies/own.json")
+
+
+def test_stages_must_not_share_a_policy_file(file: Path) -> None:
+    """Each stage's policy names its own table."""
+    write(file, {"iam_policy_file": "own.json", "stages": {"dev": {}}})
+    with pytest.raises(DeploymentError, match="iam_policy_file for all stages"):
+        chalice_config.policy_file("dev")
 
 
 @pytest.mark.parametrize("value", [True, 5, None, ["x"]])
@@ -159,7 +166,7 @@ def test_a_variable_that_is_not_a_string_is_an_error(file: Path, value: object) 
 
 RECORD = BackendRecord(
     app_name="acme-profiles",
-    attached=("user_pool",),
+    attached=(Part.USER_POOL,),
     sign_in_domain="auth.example.com",
     adopted_stacks=("arn:aws:cloudformation:us-east-1:000000000000:stack/x/1",),
     parameters={"MfaConfiguration": "ON"},
@@ -188,6 +195,7 @@ def test_an_empty_record_leaves_no_trace(file: Path) -> None:
         ({"app-name": "x"}, 'unknown member "app-name"'),
         ({"parameters": {"IdTokenMinutes": 15}}, '"parameters" that are not an object of strings'),
         ({"parameters": []}, '"parameters" that are not an object of strings'),
+        ({"attached": ["tables"]}, 'has "tables" in "attached"'),
         ({"attached": "table"}, '"attached" that is not a list of strings'),
         ({"adopted_stacks": [1]}, '"adopted_stacks" that is not a list of strings'),
         ({"sign_in_domain": None}, '"sign_in_domain" that is not a string'),

@@ -49,8 +49,8 @@ def cloudformation_is(fake: object, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        ("ROLLBACK_COMPLETE", f"delete-stack --stack-name {NAME}"),
-        ("REVIEW_IN_PROGRESS", f"delete-stack --stack-name {NAME}"),
+        ("ROLLBACK_COMPLETE", "make destroy-backend for a backend"),
+        ("REVIEW_IN_PROGRESS", "make destroy-backend for a backend"),
         ("UPDATE_ROLLBACK_FAILED", f"continue-update-rollback --stack-name {NAME}"),
     ],
 )

@@ -1,0 +1,119 @@
+"""The parameters of resources/backend.yaml: from the record, the options, and the stage."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from deploy import aws, backend, chalice_config, template
+from deploy.backend_plan import Plan, Request
+from deploy.chalice_config import Part
+from deploy.errors import DeploymentError
+from deploy.stacks import Stack
+
+DERIVED = frozenset({"AppName", "Stage", "MakeTable", "MakeUserPool"})
+"""Parameters that follow from the stage and from what is attached."""
+FOR_TABLE = frozenset({"BillingMode", "Index"})
+"""Parameters for the table only."""
+FOR_BOTH = frozenset({"DeletionProtection"})
+"""Parameters for the table and the user pool. All others are for the user pool."""
+
+
+def parameters(request: Request, plan: Plan, stack: Stack | None) -> dict[str, str]:
+    """Return the parameters: the recorded ones, the options', and those that follow from the plan.
+
+    The options have precedence over the record. `stack` is the stage's backend stack. Raises
+    DeploymentError.
+    """
+    recorded = chalice_config.backend_record(request.stage).parameters
+    given = _given(request)
+    _print_conflicts(given, recorded)
+    chosen = {**recorded, **given}
+    for name in chosen:
+        _check_name(name, plan)
+    chosen["MakeTable"] = _boolean(plan.makes(Part.TABLE))
+    chosen["MakeUserPool"] = _boolean(plan.makes(Part.USER_POOL))
+    if stack is None and "DomainSuffix" not in chosen:
+        chosen["DomainSuffix"] = aws.account_id()
+    if stack is not None:
+        _refuse_other_domain(stack, chosen)
+    return chosen
+
+
+def _given(request: Request) -> dict[str, str]:
+    """Return the parameters that the options set."""
+    options = {
+        "DomainSuffix": request.domain_suffix,
+        "CallbackUrls": request.callback_urls,
+        "LogoutUrls": request.logout_urls,
+    }
+    given = parse(request.parameters)
+    given.update({name: value for name, value in options.items() if value})
+    return given
+
+
+def parse(text: str) -> dict[str, str]:
+    """Split "Name=value Name='a value'" as a shell does. Raises DeploymentError."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise DeploymentError(f"PARAMETERS cannot be read: {error}.") from error
+    parsed = {}
+    for word in words:
+        name, separator, value = word.partition("=")
+        if not separator:
+            raise DeploymentError(
+                f"PARAMETERS has {word!r}, which is not Name=value. Example: "
+                'PARAMETERS="MfaConfiguration=OPTIONAL IdTokenMinutes=15"'
+            )
+        parsed[name] = value
+    return parsed
+
+
+def _print_conflicts(given: Mapping[str, str], recorded: Mapping[str, str]) -> None:
+    for name in sorted(given.keys() & recorded.keys()):
+        if given[name] != recorded[name]:
+            print(
+                f"Note: {chalice_config.FILE} sets {name} to {recorded[name]}. The next make "
+                f"backend without {name}={given[name]} sets that again."
+            )
+
+
+def _check_name(name: str, plan: Plan) -> None:
+    """Refuse a parameter that does not exist, or that is for something attached."""
+    settable = set(template.load(backend.TEMPLATE.read_text())["Parameters"]) - DERIVED
+    if name not in settable:
+        raise DeploymentError(
+            f"resources/backend.yaml has no parameter {name} to set. It has: "
+            f"{', '.join(sorted(settable))}."
+        )
+    if not _applies(name, plan):
+        attached = " and the ".join(part.text for part in plan.attached)
+        raise DeploymentError(
+            f"{name} is a setting of what this command makes, but the {attached} of the stage "
+            "existed before. Change the setting there."
+        )
+
+
+def _applies(name: str, plan: Plan) -> bool:
+    """Return whether the stack makes what the parameter is for."""
+    if name in FOR_BOTH:
+        return plan.needs_stack
+    if name in FOR_TABLE:
+        return plan.makes(Part.TABLE)
+    return plan.makes(Part.USER_POOL)
+
+
+def _boolean(value: bool) -> str:
+    return str(value).lower()
+
+
+def _refuse_other_domain(stack: Stack, chosen: Mapping[str, str]) -> None:
+    """Refuse another DomainSuffix: CloudFormation would replace the domain."""
+    deployed = stack.parameters.get("DomainSuffix")
+    wanted = chosen.get("DomainSuffix", deployed)
+    if "UserPoolDomain" in stack.outputs and wanted != deployed:
+        raise DeploymentError(
+            f"the sign-in domain ends with {deployed} and cannot be changed to {wanted}: users and "
+            "front ends use its address."
+        )

@@ -1,0 +1,75 @@
+"""Tables, user pools and app clients that exist, as AWS describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import boto3
+from botocore.exceptions import ClientError
+
+from deploy.aws import report_aws_errors
+from deploy.errors import DeploymentError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+
+UserPool: TypeAlias = Mapping[str, Any]
+AppClient: TypeAlias = Mapping[str, Any]
+
+
+class NotFound(DeploymentError):
+    """There is no such resource in this account and region."""
+
+
+def table(name: str) -> TableDescriptionTypeDef:
+    """Return the table's description. Raises NotFound, also if it is being deleted."""
+    absence = f"there is no table {name} in this account and region."
+    with _report_errors(f"the table {name}", absence):
+        found = boto3.client("dynamodb").describe_table(TableName=name)["Table"]
+    if found["TableStatus"] == "DELETING":
+        raise NotFound(absence)
+    return found
+
+
+def table_tags(found: TableDescriptionTypeDef) -> dict[str, str]:
+    """Return the tags of a table. Raises DeploymentError."""
+    with report_aws_errors(f"the tags of the table {found['TableName']}"):
+        pages = boto3.client("dynamodb").get_paginator("list_tags_of_resource")
+        tags = [
+            tag for page in pages.paginate(ResourceArn=found["TableArn"]) for tag in page["Tags"]
+        ]
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def user_pool(pool_id: str) -> UserPool:
+    """Return the user pool's description, with its tags in UserPoolTags. Raises NotFound."""
+    absence = f"there is no user pool {pool_id} in this account and region."
+    with _report_errors(f"the user pool {pool_id}", absence):
+        found: Any = boto3.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)
+    pool: UserPool = found["UserPool"]
+    return pool
+
+
+def app_client(pool_id: str, client_id: str) -> AppClient:
+    """Return the app client's description. Raises NotFound, also if it is another pool's."""
+    absence = f"the user pool {pool_id} has no app client {client_id}."
+    with _report_errors(f"the app client {client_id}", absence):
+        found: Any = boto3.client("cognito-idp").describe_user_pool_client(
+            UserPoolId=pool_id, ClientId=client_id
+        )
+    client: AppClient = found["UserPoolClient"]
+    return client
+
+
+@contextmanager
+def _report_errors(subject: str, absence: str) -> Iterator[None]:
+    """Raise the errors of an AWS call as DeploymentError, and ResourceNotFound as NotFound."""
+    with report_aws_errors(subject):
+        try:
+            yield
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                raise NotFound(absence) from error
+            raise
