@@ -8,12 +8,12 @@ FUZZ_EXAMPLES ?= 4500
 FUZZ_SECONDS ?= 120
 BENCH_ROUNDS ?= 9
 
-# A variable's value, if make's command line sets it. The shell's is ignored: many define EMAIL.
-from_command_line = $(if $(filter command,$(origin $(1))),$($(1)))
-export USER_EMAIL = $(call from_command_line,EMAIL)
-export USER_PASSWORD = $(call from_command_line,PASSWORD)
-export USER_TOKEN = $(call from_command_line,TOKEN)
-export BACKEND_PARAMETERS = $(call from_command_line,PARAMETERS)
+# The variables of make's command line, for the Python commands: STAGE=dev is passed on as
+# OPTION_STAGE. The shell's own variables are ignored: many define EMAIL. The values do not pass
+# through a shell, so they may contain any character.
+OPTIONS = STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
+	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT
+$(foreach name,$(OPTIONS),$(if $(filter command,$(origin $(name))),$(eval export OPTION_$(name) = $$(value $(name)))))
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
@@ -37,7 +37,7 @@ web: install  ## serve the page only, with the settings of `make web-config` (WE
 	@.venv/bin/python -m local web
 
 token: install  ## print an id token of the demo user, or of EMAIL=... PASSWORD=... (STAGE=dev)
-	@.venv/bin/python -m local token --stage="$(call from_command_line,STAGE)"
+	@.venv/bin/python -m local token
 
 sign-up: install  ## create a user: EMAIL=... PASSWORD=...
 	@.venv/bin/python -m local sign-up
@@ -100,25 +100,18 @@ audit: install-tools  ## check the locked Python packages for known vulnerabilit
 
 ##@ AWS, in the account and region of your shell
 
-deploy_command = @.venv/bin/python -m deploy $@ "$(call from_command_line,STAGE)"
+deploy_command = @.venv/bin/python -m deploy $@
 
 backend: install  ## create or update the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS)
 ##+ change settings of the user pool: PARAMETERS="Name=value ..." (OVERWRITE=yes)
 ##+ use what you already have: USER_POOL_ID USER_POOL_CLIENT_ID (SIGN_IN_DOMAIN), TABLE; ADOPT=yes
-	$(deploy_command) --domain-suffix="$(call from_command_line,DOMAIN_SUFFIX)" \
-		--callback-urls="$(call from_command_line,CALLBACK_URLS)" \
-		--logout-urls="$(call from_command_line,LOGOUT_URLS)" \
-		--user-pool-id="$(call from_command_line,USER_POOL_ID)" \
-		--client-ids="$(call from_command_line,USER_POOL_CLIENT_ID)" \
-		--sign-in-domain="$(call from_command_line,SIGN_IN_DOMAIN)" \
-		--table="$(call from_command_line,TABLE)" --adopt="$(call from_command_line,ADOPT)" \
-		--overwrite="$(call from_command_line,OVERWRITE)"
+	$(deploy_command)
 
 package: install  ## build the package of `make deploy` in out/: STAGE=dev
 	$(deploy_command)
 
 deploy: install  ## deploy the API with CloudFormation: STAGE=dev (ALARM_TOPIC)
-	$(deploy_command) --alarm-topic="$(call from_command_line,ALARM_TOPIC)"
+	$(deploy_command)
 
 gateway: install  ## after `chalice deploy`, set the format of API Gateway's own errors: STAGE=dev
 	$(deploy_command)
@@ -127,11 +120,10 @@ web-config: install  ## write web/config.json, the page's settings, for a deploy
 	$(deploy_command)
 
 smoke: install  ## check a deployed API: URL=https://.../api TOKEN=... (or EMAIL PASSWORD STAGE; OVERWRITE=yes)
-	@.venv/bin/python -m deploy.smoke --url="$(call from_command_line,URL)" \
-		--stage="$(call from_command_line,STAGE)" --overwrite="$(call from_command_line,OVERWRITE)"
+	@.venv/bin/python -m deploy.smoke
 
 destroy: install  ## delete the API and keep users and data: STAGE=dev
 	$(deploy_command)
 
 destroy-backend: install  ## delete users and data: STAGE=dev (CONFIRM=dev)
-	$(deploy_command) --confirm="$(call from_command_line,CONFIRM)"
+	$(deploy_command)

@@ -29,7 +29,20 @@ from deploy import (
 )
 from deploy.backend_plan import Request
 from deploy.errors import CommandError, DeploymentError
+from deploy.options import option, refuse_empty_options
 
+BACKEND_OPTIONS = {
+    "DOMAIN_SUFFIX": "the end of the sign-in page's domain",
+    "CALLBACK_URLS": "URLs of pages after sign-in",
+    "LOGOUT_URLS": "URLs of pages after sign-out",
+    "PARAMETERS": "parameters of resources/backend.yaml: Name=value Name='a value'",
+    "USER_POOL_ID": "a user pool that you already have",
+    "USER_POOL_CLIENT_ID": "app clients of that user pool",
+    "SIGN_IN_DOMAIN": "the sign-in domain of that user pool",
+    "TABLE": "a table that you already have",
+    "ADOPT": "yes: accept stacks of another owner",
+    "OVERWRITE": "yes: reset settings that were changed elsewhere",
+}
 STAGE_NAME = chalice_config.APP_NAME
 RESERVED_ENDINGS = ("-backend", "-api")
 """The stack of a stage x-backend would be the backend's of x, and the logs of x-api those of x."""
@@ -41,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _let_boto3_read_aws_region()
     try:
+        refuse_empty_options()
         _check_stage_name(options)
         if options.command != "package":
             checks.use_account_of(options.stage)
@@ -52,11 +66,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(
             "Interrupted. AWS completes what it has started. To continue, run this command again."
         )
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit("error: the output was closed. To continue, run this command again.")
 
 
 def _parser() -> argparse.ArgumentParser:
     stage = argparse.ArgumentParser(add_help=False)
-    stage.add_argument("stage", help="a stage of .chalice/config.json other than local")
+    stage.add_argument(
+        "stage",
+        nargs="?",
+        default=option("STAGE"),
+        help="a stage of .chalice/config.json other than local",
+    )
 
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -64,22 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "backend", parents=[stage], help="create or update a stage's table and user pool"
     )
-    command.add_argument("--user-pool-id", default="", help="a user pool that you already have")
-    command.add_argument("--client-ids", default="", help="app clients of that user pool")
-    command.add_argument("--sign-in-domain", default="", help="sign-in domain of that user pool")
-    command.add_argument("--table", default="", help="a table that you already have")
-    command.add_argument("--domain-suffix", default="", help="the end of the sign-in page's domain")
-    command.add_argument("--callback-urls", default="", help="URLs of pages after sign-in")
-    command.add_argument("--logout-urls", default="", help="URLs of pages after sign-out")
-    command.add_argument("--adopt", default="", help="yes: accept stacks of another owner")
-    command.add_argument("--overwrite", default="", help="yes: reset settings changed elsewhere")
+    for name, text in BACKEND_OPTIONS.items():
+        _add_option(command, name, text)
     command.set_defaults(run=run_make_backend)
 
     command = commands.add_parser("package", parents=[stage], help="build a stage's package")
     command.set_defaults(run=make_package)
 
     command = commands.add_parser("deploy", parents=[stage], help="deploy a stage's API")
-    command.add_argument("--alarm-topic", default="", help="ARN of the SNS topic for alarms")
+    _add_option(command, "ALARM_TOPIC", "ARN of the SNS topic for alarms")
     command.set_defaults(run=make_deploy)
 
     command = commands.add_parser(
@@ -102,9 +117,15 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "destroy-backend", parents=[stage], help="delete a stage's users and data"
     )
-    command.add_argument("--confirm", default="", help="the stage's name, to delete without asking")
+    _add_option(command, "CONFIRM", "the stage's name, to delete without asking")
     command.set_defaults(run=run_destroy_backend)
     return parser
+
+
+def _add_option(command: argparse.ArgumentParser, name: str, text: str) -> None:
+    """Add an option: --alarm-topic for ALARM_TOPIC, whose default is make's variable."""
+    flag = f"--{name.lower().replace('_', '-')}"
+    command.add_argument(flag, default=option(name), help=text)
 
 
 def _let_boto3_read_aws_region() -> None:
@@ -138,14 +159,13 @@ def run_make_backend(options: argparse.Namespace) -> None:
     request = Request(
         stage=options.stage,
         user_pool_id=options.user_pool_id,
-        client_ids=options.client_ids,
+        client_ids=options.user_pool_client_id,
         sign_in_domain=options.sign_in_domain,
         table=options.table,
         domain_suffix=options.domain_suffix,
         callback_urls=options.callback_urls,
         logout_urls=options.logout_urls,
-        # From the environment: its values may contain quotes.
-        parameters=os.environ.get("BACKEND_PARAMETERS", ""),
+        parameters=options.parameters,
         adopt=_is_yes("ADOPT", options.adopt),
         overwrite=_is_yes("OVERWRITE", options.overwrite),
     )

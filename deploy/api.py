@@ -33,6 +33,7 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dic
     name = stack_name(stage)
     stack = stacks.describe(name)
     ownership.require_own(stack, name, stage)
+    claim = ownership.claim(stage, stack)
     folder = packaging.build(stage)
     progress("packaged")
     template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
@@ -47,7 +48,7 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dic
         json.dumps(template),
         every_parameter,
         progress,
-        tags=ownership.tags(stage, stack),
+        claim,
     )
 
 

@@ -24,6 +24,9 @@ KEYS = {"pk": "HASH", "sk": "RANGE"}
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 """Source: API reference of DynamoDB, CreateTable. DescribeTable also accepts an ARN."""
 
+POOL_ID = re.compile(r"(?P<region>[a-z0-9-]+)_[A-Za-z0-9]+")
+"""Source: API reference of Cognito, DescribeUserPool."""
+
 
 @dataclass(frozen=True)
 class AttachedPool:
@@ -66,11 +69,12 @@ def check_user_pool(
 
 def _check_region(pool_id: str) -> None:
     region = boto3.session.Session().region_name
-    pool_region, separator, _ = pool_id.partition("_")
-    if not separator:
+    match = POOL_ID.fullmatch(pool_id)
+    if match is None:
         raise DeploymentError(
             f"{pool_id!r} is not the id of a user pool. An id looks like eu-central-1_AbCdEfGhI."
         )
+    pool_region = match["region"]
     if pool_region != region:
         raise DeploymentError(
             f"the user pool {pool_id} is in the region {pool_region}, but this shell uses "

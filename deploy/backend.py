@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy import chalice_config, stacks
-from deploy.stacks import Progress
+from deploy.stacks import Claim, Progress
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "backend.yaml"
 OUTPUT_OF_VARIABLE = {
@@ -30,16 +30,14 @@ def deploy(
     stage: str,
     parameters: Mapping[str, str],
     progress: Progress,
-    tags: Mapping[str, str] = stacks.NO_TAGS,
+    claim: Claim | None = None,
 ) -> dict[str, str]:
     """Create or update the stage's backend; return the stack's outputs. See stacks.deploy.
 
     `parameters` are those of resources/backend.yaml, without AppName and Stage.
     """
     every_parameter = {"AppName": chalice_config.app_name(), "Stage": stage, **parameters}
-    return stacks.deploy(
-        stack_name(stage), TEMPLATE.read_text(), every_parameter, progress, tags=tags
-    )
+    return stacks.deploy(stack_name(stage), TEMPLATE.read_text(), every_parameter, progress, claim)
 
 
 def chalice_environment(outputs: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from deploy import aws, backend, chalice_config, template
 from deploy.backend_plan import Plan, Request
@@ -18,6 +20,8 @@ FOR_TABLE = frozenset({"BillingMode", "Index"})
 FOR_BOTH = frozenset({"DeletionProtection"})
 """Parameters for the table and the user pool. All others are for the user pool."""
 
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
 
 def parameters(request: Request, plan: Plan, stack: Stack | None) -> dict[str, str]:
     """Return the parameters: the recorded ones, the options', and those that follow from the plan.
@@ -31,6 +35,9 @@ def parameters(request: Request, plan: Plan, stack: Stack | None) -> dict[str, s
     chosen = {**recorded, **given}
     for name in chosen:
         _check_name(name, plan)
+    for name in ("CallbackUrls", "LogoutUrls"):
+        if name in chosen:
+            _check_urls(name, chosen[name])
     chosen["MakeTable"] = _boolean(plan.makes(Part.TABLE))
     chosen["MakeUserPool"] = _boolean(plan.makes(Part.USER_POOL))
     if stack is None and "DomainSuffix" not in chosen:
@@ -102,6 +109,20 @@ def _applies(name: str, plan: Plan) -> bool:
     if name in FOR_TABLE:
         return plan.makes(Part.TABLE)
     return plan.makes(Part.USER_POOL)
+
+
+def _check_urls(name: str, urls: str) -> None:
+    """Refuse URLs that Cognito refuses. Source: its API reference, CreateUserPoolClient."""
+    for url in urls.split(","):
+        parts = urlsplit(url.strip())
+        is_absolute = bool(parts.scheme) and "://" in url
+        is_plain = not parts.fragment and not re.search(r"\s", url.strip())
+        is_safe = parts.scheme != "http" or parts.hostname in LOCAL_HOSTS
+        if not (is_absolute and is_plain and is_safe):
+            raise DeploymentError(
+                f"{name} has {url!r}. Each URL must be absolute, without a fragment or spaces, and "
+                "begin with https://, the scheme of an app, or http://localhost."
+            )
 
 
 def _boolean(value: bool) -> str:

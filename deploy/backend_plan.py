@@ -170,12 +170,17 @@ def _refuse_lost_record(stage: str, plan: Plan, stack: Stack | None) -> None:
     recorded = chalice_config.environment(stage)
     made = {} if stack is None else backend.chalice_environment(stack.outputs)
     lost = []
+    options = []
     pool = recorded.get("USER_POOL_ARN", "")
     if plan.makes(Part.USER_POOL) and pool not in ("", made.get("USER_POOL_ARN")):
-        lost.append(f"the user pool {pool.rpartition('/')[2]}")
+        pool_id = pool.rpartition("/")[2]
+        client_ids = recorded.get("USER_POOL_CLIENT_ID", "...")
+        lost.append(f"the user pool {pool_id}")
+        options.append(f"USER_POOL_ID={pool_id} USER_POOL_CLIENT_ID={client_ids}")
     table = recorded.get("DYNAMODB_TABLE", "")
     if plan.makes(Part.TABLE) and table and "DYNAMODB_TABLE" not in made:
         lost.append(f"the table {table}")
+        options.append(f"TABLE={table}")
     if not lost:
         return
     message = (
@@ -189,9 +194,10 @@ def _refuse_lost_record(stage: str, plan: Plan, stack: Stack | None) -> None:
         )
     else:
         message += (
-            "To use what is recorded, name it: USER_POOL_ID=... USER_POOL_CLIENT_ID=... or "
-            'TABLE=... To make something new, remove "environment_variables" and "backend" from '
-            f"the stage in {chalice_config.FILE}."
+            f"To use what is recorded, run: make backend STAGE={stage} {' '.join(options)} (if the "
+            "app client was deleted with its stack, create one in Cognito first). To make "
+            'something new, remove "environment_variables" and "backend" from the stage in '
+            f"{chalice_config.FILE}."
         )
     raise DeploymentError(message)
 
@@ -226,3 +232,19 @@ def check_attached(stage: str, plan: Plan) -> Attachment:
         recorded_domain=chalice_config.backend_record(stage).sign_in_domain,
     )
     return Attachment(pool, (*limitations, *pool.limitations))
+
+
+def check_kept(stage: str, plan: Plan, stack: Stack | None) -> None:
+    """Check what an operator has recorded instead of what the stack made, and what it made.
+
+    Raises DeploymentError if a recorded table, user pool or app client does not exist.
+    """
+    recorded = chalice_config.environment(stage)
+    if plan.makes(Part.TABLE) and recorded.get("DYNAMODB_TABLE"):
+        attachment.check_table(recorded["DYNAMODB_TABLE"])
+    if stack is None or not plan.makes(Part.USER_POOL):
+        return
+    pool_id = stack.outputs.get("UserPoolId")
+    if pool_id is not None:
+        client_ids = recorded.get("USER_POOL_CLIENT_ID") or stack.outputs["UserPoolClientId"]
+        attachment.check_user_pool(pool_id, attachment.split_ids(client_ids), "")

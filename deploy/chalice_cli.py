@@ -15,7 +15,10 @@ from deploy.errors import DeploymentError
 def run_chalice(*arguments: str) -> None:
     """Run a `chalice` command and show its output. Raises DeploymentError if it fails."""
     chalice = Path(sys.executable).with_name("chalice")
-    done = subprocess.run([str(chalice), *arguments], env=os.environ, check=False)
+    # In a session of its own, it does not print a traceback after Ctrl-C: this process ends it.
+    done = subprocess.run(
+        [str(chalice), *arguments], env=os.environ, check=False, start_new_session=True
+    )
     if done.returncode != 0:
         raise DeploymentError(f"`chalice {arguments[0]}` failed; its output is above.")
 
@@ -40,7 +43,10 @@ def deployed_api(stage: str) -> DeployedApi | None:
         return None
     except ValueError as error:
         raise DeploymentError(f"cannot read {file}, which chalice deploy wrote: {error}") from error
-    for resource in record["resources"]:
-        if resource["resource_type"] == "rest_api":
-            return DeployedApi(resource["rest_api_id"], resource["rest_api_url"])
+    try:
+        for resource in record["resources"]:
+            if resource["resource_type"] == "rest_api":
+                return DeployedApi(resource["rest_api_id"], resource["rest_api_url"])
+    except (KeyError, TypeError) as error:
+        raise DeploymentError(f"{file} is not a record that chalice deploy wrote.") from error
     return None

@@ -69,10 +69,10 @@ def use_account_of(stage: str) -> None:
 
 
 def _check_partition() -> None:
-    session = boto3.session.Session()
-    if session.region_name is None:
-        return  # the next call of AWS reports it
     with report_aws_errors("identifying the region's partition"):
+        session = boto3.session.Session()
+        if session.region_name is None:
+            return  # the next call of AWS reports it
         partition = session.get_partition_for_region(session.region_name)
     if partition not in SUPPORTED_PARTITIONS:
         raise DeploymentError(

@@ -77,7 +77,7 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
         print(line)
     if _confirmation(stage, confirmation) != stage:
         raise DeploymentError(
-            f"nothing was deleted. Set CONFIRM={stage}, or type {stage} at the prompt."
+            f"nothing was deleted. Set CONFIRM={stage}, or type {stage} when asked on a terminal."
         )
     stacks.delete(name, progress)
     with report_aws_errors("deleting the table and the user pool"):
@@ -213,7 +213,8 @@ def _confirmation(stage: str, confirmation: str) -> str:
         return confirmation
     try:
         return input(f"Type the stage's name, {stage}, to delete this: ")
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
+        print()
         return ""
 
 

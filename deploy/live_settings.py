@@ -44,6 +44,7 @@ POOL_PROPERTIES = (
     "SmsVerificationMessage",
     "UserAttributeUpdateSettings",
     "UserPoolAddOns",
+    "UserPoolName",
     "UserPoolTier",
     "VerificationMessageTemplate",
     "WebAuthnFactorConfiguration",
@@ -63,6 +64,7 @@ CLIENT_PROPERTIES = (
     "AnalyticsConfiguration",
     "AuthSessionValidity",
     "CallbackURLs",
+    "ClientName",
     "DefaultRedirectURI",
     "EnablePropagateAdditionalUserContextData",
     "EnableTokenRevocation",
@@ -172,6 +174,7 @@ def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
     passkeys = mfa.get("WebAuthnConfiguration", {})
     named_otherwise = {
         "EnabledMfas": enabled_mfas,
+        "UserPoolName": pool["Name"],
         "EmailAuthenticationMessage": email.get("Message"),
         "EmailAuthenticationSubject": email.get("Subject"),
         "WebAuthnRelyingPartyID": passkeys.get("RelyingPartyId"),

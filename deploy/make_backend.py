@@ -46,6 +46,7 @@ def run(request: Request, progress: Progress) -> None:
     ownership.require_own(stack, name, stage)
     plan = backend_plan.make_plan(request, stack)
     attachment = backend_plan.check_attached(stage, plan)
+    backend_plan.check_kept(stage, plan, stack)
     parameters = backend_parameters.parameters(request, plan, stack)
     if stack is not None:
         _refuse_lost_settings(request, stack, parameters)
@@ -58,7 +59,7 @@ def run(request: Request, progress: Progress) -> None:
     outputs: dict[str, str] = {}
     if plan.needs_stack:
         print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
-        outputs = backend.deploy(stage, parameters, progress, ownership.tags(stage, stack))
+        outputs = backend.deploy(stage, parameters, progress, ownership.claim(stage, stack))
     _record(stage, plan, attachment, outputs)
     for limitation in attachment.limitations:
         print(f"Note: {limitation}")
@@ -108,7 +109,7 @@ def _refuse_lost_settings(request: Request, stack: Stack, parameters: Mapping[st
     is_current = (
         deployed == wanted
         and parameters.items() <= dict(stack.parameters).items()
-        and ownership.tags(request.stage, stack).items() <= dict(stack.tags).items()
+        and dict(ownership.claim(request.stage, stack).tags).items() <= dict(stack.tags).items()
     )
     if is_current:
         print(f"Note: changed since the last deployment, and kept, as nothing is updated: {listed}")
@@ -141,11 +142,11 @@ def _record(stage: str, plan: Plan, attachment: Attachment, outputs: Mapping[str
         attached=plan.attached,
         sign_in_domain=sign_in_domain,
     )
+    chalice_config.record(stage, variables, record)
+    policy.write(stage, chalice_config.recorded_backend(stage))
     for name, value in variables.items():
         print(f"  {name:<21}{_change(before.get(name), value)}")
     print(f"  {'sign-in page':<21}{sign_in_domain or 'none'}")
-    chalice_config.record(stage, variables, record)
-    policy.write(stage, chalice_config.recorded_backend(stage))
 
 
 def _variables(

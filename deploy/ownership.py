@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from deploy import chalice_config
 from deploy.errors import DeploymentError
-from deploy.stacks import Stack
+from deploy.stacks import Claim, Stack
 
 APP_TAG = "user-profile:app"
 STAGE_TAG = "user-profile:stage"
 OWNER_TAG = "user-profile:owner"
 
 
-def tags(stage: str, stack: Stack | None) -> dict[str, str]:
-    """Return the tags for the stage's stack, which exists as `stack` or not yet.
+def claim(stage: str, stack: Stack | None) -> Claim:
+    """Return the claim to the stage's stack, which exists as `stack` or not yet: see require_own.
 
     Tags that a team has put on its stack stay. An adopted stack keeps its owner, so that the
     project that made it can still change it. Raises DeploymentError if there is no owner_id yet.
@@ -28,9 +28,12 @@ def tags(stage: str, stack: Stack | None) -> dict[str, str]:
         raise DeploymentError(
             f"{chalice_config.FILE} has no owner_id yet. Run: make backend STAGE={stage}"
         )
-    present = {} if stack is None else dict(stack.tags)
-    kept = {name: value for name, value in present.items() if value and not name.startswith("aws:")}
-    return {OWNER_TAG: owner, **kept, **names(stage)}
+    if stack is None:
+        return Claim("", {OWNER_TAG: owner, **names(stage)})
+    kept = {
+        name: value for name, value in stack.tags.items() if value and not name.startswith("aws:")
+    }
+    return Claim(stack.stack_id, {OWNER_TAG: owner, **kept, **names(stage)})
 
 
 def names(stage: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ OVERWRITE=yes it continues and restores the profile's data at the end.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ import requests
 from chalicelib.json_text import write_json
 from deploy import api, chalice_config, checks, cognito, stacks
 from deploy.errors import CommandError, SmokeError
+from deploy.options import option, refuse_empty_options
 from deploy.smoke_checks import (
     CHECKS,
     PROFILE,
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `arguments` are those of the command line. Raises SystemExit for errors."""
     options = _read_options(arguments)
     try:
+        refuse_empty_options()
         client = _client(options)
         print(f"{client.url}{PROFILE}")
         failed = run(client, overwrite=options.overwrite)
@@ -63,20 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _read_options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m deploy.smoke", description=__doc__)
-    parser.add_argument("--url", default="", help="the API's URL; default: the stage's")
-    parser.add_argument("--stage", default="", help="the stage whose user pool has the user")
+    parser.add_argument("--url", default=option("URL"), help="the API's URL; default: the stage's")
     parser.add_argument(
-        "--overwrite", default="", help="yes: replace an existing profile and restore it"
+        "--stage", default=option("STAGE"), help="the stage whose user pool has the user"
+    )
+    parser.add_argument(
+        "--overwrite",
+        default=option("OVERWRITE"),
+        help="yes: replace an existing profile and restore it",
     )
     parsed = parser.parse_args(arguments)
     return Options(
         url=parsed.url,
         stage=parsed.stage,
         overwrite=parsed.overwrite == "yes",
-        # From the environment: every user of a machine can read the arguments of a process.
-        token=os.environ.get("USER_TOKEN", ""),
-        email=os.environ.get("USER_EMAIL", ""),
-        password=os.environ.get("USER_PASSWORD", ""),
+        token=option("TOKEN"),
+        email=option("EMAIL"),
+        password=option("PASSWORD"),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 import boto3
@@ -31,7 +30,6 @@ Progress: TypeAlias = Callable[[str], None]
 
 CAPABILITIES: Sequence[CapabilityType] = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 """Permission to create IAM roles and to run SAM's transform, which the API's template needs."""
-NO_TAGS: Mapping[str, str] = MappingProxyType({})
 LONGEST_PAUSE = 5.0
 """Seconds between two calls that read the state of a stack."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -51,6 +49,15 @@ class Stack:
     """Its ARN. A stack that is deleted and created again has another one."""
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A stack whose owner was checked, and the tags with which this project marks it."""
+
+    stack_id: str
+    """The stack's id at the check. Empty: it did not exist."""
     tags: Mapping[str, str]
 
 
@@ -112,7 +119,8 @@ def physical_ids(name: str) -> dict[str, str]:
     return {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
         for resource in found["StackResources"]
-        if resource.get("PhysicalResourceId") and resource["ResourceStatus"] != "DELETE_COMPLETE"
+        if resource.get("PhysicalResourceId")
+        and resource["ResourceStatus"] not in ("CREATE_FAILED", "DELETE_COMPLETE")
     }
 
 
@@ -121,18 +129,23 @@ def deploy(
     template: str,
     parameters: Mapping[str, str],
     progress: Progress,
-    tags: Mapping[str, str] = NO_TAGS,
+    claim: Claim | None = None,
 ) -> dict[str, str]:
     """Create or update the stack `name`, wait for it and return its outputs.
 
-    Parameters that are left out keep their value, or take their default in a new stack. `tags` are
-    those of the stack; CloudFormation adds them to each resource that can have tags. A stack that
-    is up to date is not changed. Raises DeploymentError.
+    Parameters that are left out keep their value, or take their default in a new stack. A stack
+    that is up to date is not changed. With `claim`, a stack that appeared after the check of its
+    owner is refused, and the stack gets the claim's tags; CloudFormation adds them to each resource
+    that can have tags. Raises DeploymentError.
     """
-    tag_list: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    tags: list[TagTypeDef] = []
+    if claim is not None:
+        tags = [{"Key": key, "Value": value} for key, value in claim.tags.items()]
     with report_aws_errors(f"the stack {name}"):
         client = boto3.client("cloudformation")
         stack = _wait_for_change_in_progress(client, name, progress)
+        if claim is not None:
+            _check_is_claimed(name, stack, claim)
         if stack is None:
             change = _Change(client, name, progress)
             try:
@@ -141,12 +154,10 @@ def deploy(
                     TemplateBody=template,
                     Capabilities=CAPABILITIES,
                     Parameters=_parameter_list(parameters),
-                    Tags=tag_list,
+                    Tags=tags,
                 )
             except client.exceptions.AlreadyExistsException as error:
-                raise DeploymentError(
-                    f"another command has just created the stack {name}. Run this command again."
-                ) from error
+                raise _created_meanwhile(name) from error
         else:
             _check_can_be_updated(stack)
             change = _Change(client, name, progress, earlier=_event_ids(client, name))
@@ -154,14 +165,27 @@ def deploy(
                 "StackName": name,
                 "TemplateBody": template,
                 "Capabilities": CAPABILITIES,
-                "Tags": tag_list,
             }
+            if tags:
+                update["Tags"] = tags  # without this member, the stack keeps its tags
             if not _start_update(client, stack, update, parameters):
                 return _outputs(stack)
         changed = change.wait()
         if changed is None or changed["StackStatus"] not in SUCCEEDED:
             raise DeploymentError(change.failure())
         return _outputs(changed)
+
+
+def _check_is_claimed(name: str, stack: StackTypeDef | None, claim: Claim) -> None:
+    """Raise DeploymentError if the stack is not the one whose owner was checked."""
+    if stack is not None and stack["StackId"] != claim.stack_id:
+        raise _created_meanwhile(name)
+
+
+def _created_meanwhile(name: str) -> DeploymentError:
+    return DeploymentError(
+        f"another command has just created the stack {name}. Run this command again."
+    )
 
 
 def delete(name: str, progress: Progress) -> bool:

@@ -14,6 +14,7 @@ import os
 import sys
 
 from deploy.errors import CommandError
+from deploy.options import option
 from local import environment, page, users
 from local.ports import Ports, parse_port
 from local.up import up
@@ -52,12 +53,12 @@ def _parser() -> argparse.ArgumentParser:
 
     token = commands.add_parser("token", help="sign a user in and print the id token")
     token.set_defaults(run=_run_token)
-    token.add_argument("--stage", default="")
+    token.add_argument("--stage", default=option("STAGE"))
     sign_up = commands.add_parser("sign-up", help="register a user and confirm the e-mail address")
     sign_up.set_defaults(run=_run_sign_up)
     for command in (token, sign_up):
-        command.add_argument("--email", default=os.environ.get("USER_EMAIL", ""))
-        command.add_argument("--password", default=os.environ.get("USER_PASSWORD", ""))
+        command.add_argument("--email", default=option("EMAIL"))
+        command.add_argument("--password", default=option("PASSWORD"))
     return parser
 
 

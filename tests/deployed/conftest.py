@@ -33,7 +33,7 @@ from tests.support.users import User, sign_up_user
 
 GUIDE = DOCS / "deploying.md"
 COMMAND_SECONDS = 180
-NOT_INHERITED = ("MAKE", "MFLAGS", "LOCAL_STATE")
+NOT_INHERITED = ("MAKE", "MFLAGS", "LOCAL_STATE", "OPTION_")
 """Prefixes of the variables of a surrounding `make`, and of the tests' own local cloud."""
 
 

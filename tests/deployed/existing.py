@@ -21,6 +21,8 @@ FLOWS = {
 }
 """Settings of an app client with which the page, `make token` and `make smoke` can sign in."""
 
+CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/12345678-1234-1234-1234-123456789012"
+
 
 def unique(prefix: str) -> str:
     """A name that no other test uses."""
@@ -40,7 +42,7 @@ class ExistingPool:
     @property
     def options(self) -> list[str]:
         """The options of `make backend` that attach it, as `make` passes them on."""
-        return [f"--user-pool-id={self.pool_id}", f"--client-ids={self.client_id}"]
+        return [f"--user-pool-id={self.pool_id}", f"--user-pool-client-id={self.client_id}"]
 
     def describe(self) -> Mapping[str, Any]:
         client = boto3.client("cognito-idp")
@@ -126,5 +128,6 @@ def pool_exists(pool_id: str) -> bool:
 
 def pool_names() -> list[str]:
     """The names of all user pools of the emulator."""
-    pages = boto3.client("cognito-idp").get_paginator("list_user_pools").paginate()
+    paginator = boto3.client("cognito-idp").get_paginator("list_user_pools")
+    pages = paginator.paginate(PaginationConfig={"PageSize": 60})
     return [pool["Name"] for page in pages for pool in page["UserPools"]]

@@ -110,7 +110,7 @@ def test_every_command_works_from_deployment_to_deletion(attached: Attached) -> 
     assert_problem(api("GET"), 401, "not-signed-in")
 
     # make token, make smoke
-    credentials = {"USER_EMAIL": user.email, "USER_PASSWORD": PASSWORD}
+    credentials = {"OPTION_EMAIL": user.email, "OPTION_PASSWORD": PASSWORD}
     user_options = (f"EMAIL={user.email}", f"PASSWORD={PASSWORD}")
     token = clone.account.make("token", f"STAGE={STAGE}", *user_options)
     assert api("GET", token=token.strip()).json()["profile_data"] == {"name": "Ada"}
@@ -216,7 +216,7 @@ def test_a_client_unfit_for_the_page_is_fit_for_the_api(
 ) -> None:
     pool = existing.create_pool()
     client_id = existing.create_client(pool.pool_id, **settings)
-    options = [f"--user-pool-id={pool.pool_id}", f"--client-ids={client_id}"]
+    options = [f"--user-pool-id={pool.pool_id}", f"--user-pool-client-id={client_id}"]
     output = clone.run("backend", STAGE, *options)
     (note,) = (line for line in output.splitlines() if "cannot be used by the page" in line)
     assert limitation in note
@@ -227,7 +227,7 @@ def test_a_client_unfit_for_the_page_is_fit_for_the_api(
 def test_a_client_without_srp_cannot_sign_in_by_command(clone: Clone) -> None:
     pool = existing.create_pool()
     client_id = existing.create_client(pool.pool_id, ExplicitAuthFlows=["ALLOW_CUSTOM_AUTH"])
-    options = [f"--user-pool-id={pool.pool_id}", f"--client-ids={client_id}"]
+    options = [f"--user-pool-id={pool.pool_id}", f"--user-pool-client-id={client_id}"]
     output = clone.run("backend", STAGE, *options)
     assert "does not allow ALLOW_USER_SRP_AUTH, so it cannot be used by make token" in output
 
@@ -236,7 +236,7 @@ def test_several_clients_are_checked_and_recorded(clone: Clone) -> None:
     pool = existing.create_pool()
     second = existing.create_client(pool.pool_id)
     ids = f"{pool.client_id}, {second}"
-    clone.run("backend", STAGE, f"--user-pool-id={pool.pool_id}", f"--client-ids={ids}")
+    clone.run("backend", STAGE, f"--user-pool-id={pool.pool_id}", f"--user-pool-client-id={ids}")
     assert clone.variables(STAGE)["USER_POOL_CLIENT_ID"] == f"{pool.client_id},{second}"
 
 
@@ -255,10 +255,7 @@ def test_a_custom_domain_is_the_sign_in_domain(clone: Clone) -> None:
     boto3.client("cognito-idp").create_user_pool_domain(
         Domain=domain,
         UserPoolId=pool.pool_id,
-        CustomDomainConfig={
-            "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-0000"
-            "-0000-000000000000"
-        },
+        CustomDomainConfig={"CertificateArn": existing.CERTIFICATE},
     )
     clone.run("backend", STAGE, *pool.options)
     assert clone.stage(STAGE)["backend"]["sign_in_domain"] == domain
@@ -280,7 +277,7 @@ def nothing_changes(clone: Clone) -> Iterator[None]:
 
 def other_pools_client(pool: ExistingPool) -> list[str]:
     other = existing.create_pool()
-    return [f"--user-pool-id={pool.pool_id}", f"--client-ids={other.client_id}"]
+    return [f"--user-pool-id={pool.pool_id}", f"--user-pool-client-id={other.client_id}"]
 
 
 def other_pools_domain(pool: ExistingPool) -> list[str]:
@@ -294,15 +291,15 @@ def table_with(**options: Any) -> Callable[[ExistingPool], list[str]]:
 
 REFUSALS: dict[str, tuple[Callable[[ExistingPool], list[str]], str]] = {
     "a pool of another region": (
-        lambda _: ["--user-pool-id=eu-west-1_AbCdEfGhI", "--client-ids=x"],
+        lambda _: ["--user-pool-id=eu-west-1_AbCdEfGhI", "--user-pool-client-id=x"],
         "is in the region eu-west-1, but this shell uses us-east-1",
     ),
     "a pool that does not exist": (
-        lambda _: ["--user-pool-id=us-east-1_AbCdEfGhI", "--client-ids=x"],
+        lambda _: ["--user-pool-id=us-east-1_AbCdEfGhI", "--user-pool-client-id=x"],
         "there is no user pool us-east-1_AbCdEfGhI in this account and region",
     ),
     "no id of a pool": (
-        lambda _: ["--user-pool-id=theirs", "--client-ids=x"],
+        lambda _: ["--user-pool-id=theirs", "--user-pool-client-id=x"],
         "'theirs' is not the id of a user pool",
     ),
     "a client of another pool": (other_pools_client, "has no app client"),
@@ -311,10 +308,10 @@ REFUSALS: dict[str, tuple[Callable[[ExistingPool], list[str]], str]] = {
         "USER_POOL_CLIENT_ID is required",
     ),
     "an empty list of clients": (
-        lambda pool: [f"--user-pool-id={pool.pool_id}", "--client-ids= , "],
+        lambda pool: [f"--user-pool-id={pool.pool_id}", "--user-pool-client-id= , "],
         "USER_POOL_CLIENT_ID is required",
     ),
-    "a client without a pool": (lambda _: ["--client-ids=x"], "USER_POOL_ID"),
+    "a client without a pool": (lambda _: ["--user-pool-client-id=x"], "USER_POOL_ID"),
     "a domain without a pool": (lambda _: ["--sign-in-domain=x"], "USER_POOL_ID"),
     "a domain of another pool": (other_pools_domain, "is not a sign-in domain of the user pool"),
     "a domain that does not exist": (
@@ -367,7 +364,7 @@ def test_what_does_not_fit_is_refused(clone: Clone, nothing_changes: None, name:
     parameters = "".join(
         option.removeprefix("PARAMETERS=") for option in options if option not in arguments
     )
-    error = clone.error("backend", STAGE, *arguments, BACKEND_PARAMETERS=parameters)
+    error = clone.error("backend", STAGE, *arguments, OPTION_PARAMETERS=parameters)
     assert message in error
 
 
@@ -412,6 +409,36 @@ def test_an_attached_stage_is_not_switched_to_its_own(clone: Clone) -> None:
     assert "USER_POOL_ID=" in error
     assert clone.snapshot() == before
     assert clone.stack(f"{STAGE}-backend") is None
+
+
+@pytest.mark.parametrize("option", ["--table", "--user-pool-id"])
+def test_an_attached_stage_without_its_names_is_explained(clone: Clone, option: str) -> None:
+    """Somebody has emptied the environment_variables, as other messages advise."""
+    pool = existing.create_pool()
+    table = existing.create_table()
+    options = [f"--table={table}"] if option == "--table" else pool.options
+    clone.run("backend", STAGE, *options)
+    clone.set_stage(STAGE, environment_variables={})
+    before = clone.snapshot()
+    error = clone.error("backend", STAGE)
+    assert "do not name it" in error
+    assert clone.snapshot() == before
+    clone.run("backend", STAGE, *options)
+
+
+@pytest.mark.parametrize("option", ["--table", "--user-pool-id"])
+def test_a_stack_made_for_an_attached_part_does_not_make_it(clone: Clone, option: str) -> None:
+    """The record is missing: the command was interrupted, or a colleague has not pulled it."""
+    pool = existing.create_pool()
+    options = [f"--table={existing.create_table()}"] if option == "--table" else pool.options
+    clone.run("backend", STAGE, *options)
+    config = clone.config
+    config["stages"][STAGE] = {}
+    clone.config_file.write_text(json.dumps(config))
+    before = clone.stack(f"{STAGE}-backend")
+    assert "that you already have, so it does not make one" in clone.error("backend", STAGE)
+    assert clone.stack(f"{STAGE}-backend") == before
+    clone.run("backend", STAGE, *options)
 
 
 def test_values_recorded_by_hand_can_be_attached(clone: Clone) -> None:

@@ -30,7 +30,7 @@ def test_a_deployment_without_a_change_does_nothing(cloud: Cloud, steps: list[st
     assert backend.deploy("twice", {}, steps.append) == first, "parameters keep their values"
     assert steps == []
     assert first["TableName"] == f"{APP}-twice"
-    assert first["UserPoolDomain"] == f"{APP}-twice-again"
+    assert first["UserPoolDomain"] == f"{APP}-twice-again.auth.us-east-1.amazoncognito.com"
     assert backend.chalice_environment(first) == {
         "DYNAMODB_TABLE": f"{APP}-twice",
         "USER_POOL_ARN": first["UserPoolArn"],

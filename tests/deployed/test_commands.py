@@ -10,7 +10,6 @@ import boto3
 
 from deploy import api as api_stack
 from deploy import backend, cognito, stacks
-from deploy.arn import UserPoolArn
 from deploy.smoke_checks import CHECKS
 from local.emulator import confirmation_code
 from tests.deployed import existing
@@ -57,12 +56,13 @@ def test_a_second_make_backend_changes_nothing(
 def test_a_table_that_an_operator_recorded_is_kept(
     account: Account, dev_backend: Cloud, shell: Shell
 ) -> None:
+    restored = existing.create_table()
     with account.stages_changed() as stages:
-        stages.update("dev", DYNAMODB_TABLE="restored")
+        stages.update("dev", DYNAMODB_TABLE=restored)
         shell.run("backend", "dev")
-        assert account.environment("dev")["DYNAMODB_TABLE"] == "restored"
+        assert account.environment("dev")["DYNAMODB_TABLE"] == restored
         policy = (account.folder / ".chalice" / "policy-dev.json").read_text()
-        assert ':table/restored"' in policy
+        assert f':table/{restored}"' in policy
     shell.run("backend", "dev")  # writes the policy for the stage's own table again
 
 
@@ -144,8 +144,7 @@ def test_chalice_local_serves_a_deployed_stage(
 
 def assert_page_is_configured_for(deployment: Deployment, account: Account, output: str) -> None:
     outputs = deployment.cloud.outputs
-    pool = UserPoolArn.parse(outputs["UserPoolArn"])
-    sign_in = f"https://{pool.sign_in_host(outputs['UserPoolDomain'])}"
+    sign_in = f"https://{outputs['UserPoolDomain']}"
     assert json.loads((account.folder / "web" / "config.json").read_text()) == {
         "api": f"{deployment.url}/user/profile",
         "issuer": f"https://cognito-idp.us-east-1.amazonaws.com/{outputs['UserPoolId']}",

@@ -108,6 +108,48 @@ def test_a_copied_stage_does_not_delete_the_original(clone: Clone) -> None:
     assert existing.pool_exists(pool_id(clone))
 
 
+def test_a_pool_that_another_stage_has_attached_is_not_deleted(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    pool = pool_id(clone)
+    client_id = existing.create_client(pool)
+    options = [f"--user-pool-id={pool}", f"--user-pool-client-id={client_id}"]
+    clone.run("backend", "prod", *options, f"--table={existing.create_table()}")
+    error = clone.error(*CONFIRMED)
+    assert f"userpool/{pool} is also recorded by the stage prod" in error
+    assert existing.pool_exists(pool)
+    assert existing.table_exists(own_table(clone))
+
+
+def test_a_failed_deletion_keeps_the_record(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    clone.set_stage("copy", **clone.stage(STAGE))
+    before = clone.snapshot()
+    assert "nothing to delete" in clone.error("destroy-backend", "copy", "--confirm=copy")
+    assert clone.snapshot() == before
+
+
+def test_a_restored_table_is_not_forgotten_in_another_account(clone: Clone) -> None:
+    """Only the table is recorded, which does not show the account; here it does not exist."""
+    recorded = {"DYNAMODB_TABLE": "restored"}
+    clone.set_stage(STAGE, environment_variables=recorded)
+    assert "nothing to delete" in clone.error(*CONFIRMED)
+    assert clone.variables(STAGE) == recorded
+
+
+def test_a_pool_with_a_custom_domain_is_deleted(clone: Clone) -> None:
+    """Cognito refuses to delete a pool that has a domain."""
+    clone.run("backend", STAGE)
+    pool = pool_id(clone)
+    domain = f"{existing.unique('auth')}.example.com"
+    boto3.client("cognito-idp").create_user_pool_domain(
+        Domain=domain,
+        UserPoolId=pool,
+        CustomDomainConfig={"CertificateArn": existing.CERTIFICATE},
+    )
+    clone.run(*CONFIRMED)
+    assert not existing.pool_exists(pool)
+
+
 @pytest.mark.parametrize("left", ["table and pool", "pool", "nothing"])
 def test_an_interrupted_deletion_is_completed(clone: Clone, left: str) -> None:
     clone.run("backend", STAGE)
@@ -152,7 +194,11 @@ def test_a_retained_backend_is_not_replaced_by_a_new_one(clone: Clone) -> None:
     # Both can be attached, and are then never deleted.
     client_id = existing.create_client(pool)
     clone.run(
-        "backend", STAGE, f"--user-pool-id={pool}", f"--client-ids={client_id}", f"--table={table}"
+        "backend",
+        STAGE,
+        f"--user-pool-id={pool}",
+        f"--user-pool-client-id={client_id}",
+        f"--table={table}",
     )
     assert clone.variables(STAGE)["DYNAMODB_TABLE"] == table
     assert "nothing to delete" in clone.error(*CONFIRMED)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import boto3
 import pytest
 
-from deploy import ownership
+from deploy import ownership, stacks
 from tests.deployed import existing
 from tests.deployed.conftest import Clone
 from tests.support.chalice_adapter import chalice_endpoint
@@ -152,6 +152,66 @@ def test_a_backend_of_an_earlier_version_stays_the_teams(clone: Clone) -> None:
     assert after.outputs == stack.outputs
 
 
+def test_a_stack_that_appears_after_the_check_is_refused(clone: Clone, rival: Clone) -> None:
+    """Two clones run their first command at the same time."""
+    describe = stacks.describe_at_rest
+
+    def let_the_rival_be_faster(name: str, progress: stacks.Progress) -> stacks.Stack | None:
+        before = describe(name, progress)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stacks, "describe_at_rest", describe)
+            rival.run("backend", STAGE)
+        return before
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stacks, "describe_at_rest", let_the_rival_be_faster)
+        error = clone.error("backend", STAGE)
+    assert "another command has just created the stack" in error
+    stack = rival.stack(f"{STAGE}-backend")
+    assert stack is not None
+    assert stack.tags[ownership.OWNER_TAG] == rival.config["owner_id"]
+    assert "exists already" in clone.error("backend", STAGE)
+
+
+def test_adopting_has_no_other_options(clone: Clone, rival: Clone) -> None:
+    clone.run("backend", STAGE)
+    before = rival.snapshot()
+    assert "no other options" in rival.error("backend", STAGE, "--adopt=yes", "--table=theirs")
+    assert rival.snapshot() == before
+
+
+def test_an_adopted_backend_is_deleted_after_an_interruption(clone: Clone, rival: Clone) -> None:
+    """Its table and user pool have the tag of the clone that made them."""
+    clone.run("backend", STAGE)
+    rival.run("backend", STAGE, "--adopt=yes")
+    rival.run("backend", STAGE)
+    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    rival.run("destroy-backend", STAGE, f"--confirm={STAGE}")
+    assert not existing.table_exists(f"{clone.app_name}-{STAGE}")
+
+
+@pytest.mark.parametrize("stage", ["dev-backend", "dev-api", "Dev", "a/b", "x" * 21, "my-aws"])
+def test_a_stages_name_must_not_meet_another_stages_names(clone: Clone, stage: str) -> None:
+    """The API's stack of a stage dev-backend would be the backend's stack of dev."""
+    clone.run("backend", STAGE)
+    before = clone.stack(f"{STAGE}-backend")
+    clone.set_stage(stage)
+    for command in ("backend", "deploy", "destroy", "destroy-backend"):
+        assert f"the stage's name '{stage}' cannot be used" in clone.error(command, stage)
+    assert clone.stack(f"{STAGE}-backend") == before
+
+
+def test_a_stack_of_another_stage_is_not_ours(new_clone: NewClone) -> None:
+    """The app x-y with the stage dev has the same names as the app x with the stage y-dev."""
+    app_name = existing.unique("app")
+    clone = new_clone(f"{app_name}-y")
+    clone.run("backend", "dev")
+    other = new_clone(app_name)
+    other.configure(owner_id=clone.config["owner_id"])
+    other.set_stage("y-dev")
+    assert "exists already" in other.error("backend", "y-dev")
+
+
 # --- tags -----------------------------------------------------------------------------------------
 
 
@@ -182,6 +242,34 @@ def test_what_is_deployed_has_the_tags(clone: Clone) -> None:
     assert {tag["Key"]: tag["Value"] for tag in bucket["TagSet"]} == own
 
 
+def test_tags_of_the_team_stay(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    stack = clone.stack(f"{STAGE}-backend")
+    assert stack is not None
+    with_theirs = {**stack.tags, "cost-center": "42"}
+    boto3.client("cloudformation").update_stack(
+        StackName=stack.stack_id,
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": name, "UsePreviousValue": True} for name in stack.parameters],
+        Tags=[{"Key": name, "Value": value} for name, value in with_theirs.items()],
+    )
+    clone.run("backend", STAGE, "--callback-urls=https://app.example.com")
+    after = clone.stack(f"{STAGE}-backend")
+    assert after is not None
+    assert after.tags == with_theirs
+
+
+def test_deploying_needs_an_owner(clone: Clone) -> None:
+    """A merge has dropped the line."""
+    clone.run("backend", STAGE)
+    config = clone.config
+    del config["owner_id"]
+    clone.config_file.write_text(json.dumps(config))
+    error = clone.error("deploy", STAGE)
+    assert "owner_id" in error
+    assert "make backend STAGE=dev" in error
+
+
 # --- names ----------------------------------------------------------------------------------------
 
 
@@ -192,7 +280,7 @@ def test_every_name_follows_from_app_name(clone: Clone) -> None:
     backend = clone.stack(f"{STAGE}-backend")
     assert backend is not None
     assert backend.outputs["TableName"] == name
-    assert backend.outputs["UserPoolDomain"] == f"{name}-acme"
+    assert backend.outputs["UserPoolDomain"].startswith(f"{name}-acme.auth.")
     pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=backend.outputs["UserPoolId"])
     assert pool["UserPool"]["Name"] == name
     groups = boto3.client("logs").describe_log_groups()["logGroups"]

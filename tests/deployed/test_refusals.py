@@ -41,6 +41,12 @@ REFUSALS = {
     "an unknown AWS profile": Refusal(
         ("deploy", "dev"), "(nope) could not be found", {"AWS_PROFILE": "nope"}
     ),
+    "an unknown AWS profile at first": Refusal(
+        ("backend", "prod"), "(nope) could not be found", {"AWS_PROFILE": "nope"}
+    ),
+    "an unknown region": Refusal(
+        ("backend", "prod"), "mars-1", {"AWS_DEFAULT_REGION": "mars-1", "AWS_REGION": "mars-1"}
+    ),
     "another region": Refusal(
         ("deploy", "dev"), "AWS_DEFAULT_REGION=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}
     ),
@@ -60,10 +66,10 @@ REFUSALS = {
     "smoke without a backend": Refusal(
         ("smoke", f"--url={NOWHERE}", "--stage=prod"),
         "make backend STAGE=prod",
-        {"USER_EMAIL": "ada@example.com", "USER_PASSWORD": "x"},
+        {"OPTION_EMAIL": "ada@example.com", "OPTION_PASSWORD": "x"},
     ),
     "smoke of a URL without a server": Refusal(
-        ("smoke", f"--url={NOWHERE}"), NOWHERE, {"USER_TOKEN": "a.b.c"}
+        ("smoke", f"--url={NOWHERE}"), NOWHERE, {"OPTION_TOKEN": "a.b.c"}
     ),
 }
 
@@ -175,13 +181,14 @@ def test_a_taken_sign_in_domain_is_explained(
     assert "make destroy-backend" in again
 
 
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"resources": [{}]}'])
 def test_an_unreadable_record_of_chalice_is_explained(
-    account: Account, dev_backend: Cloud, shell: Shell
+    account: Account, dev_backend: Cloud, shell: Shell, text: str
 ) -> None:
     folder = account.folder / ".chalice" / "deployed"
     folder.mkdir(exist_ok=True)
     record = folder / "dev.json"
-    record.write_text("{")
+    record.write_text(text)
     try:
         assert ".chalice/deployed/dev.json" in shell.error("gateway", "dev")
     finally:

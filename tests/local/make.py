@@ -21,7 +21,7 @@ STOP_SECONDS = 60
 SHELL = {
     name: value
     for name, value in os.environ.items()
-    if not name.startswith(("AWS_", "MAKE", "MFLAGS"))
+    if not name.startswith(("AWS_", "MAKE", "MFLAGS", "OPTION_"))
 }
 """The environment of a user's shell, without settings that would change what `make` does."""
 

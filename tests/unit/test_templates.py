@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from chalice.config import Config
 
+from deploy import __main__ as deploy_command
 from deploy import backend as backend_stack
-from deploy import template
+from deploy import backend_parameters, chalice_config, live_settings, template
 from deploy.packaging import TEMPLATE as API_TEMPLATE
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +74,67 @@ def test_a_domain_suffix_that_cognito_accepts(backend: dict[str, Any], suffix: s
 )
 def test_a_domain_suffix_that_cognito_refuses(backend: dict[str, Any], suffix: str) -> None:
     assert not re.fullmatch(backend["Parameters"]["DomainSuffix"]["AllowedPattern"], suffix)
+
+
+@pytest.mark.parametrize("parameter", ["AppName", "Stage"])
+def test_names_have_the_same_rule_everywhere(backend: dict[str, Any], parameter: str) -> None:
+    pattern = backend["Parameters"][parameter]["AllowedPattern"]
+    assert pattern == chalice_config.APP_NAME.pattern
+    assert deploy_command.STAGE_NAME.pattern == pattern
+
+
+def schema_of(resource_type: str) -> dict[str, Any]:
+    """CloudFormation's schema of a resource type, from cfn-lint."""
+    schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema(
+        "us-east-1", resource_type
+    ).schema
+    return schema
+
+
+def test_no_parameter_is_part_of_a_property_that_replaces(backend: dict[str, Any]) -> None:
+    """CloudFormation replaces a resource if one of its create-only properties changes."""
+    settable = set(backend["Parameters"]) - backend_parameters.DERIVED - {"DomainSuffix"}
+    for name, resource in backend["Resources"].items():
+        schema = schema_of(resource["Type"])
+        paths = [
+            *schema.get("createOnlyProperties", []),
+            *schema.get("conditionalCreateOnlyProperties", []),
+        ]
+        for path in paths:
+            value = resource["Properties"].get(path.removeprefix("/properties/"))
+            used = set(re.findall(r"\w+", json.dumps(value)))
+            assert not used & settable, f"{path} of {name} depends on a parameter"
+
+
+NOT_COMPARED = {
+    "AWS::Cognito::UserPool": {
+        # fixed when the pool is created
+        "AliasAttributes", "Schema", "UsernameAttributes", "UsernameConfiguration",
+        # results
+        "Arn", "ProviderName", "ProviderURL", "UserPoolId",
+        # changed one by one
+        "UserPoolTags",
+    },
+    "AWS::Cognito::UserPoolClient": {
+        "ClientId", "ClientSecret", "GenerateSecret", "Name", "UserPoolId",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "compared"),
+    [
+        ("AWS::Cognito::UserPool", live_settings.POOL_PROPERTIES),
+        ("AWS::Cognito::UserPoolClient", live_settings.CLIENT_PROPERTIES),
+    ],
+)
+def test_every_property_that_an_update_resets_is_compared(
+    resource_type: str, compared: tuple[str, ...]
+) -> None:
+    properties = set(schema_of(resource_type)["properties"])
+    assert properties == set(compared) | NOT_COMPARED[resource_type], (
+        "add the property to deploy/live_settings.py, or to NOT_COMPARED"
+    )
 
 
 @pytest.mark.parametrize(
