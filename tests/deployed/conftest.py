@@ -158,7 +158,8 @@ class Shell:
     def _call(self, command: str, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
         with self._monkeypatch.context() as patch:
             patch.chdir(self._account.folder)
-            patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the earlier environment
+            if variables:
+                patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the earlier environment
             for name, value in variables.items():
                 if value:
                     patch.setenv(name, value)
