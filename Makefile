@@ -9,11 +9,12 @@ FUZZ_SECONDS ?= 120
 BENCH_ROUNDS ?= 9
 
 # The variables of make's command line, for the Python commands: STAGE=dev is passed on as
-# OPTION_STAGE. The shell's own variables are ignored: many define EMAIL. The values do not pass
-# through a shell, so they may contain any character.
-OPTIONS = STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
+# OPTION_STAGE. The shell's own variables are ignored: many define EMAIL. Neither make nor a shell
+# expands the values, so they may contain any character.
+export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+$(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
+unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
 	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT
-$(foreach name,$(OPTIONS),$(if $(filter command,$(origin $(name))),$(eval export OPTION_$(name) = $$(value $(name)))))
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \

@@ -11,7 +11,7 @@ if __name__ == "__main__":
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import boto3
 
@@ -27,9 +27,10 @@ from deploy import (
     packaging,
     page_config,
 )
+from deploy.arn import UserPoolArn
 from deploy.backend_plan import Request
 from deploy.errors import CommandError, DeploymentError
-from deploy.options import option, refuse_empty_options
+from deploy.options import check_options, option
 
 BACKEND_OPTIONS = {
     "DOMAIN_SUFFIX": "the end of the sign-in page's domain",
@@ -43,6 +44,16 @@ BACKEND_OPTIONS = {
     "ADOPT": "yes: accept stacks of another owner",
     "OVERWRITE": "yes: reset settings that were changed elsewhere",
 }
+OPTIONS: dict[str, Collection[str]] = {
+    "backend": BACKEND_OPTIONS,
+    "package": (),
+    "deploy": ("ALARM_TOPIC",),
+    "gateway": (),
+    "web-config": (),
+    "destroy": (),
+    "destroy-backend": ("CONFIRM",),
+}
+"""The variables that each command has besides STAGE."""
 STAGE_NAME = chalice_config.APP_NAME
 RESERVED_ENDINGS = ("-backend", "-api")
 """The stack of a stage x-backend would be the backend's of x, and the logs of x-api those of x."""
@@ -51,10 +62,10 @@ RESERVED_ENDINGS = ("-backend", "-api")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; `arguments` are those of the command line. Raises SystemExit for errors."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt)
     _let_boto3_read_aws_region()
     try:
-        refuse_empty_options()
+        check_options(options.command, OPTIONS[options.command])
         _check_stage_name(options)
         if options.command != "package":
             checks.use_account_of(options.stage)
@@ -166,10 +177,12 @@ def run_make_backend(options: argparse.Namespace) -> None:
         callback_urls=options.callback_urls,
         logout_urls=options.logout_urls,
         parameters=options.parameters,
-        adopt=_is_yes("ADOPT", options.adopt),
         overwrite=_is_yes("OVERWRITE", options.overwrite),
     )
-    make_backend.run(request, _print_progress)
+    if _is_yes("ADOPT", options.adopt):
+        make_backend.adopt(request)
+    else:
+        make_backend.run(request, _print_progress)
 
 
 def _is_yes(option: str, value: str) -> bool:
@@ -203,7 +216,9 @@ def make_deploy(options: argparse.Namespace) -> None:
     """Package the API, upload the package and deploy it."""
     stage = options.stage
     checks.check_stage(stage)
-    attachment.check_recorded(chalice_config.recorded_backend(stage))
+    recorded = chalice_config.recorded_backend(stage)
+    pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
+    attachment.check_recorded(stage, recorded.table, pool_id, recorded.client_ids)
     print(f"Deploying the API as {api.stack_name(stage)} ...", flush=True)
     parameters = {}
     if options.alarm_topic:
@@ -265,7 +280,18 @@ def make_web_config(options: argparse.Namespace) -> None:
     print(page_config.content_security_policy())
 
 
+_interrupted = False
+
+
+def _interrupt(*_: object) -> None:
+    global _interrupted  # noqa: PLW0603 - a signal handler has no other way to report
+    _interrupted = True
+    raise KeyboardInterrupt
+
+
 def _print_progress(step: str) -> None:
+    if _interrupted:  # Python ignores an exception that is raised in a destructor or a callback
+        raise KeyboardInterrupt
     print(f"  {step}", flush=True)
 
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 
 import boto3
 
-from deploy import chalice_cli, chalice_config, ownership, packaging, stacks
+from deploy import backend, chalice_cli, chalice_config, lookup, ownership, packaging, stacks
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.errors import DeploymentError
-from deploy.stacks import Progress
+from deploy.stacks import Progress, Stack
 
 
 def stack_name(stage: str) -> str:
@@ -33,7 +33,14 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dic
     name = stack_name(stage)
     stack = stacks.describe(name)
     ownership.require_own(stack, name, stage)
+    if chalice_cli.has_record(stage):
+        raise DeploymentError(
+            f"chalice deploy has deployed the API of {stage} already. A second API on the same "
+            f"table was refused. To use make deploy, run: make destroy STAGE={stage}"
+        )
     claim = ownership.claim(stage, stack)
+    if stack is not None:
+        _report_other_backend(stage, stack, progress)
     folder = packaging.build(stage)
     progress("packaged")
     template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
@@ -50,6 +57,19 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dic
         progress,
         claim,
     )
+
+
+def _report_other_backend(stage: str, stack: Stack, progress: Progress) -> None:
+    """Report each variable of the backend that this deployment changes, such as the table."""
+    recorded = chalice_config.environment(stage)
+    live = lookup.find_function(stack.outputs.get("APIHandlerName", ""))
+    if live is None:
+        return
+    for variable in backend.OUTPUT_OF_VARIABLE:
+        before = live.get(variable, "")
+        after = recorded.get(variable, "")
+        if before != after:
+            progress(f"{variable} changes from {before or 'nothing'} to {after or 'nothing'}")
 
 
 def _account_needs_logs_role() -> bool:
@@ -85,9 +105,12 @@ def deployed_url(stage: str) -> str:
 
 def is_deployed(stage: str) -> bool:
     """Return whether the stage has an API, however it was deployed. Raises DeploymentError."""
-    if stacks.outputs(stack_name(stage)) is not None:
+    if stacks.describe(stack_name(stage)) is not None or chalice_cli.has_record(stage):
         return True
-    return chalice_cli.deployed_api(stage) is not None
+    # The record of `chalice deploy` may be in another clone.
+    function = lookup.find_function(chalice_config.resource_name(stage))
+    recorded_table = chalice_config.environment(stage).get("DYNAMODB_TABLE", "")
+    return function is not None and function.get("DYNAMODB_TABLE") == recorded_table
 
 
 def destroy(stage: str, progress: Progress) -> bool:
@@ -97,9 +120,8 @@ def destroy(stage: str, progress: Progress) -> bool:
     """
     name = stack_name(stage)
     ownership.require_own(stacks.describe(name), name, stage)
-    by_chalice = chalice_cli.deployed_api(stage)
     was_deployed = stacks.delete(name, progress)
-    if by_chalice is not None:
+    if chalice_cli.has_record(stage):
         chalice_cli.run_chalice("delete", "--stage", stage)
         was_deployed = True
     return was_deployed

@@ -12,18 +12,20 @@ from typing import Any
 
 import boto3
 
-from deploy import lookup
+from deploy import chalice_config, lookup
 from deploy.arn import UserPoolArn
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import RecordedBackend
 from deploy.errors import DeploymentError
-from deploy.lookup import AppClient, UserPool
+from deploy.lookup import AppClient, NotFound, UserPool
 
 KEYS = {"pk": "HASH", "sk": "RANGE"}
 """The table's key: the partition key pk and the sort key sk, both strings."""
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 """Source: API reference of DynamoDB, CreateTable. DescribeTable also accepts an ARN."""
 
+PAGE_SCOPES = frozenset({"openid", "email"})
+"""The scopes that web/session.js requests."""
 POOL_ID = re.compile(r"(?P<region>[a-z0-9-]+)_[A-Za-z0-9]+")
 """Source: API reference of Cognito, DescribeUserPool."""
 
@@ -105,6 +107,8 @@ def _page_problem(client: AppClient) -> str:
     allows_flows = client.get("AllowedOAuthFlowsUserPoolClient")
     if not allows_flows or "code" not in client.get("AllowedOAuthFlows", []):
         return "does not allow the authorization code flow"
+    if not set(client.get("AllowedOAuthScopes", [])) >= PAGE_SCOPES:
+        return f"does not allow the scopes {' and '.join(sorted(PAGE_SCOPES))}"
     return ""
 
 
@@ -160,7 +164,8 @@ def check_table(name: str) -> list[str]:
     table = lookup.table(name)
     if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
         raise DeploymentError(
-            f"the table {name} is in the state {table['TableStatus']}. Wait until it is ACTIVE."
+            f"the table {name} is in the state {table['TableStatus']}, so it cannot be used yet. "
+            "Make it ACTIVE, and run this command again."
         )
     keys = {key["AttributeName"]: key["KeyType"] for key in table["KeySchema"]}
     types = {
@@ -182,11 +187,23 @@ def check_table(name: str) -> list[str]:
     ]
 
 
-def check_recorded(recorded: RecordedBackend) -> None:
-    """Check that what a stage records still exists and fits. Raises DeploymentError."""
-    check_table(recorded.table)
-    pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
-    check_user_pool(pool_id, split_ids(recorded.client_ids), "")
+def check_recorded(stage: str, table: str, pool_id: str, client_ids: str) -> list[str]:
+    """Check that what the stage records exists and fits. An empty text stands for nothing.
+
+    Returns limitations, in sentences. Raises DeploymentError.
+    """
+    limitations: list[str] = []
+    try:
+        if table:
+            limitations += check_table(table)
+        if pool_id:
+            limitations += check_user_pool(pool_id, split_ids(client_ids), "").limitations
+    except NotFound as error:
+        raise DeploymentError(
+            f"{error} The stage {stage} records it in {chalice_config.FILE}. Correct the record, "
+            "or restore what was deleted."
+        ) from error
+    return limitations
 
 
 def check_page_client(recorded: RecordedBackend) -> None:
@@ -205,5 +222,6 @@ def check_page_client(recorded: RecordedBackend) -> None:
 
 
 def split_ids(client_ids: str) -> list[str]:
-    """Split app client ids that are separated by commas."""
-    return [client_id.strip() for client_id in client_ids.split(",") if client_id.strip()]
+    """Split app client ids that are separated by commas, without repeated ones."""
+    stripped = [client_id.strip() for client_id in client_ids.split(",")]
+    return list(dict.fromkeys(client_id for client_id in stripped if client_id))

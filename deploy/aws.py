@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -40,7 +41,19 @@ def report_aws_errors(subject: str) -> Iterator[None]:
         raise DeploymentError(f"cannot call AWS ({subject}): {error}") from error
 
 
-def account_id() -> str:
-    """Return the number of the account that the shell is signed in to. Raises DeploymentError."""
+def create_client(service: str, profile: str | None) -> Any:
+    """Return a client of an AWS service for the AWS profile `profile`, None for the shell's."""
+    if profile is None:
+        return boto3.client(service)  # type: ignore[call-overload]
+    return boto3.session.Session(profile_name=profile).client(service)  # type: ignore[call-overload]
+
+
+def account_id(profile: str | None = None) -> str:
+    """Return the number of the account that the shell is signed in to.
+
+    `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
+    """
     with report_aws_errors("identifying the account"):
-        return boto3.client("sts").get_caller_identity()["Account"]
+        identity = create_client("sts", profile).get_caller_identity()
+    account: str = identity["Account"]
+    return account

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy import chalice_config, stacks
 from deploy.stacks import Claim, Progress
+from deploy.template import Template, load
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "backend.yaml"
 OUTPUT_OF_VARIABLE = {
@@ -24,6 +25,11 @@ OUTPUT_OF_VARIABLE = {
 def stack_name(stage: str) -> str:
     """Return the name of the stage's backend stack. Raises DeploymentError."""
     return f"{chalice_config.resource_name(stage)}-backend"
+
+
+def template() -> Template:
+    """Return the template of the backend's stack. Raises DeploymentError."""
+    return load(TEMPLATE.read_text(), "resources/backend.yaml")
 
 
 def deploy(

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from deploy import aws, backend, chalice_config, template
+from deploy import aws, backend, chalice_config
 from deploy.backend_plan import Plan, Request
 from deploy.chalice_config import Part
 from deploy.errors import DeploymentError
@@ -40,7 +40,8 @@ def parameters(request: Request, plan: Plan, stack: Stack | None) -> dict[str, s
             _check_urls(name, chosen[name])
     chosen["MakeTable"] = _boolean(plan.makes(Part.TABLE))
     chosen["MakeUserPool"] = _boolean(plan.makes(Part.USER_POOL))
-    if stack is None and "DomainSuffix" not in chosen:
+    is_new = stack is None or "DomainSuffix" not in stack.parameters
+    if is_new and "DomainSuffix" not in chosen:
         chosen["DomainSuffix"] = aws.account_id()
     if stack is not None:
         _refuse_other_domain(stack, chosen)
@@ -55,7 +56,9 @@ def _given(request: Request) -> dict[str, str]:
         "LogoutUrls": request.logout_urls,
     }
     given = parse(request.parameters)
-    given.update({name: value for name, value in options.items() if value})
+    for name, value in options.items():
+        if value and given.setdefault(name, value) != value:
+            raise DeploymentError(f"{name} is given twice, as an option and in PARAMETERS.")
     return given
 
 
@@ -73,6 +76,8 @@ def parse(text: str) -> dict[str, str]:
                 f"PARAMETERS has {word!r}, which is not Name=value. Example: "
                 'PARAMETERS="MfaConfiguration=OPTIONAL IdTokenMinutes=15"'
             )
+        if name in parsed:
+            raise DeploymentError(f"PARAMETERS has {name} twice.")
         parsed[name] = value
     return parsed
 
@@ -88,7 +93,7 @@ def _print_conflicts(given: Mapping[str, str], recorded: Mapping[str, str]) -> N
 
 def _check_name(name: str, plan: Plan) -> None:
     """Refuse a parameter that does not exist, or that is for something attached."""
-    settable = set(template.load(backend.TEMPLATE.read_text())["Parameters"]) - DERIVED
+    settable = set(backend.template()["Parameters"]) - DERIVED
     if name not in settable:
         raise DeploymentError(
             f"resources/backend.yaml has no parameter {name} to set. It has: "
@@ -114,15 +119,22 @@ def _applies(name: str, plan: Plan) -> bool:
 def _check_urls(name: str, urls: str) -> None:
     """Refuse URLs that Cognito refuses. Source: its API reference, CreateUserPoolClient."""
     for url in urls.split(","):
-        parts = urlsplit(url.strip())
-        is_absolute = bool(parts.scheme) and "://" in url
-        is_plain = not parts.fragment and not re.search(r"\s", url.strip())
-        is_safe = parts.scheme != "http" or parts.hostname in LOCAL_HOSTS
-        if not (is_absolute and is_plain and is_safe):
+        if not _is_accepted(url.strip()):
             raise DeploymentError(
                 f"{name} has {url!r}. Each URL must be absolute, without a fragment or spaces, and "
-                "begin with https://, the scheme of an app, or http://localhost."
+                "begin with https://, the scheme of an app, or http:// for this machine only."
             )
+
+
+def _is_accepted(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_absolute = bool(parts.scheme and parts.netloc)
+    is_plain = not parts.fragment and not re.search(r"\s", url)
+    is_safe = parts.scheme != "http" or parts.hostname in LOCAL_HOSTS
+    return is_absolute and is_plain and is_safe
 
 
 def _boolean(value: bool) -> str:

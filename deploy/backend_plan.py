@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy import attachment, backend, chalice_config
+from deploy import attachment, backend, chalice_config, lookup
 from deploy.attachment import AttachedPool
 from deploy.chalice_config import Part
 from deploy.errors import DeploymentError
@@ -29,8 +29,6 @@ class Request:
     logout_urls: str = ""
     parameters: str = ""
     """Parameters of resources/backend.yaml: "MfaConfiguration=OPTIONAL IdTokenMinutes=15"."""
-    adopt: bool = False
-    """Whether to accept the stage's existing stacks, which have another owner."""
     overwrite: bool = False
     """Whether to reset settings of the live user pool that were changed elsewhere."""
 
@@ -87,12 +85,12 @@ def make_plan(request: Request, stack: Stack | None) -> Plan:
     record = chalice_config.backend_record(stage)
     recorded = chalice_config.environment(stage)
     table = request.table
-    if Part.TABLE in record.attached:
+    if table or Part.TABLE in record.attached:
         table = _attached_name(stage, Part.TABLE, table, recorded.get("DYNAMODB_TABLE", ""))
     pool_id = request.user_pool_id
     client_ids = request.client_ids
-    if Part.USER_POOL in record.attached:
-        recorded_id = recorded.get("USER_POOL_ARN", "").rpartition("/")[2]
+    if pool_id or Part.USER_POOL in record.attached:
+        recorded_id = chalice_config.pool_id_of(recorded)
         pool_id = _attached_name(stage, Part.USER_POOL, pool_id, recorded_id)
         client_ids = client_ids or recorded.get("USER_POOL_CLIENT_ID", "")
     plan = Plan(
@@ -123,7 +121,7 @@ def _attached_name(stage: str, part: Part, given: str, recorded: str) -> str:
         raise DeploymentError(
             f"the stage {stage} uses a {part.text} that existed before, but its "
             f"environment_variables in {chalice_config.FILE} do not name it. Give {option}=... To "
-            'make a new one instead, remove "backend" from the stage.'
+            f'make a new one instead, remove "{part}" from "attached" in the stage\'s "backend".'
         )
     return name
 
@@ -173,7 +171,7 @@ def _refuse_lost_record(stage: str, plan: Plan, stack: Stack | None) -> None:
     options = []
     pool = recorded.get("USER_POOL_ARN", "")
     if plan.makes(Part.USER_POOL) and pool not in ("", made.get("USER_POOL_ARN")):
-        pool_id = pool.rpartition("/")[2]
+        pool_id = chalice_config.pool_id_of(recorded)
         client_ids = recorded.get("USER_POOL_CLIENT_ID", "...")
         lost.append(f"the user pool {pool_id}")
         options.append(f"USER_POOL_ID={pool_id} USER_POOL_CLIENT_ID={client_ids}")
@@ -188,31 +186,72 @@ def _refuse_lost_record(stage: str, plan: Plan, stack: Stack | None) -> None:
         f"{backend.stack_name(stage)} of this account and region did not make. "
     )
     if made:
+        values = ", ".join(f"{name} {value}" for name, value in made.items())
         message += (
-            f"Record what it made in {chalice_config.FILE} again, or add another stage for what "
-            "you already have."
+            f"Record what it made in {chalice_config.FILE} again ({values}), or add another stage "
+            "for what you already have."
         )
     else:
         message += (
             f"To use what is recorded, run: make backend STAGE={stage} {' '.join(options)} (if the "
             "app client was deleted with its stack, create one in Cognito first). To make "
-            'something new, remove "environment_variables" and "backend" from the stage in '
+            f"something new, remove {', '.join(backend.OUTPUT_OF_VARIABLE)} from the stage in "
             f"{chalice_config.FILE}."
         )
     raise DeploymentError(message)
 
 
 @dataclass(frozen=True)
-class Attachment:
-    """What is attached, after the checks."""
+class CheckedResources:
+    """What exists already and passed the checks."""
 
     pool: AttachedPool | None
-    """None if the stack makes the user pool."""
+    """The attached user pool. None if the stack makes it."""
     limitations: tuple[str, ...]
-    """Sentences: what the commands and the page cannot do with what is attached."""
+    """Sentences: what the commands and the page cannot do with what exists."""
 
 
-def check_attached(stage: str, plan: Plan) -> Attachment:
+def check_resources(stage: str, plan: Plan, stack: Stack | None) -> CheckedResources:
+    """Check that what is attached or recorded exists and fits, and that a new name is free.
+
+    Raises DeploymentError.
+    """
+    limitations: list[str] = []
+    if stack is not None:
+        limitations = _check_recorded(stage, plan, stack)
+    _refuse_taken_name(stage, plan, stack)
+    attached = _check_attached(stage, plan)
+    return CheckedResources(attached.pool, (*limitations, *attached.limitations))
+
+
+def _check_recorded(stage: str, plan: Plan, stack: Stack) -> list[str]:
+    """Check what the stack made, and what an operator has recorded in its place.
+
+    Returns limitations. Raises DeploymentError.
+    """
+    recorded = chalice_config.environment(stage)
+    table = ""
+    if plan.makes(Part.TABLE):
+        table = recorded.get("DYNAMODB_TABLE", "")
+    pool_id = ""
+    if plan.makes(Part.USER_POOL):
+        pool_id = stack.outputs.get("UserPoolId", "")
+    client_ids = recorded.get("USER_POOL_CLIENT_ID") or stack.outputs.get("UserPoolClientId", "")
+    return attachment.check_recorded(stage, table, pool_id, client_ids)
+
+
+def _refuse_taken_name(stage: str, plan: Plan, stack: Stack | None) -> None:
+    """Refuse to make a table whose name another table has: the deployment would fail halfway."""
+    makes_table = plan.makes(Part.TABLE) and (stack is None or "TableName" not in stack.outputs)
+    name = chalice_config.resource_name(stage)
+    if makes_table and lookup.find_table(name) is not None:
+        raise DeploymentError(
+            f"there is a table {name} already, and no stack of this stage made it. To use it, give "
+            f"TABLE={name}. Otherwise choose another app_name in {chalice_config.FILE}."
+        )
+
+
+def _check_attached(stage: str, plan: Plan) -> CheckedResources:
     """Check that what is attached exists and fits. Raises DeploymentError."""
     limitations: list[str] = []
     if plan.table:
@@ -224,27 +263,11 @@ def check_attached(stage: str, plan: Plan) -> Attachment:
                 "stages with one table would change each other's profiles."
             )
     if not plan.pool_id:
-        return Attachment(None, tuple(limitations))
+        return CheckedResources(None, tuple(limitations))
     pool = attachment.check_user_pool(
         plan.pool_id,
         plan.client_ids,
         plan.sign_in_domain,
         recorded_domain=chalice_config.backend_record(stage).sign_in_domain,
     )
-    return Attachment(pool, (*limitations, *pool.limitations))
-
-
-def check_kept(stage: str, plan: Plan, stack: Stack | None) -> None:
-    """Check what an operator has recorded instead of what the stack made, and what it made.
-
-    Raises DeploymentError if a recorded table, user pool or app client does not exist.
-    """
-    recorded = chalice_config.environment(stage)
-    if plan.makes(Part.TABLE) and recorded.get("DYNAMODB_TABLE"):
-        attachment.check_table(recorded["DYNAMODB_TABLE"])
-    if stack is None or not plan.makes(Part.USER_POOL):
-        return
-    pool_id = stack.outputs.get("UserPoolId")
-    if pool_id is not None:
-        client_ids = recorded.get("USER_POOL_CLIENT_ID") or stack.outputs["UserPoolClientId"]
-        attachment.check_user_pool(pool_id, attachment.split_ids(client_ids), "")
+    return CheckedResources(pool, (*limitations, *pool.limitations))

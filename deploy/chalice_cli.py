@@ -36,17 +36,29 @@ def deployed_api(stage: str) -> DeployedApi | None:
 
     Raises DeploymentError if the record is unreadable.
     """
+    for resource in _recorded_resources(stage):
+        if resource.get("resource_type") == "rest_api":
+            return DeployedApi(resource["rest_api_id"], resource["rest_api_url"])
+    return None
+
+
+def has_record(stage: str) -> bool:
+    """Return whether `chalice deploy` recorded anything for the stage in this folder.
+
+    After a failure that may be a function without an API. Raises DeploymentError.
+    """
+    return bool(_recorded_resources(stage))
+
+
+def _recorded_resources(stage: str) -> list[dict[str, str]]:
     file = Path(".chalice") / "deployed" / f"{stage}.json"
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None
-    except ValueError as error:
+        return []
+    except (OSError, ValueError) as error:
         raise DeploymentError(f"cannot read {file}, which chalice deploy wrote: {error}") from error
-    try:
-        for resource in record["resources"]:
-            if resource["resource_type"] == "rest_api":
-                return DeployedApi(resource["rest_api_id"], resource["rest_api_url"])
-    except (KeyError, TypeError) as error:
-        raise DeploymentError(f"{file} is not a record that chalice deploy wrote.") from error
-    return None
+    resources = record.get("resources") if isinstance(record, dict) else None
+    if not isinstance(resources, list) or not all("resource_type" in row for row in resources):
+        raise DeploymentError(f"{file} is not a record that chalice deploy wrote.")
+    return resources

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -207,19 +208,31 @@ def _backend_record(stage: str, settings: Mapping[str, Any]) -> BackendRecord:
 def policy_file(stage: str) -> Path:
     """Return the file with the stage's IAM policy. It may not exist yet. Raises DeploymentError."""
     config = _read()
-    if "iam_policy_file" in config:
+    _stage(config, stage)  # raises if there is no such stage
+    names = {
+        name: settings.get("iam_policy_file", f"policy-{name}.json")
+        for name, settings in config["stages"].items()
+    }
+    own_name = names[stage]
+    if not isinstance(own_name, str):
+        raise DeploymentError(f"iam_policy_file of the stage {stage} in {FILE} must be a string.")
+    if "iam_policy_file" in config or list(names.values()).count(own_name) > 1:
         raise DeploymentError(
-            f"{FILE} sets iam_policy_file for all stages, but each stage has a table of its own. "
-            "Set it for each stage, or leave it out."
+            f"several stages in {FILE} have the same iam_policy_file, but each stage has a table "
+            "of its own. Give each stage another file, or leave it out."
         )
-    name: str = _stage(config, stage).get("iam_policy_file", f"policy-{stage}.json")
-    return FILE.parent / name
+    return FILE.parent / own_name
 
 
 def setting(stage: str, name: str) -> Any:
     """Return a setting of Chalice's, the stage's own or that for all stages; None if not set."""
     config = _read()
     return _stage(config, stage).get(name, config.get(name))
+
+
+def pool_id_of(variables: Mapping[str, str]) -> str:
+    """Return the id of the user pool that environment variables name; empty if there is none."""
+    return variables.get("USER_POOL_ARN", "").rpartition("/")[2]
 
 
 def stages_with(variable: str, value: str, *, other_than: str) -> list[str]:
@@ -335,13 +348,16 @@ def replace_file(file: Path, text: str) -> None:
     with _reported_write_errors(file):
         temporary = _temporary(file)
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
+        if file.exists():
+            shutil.copymode(file, temporary)
+        temporary.replace(file.resolve())
 
 
 def _temporary(file: Path) -> Path:
     if file.exists() and not os.access(file, os.W_OK):  # replacing it would need no permission
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    return file.with_suffix(".tmp")
+    target = file.resolve()  # the file may be a link
+    return target.with_name(f".{target.name}.{os.getpid()}")
 
 
 @contextmanager
@@ -352,3 +368,5 @@ def _reported_write_errors(file: Path) -> Iterator[None]:
         raise DeploymentError(
             f"cannot write {file} ({error.strerror}). Make the file and its folder writable."
         ) from error
+    except UnicodeError as error:
+        raise DeploymentError(f"cannot write {file}: {error}.") from error

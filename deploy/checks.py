@@ -28,6 +28,8 @@ def check_stage(stage: str, profile: str | None = None) -> None:
     recorded = chalice_config.recorded_backend(stage)
     _check_table_is_its_own(stage, recorded.table)
     use_region_of(stage, profile)
+    _check_role(stage)
+    _check_client_ids(stage, recorded.client_ids)
     policy.check(stage, recorded)
     _check_schema_validator_is_packaged(stage)
 
@@ -51,20 +53,21 @@ def use_region_of(stage: str, profile: str | None = None) -> None:
         )
 
 
-def use_account_of(stage: str) -> None:
+def use_account_of(stage: str, profile: str | None = None) -> None:
     """Check that the shell is signed in to the account of the stage's backend; use its region.
 
-    A stage without a backend may be in any account. Raises DeploymentError.
+    `profile` is the AWS profile to use, None for the shell's. A stage without a backend may be in
+    any account. Raises DeploymentError.
     """
-    use_region_of(stage)
+    use_region_of(stage, profile)
     _check_partition()
-    account = aws.account_id()
+    account = aws.account_id(profile)
     arn = _user_pool_arn(stage)
     if arn is not None and arn.account != account:
         raise DeploymentError(
             f"the backend of {stage} is in the account {arn.account}, but this shell is signed in "
-            f"to {account}. Sign in to the other account, or, to create a new backend in this "
-            f"one, empty the stage's environment_variables in {chalice_config.FILE}."
+            f"to {account}. Sign in to the other account, or add another stage in "
+            f"{chalice_config.FILE} for a backend in this one."
         )
 
 
@@ -127,7 +130,7 @@ def _existing_under(name: str, stage: str) -> list[str]:
     if Part.TABLE not in attached and recorded.get("DYNAMODB_TABLE"):
         existing.append(f"the table {recorded['DYNAMODB_TABLE']}")
     if Part.USER_POOL not in attached and recorded.get("USER_POOL_ARN"):
-        existing.append(f"the user pool {recorded['USER_POOL_ARN'].rpartition('/')[2]}")
+        existing.append(f"the user pool {chalice_config.pool_id_of(recorded)}")
     return existing
 
 
@@ -148,8 +151,33 @@ def _check_table_is_its_own(stage: str, table: str) -> None:
     others = chalice_config.stages_with("DYNAMODB_TABLE", table, other_than=stage)
     if others:
         raise DeploymentError(
-            f"{stage} and {' and '.join(others)} record the same table. Empty the "
-            "environment_variables of the copied stage and run make backend for it."
+            f"{stage} and {' and '.join(others)} record the same table. Remove DYNAMODB_TABLE, "
+            "USER_POOL_ARN and USER_POOL_CLIENT_ID from the copied stage, and run make backend for "
+            "it."
+        )
+
+
+def _check_role(stage: str) -> None:
+    """Refuse settings with which the function would have no usable role."""
+    manages_role = chalice_config.setting(stage, "manage_iam_role") is not False
+    if not manages_role and not chalice_config.setting(stage, "iam_role_arn"):
+        raise DeploymentError(
+            f"the stage {stage} has manage_iam_role false and no iam_role_arn. Set the ARN of the "
+            f"role in {chalice_config.FILE}."
+        )
+    if manages_role and chalice_config.setting(stage, "autogen_policy") is not False:
+        raise DeploymentError(
+            f"autogen_policy must be false in {chalice_config.FILE}: Chalice cannot find the "
+            "service's permissions, which are in the stage's policy file."
+        )
+
+
+def _check_client_ids(stage: str, client_ids: str) -> None:
+    """Refuse a list without an id: the API would accept the tokens of any client of the pool."""
+    if client_ids and not client_ids.replace(",", "").strip():
+        raise DeploymentError(
+            f"USER_POOL_CLIENT_ID of the stage {stage} is {client_ids!r}, which has no id. Correct "
+            f"it in {chalice_config.FILE}, or remove it to accept all clients of the user pool."
         )
 
 

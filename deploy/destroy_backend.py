@@ -19,16 +19,20 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from deploy import api, backend, chalice_config, lookup, ownership, stacks
+from deploy import api, aws, backend, chalice_config, lookup, ownership, polling, stacks
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import BackendRecord, Part
 from deploy.errors import DeploymentError
-from deploy.lookup import NotFound, UserPool
+from deploy.lookup import UserPool
 from deploy.stacks import Progress, Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
+STACK_ID_TAG = "aws:cloudformation:stack-id"
+"""The tag with which CloudFormation marks what a stack has made."""
+DOMAIN_SECONDS = 60
+"""Seconds in which Cognito has removed a domain, so that it deletes the user pool."""
 VARIABLES = {
     Part.TABLE: ("DYNAMODB_TABLE",),
     Part.USER_POOL: ("USER_POOL_ARN", "USER_POOL_CLIENT_ID"),
@@ -67,19 +71,24 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
         )
     stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
+    if stack is not None:
+        _refuse_other_resources(name)
     own = _own_resources(stage, name, stack)
     kept = _kept_resources(stage, own)
     if stack is None and not own.names:
         _complete_an_earlier_deletion(stage, name, kept)
         return
     _refuse_shared(stage, own)
+    print(f"In the account {aws.account_id()}, region {boto3.session.Session().region_name}:")
     for line in _description(name, stack, own, kept):
         print(line)
     if _confirmation(stage, confirmation) != stage:
         raise DeploymentError(
             f"nothing was deleted. Set CONFIRM={stage}, or type {stage} when asked on a terminal."
         )
-    stacks.delete(name, progress)
+    if stack is not None:
+        stacks.delete(stack.stack_id, progress)
+        progress(f"{name} deleted")
     with report_aws_errors("deleting the table and the user pool"):
         _delete_table(own.table, progress)
         _delete_user_pool(own.user_pool, progress)
@@ -94,45 +103,79 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
 
 def _own_resources(stage: str, name: str, stack: Stack | None) -> _OwnResources:
     """Return what the stack made, as far as it still exists. Raises DeploymentError."""
+    record = chalice_config.backend_record(stage)
     if stack is not None:
         ids = stacks.physical_ids(name)
-        return _OwnResources(_table(ids.get("Table", "")), _user_pool(ids.get("UserPool", "")))
-    # The stack was deleted and has retained both. Its tags are on them.
-    record = chalice_config.backend_record(stage)
-    tags = ownership.names(stage)
-    if not record.adopted_stacks:  # an adopted stack keeps the tag of its owner
-        tags[ownership.OWNER_TAG] = chalice_config.owner_id()
-    table = _table(chalice_config.resource_name(stage))
-    if table is not None and not _has_tags(lookup.table_tags(table), tags):
+        table_name = ids.get("Table", "")
+        pool_id = ids.get("UserPool", "")
+        required = _required_tags(stack)
+    else:
+        # The stack was deleted and has retained both. Its tags are on them.
+        table_name = "" if Part.TABLE in record.attached else chalice_config.resource_name(stage)
+        pool_id = "" if Part.USER_POOL in record.attached else _retained_pool_id(stage)
+        required = ownership.names(stage)
+        is_adopted = any(f":stack/{name}/" in stack_id for stack_id in record.adopted_stacks)
+        if not is_adopted:  # an adopted stack keeps the tag of its owner
+            required[ownership.OWNER_TAG] = chalice_config.owner_id()
+    table = lookup.find_table(table_name)
+    if table is not None and not _has_tags(lookup.table_tags(table), required, stack):
         table = None
-    user_pool = _user_pool(_recorded_pool_id(stage))
-    if user_pool is not None and not _has_tags(user_pool.get("UserPoolTags", {}), tags):
-        user_pool = None
-    if Part.TABLE in record.attached:
-        table = None
-    if Part.USER_POOL in record.attached:
+    user_pool = lookup.find_user_pool(pool_id)
+    if user_pool is not None and not _has_tags(user_pool["UserPoolTags"], required, stack):
         user_pool = None
     return _OwnResources(table, user_pool)
 
 
-def _has_tags(present: Mapping[str, str], required: Mapping[str, str]) -> bool:
+def _retained_pool_id(stage: str) -> str:
+    """Return the id of the pool that the stage records, or else of the only one with its name."""
+    named = lookup.user_pools_named(chalice_config.resource_name(stage))
+    if not _recorded_pool_id(stage) and len(named) == 1:
+        return named[0]
+    return _recorded_pool_id(stage)
+
+
+def _required_tags(stack: Stack) -> dict[str, str]:
+    """Return the tags of this project that the stack has passed on to what it made."""
+    names = (ownership.APP_TAG, ownership.STAGE_TAG)
+    return {name: stack.tags[name] for name in names if name in stack.tags}
+
+
+def _has_tags(present: Mapping[str, str], required: Mapping[str, str], stack: Stack | None) -> bool:
+    """Return whether a resource has the tags of what the stack made.
+
+    A stack lists a table too that existed before and made its creation fail.
+    """
+    made_by = present.get(STACK_ID_TAG)
+    if stack is not None and made_by is not None:
+        return made_by == stack.stack_id
     return all(present.get(name) == value for name, value in required.items())
+
+
+def _refuse_other_resources(name: str) -> None:
+    """Refuse to delete a stack with resources that resources/backend.yaml does not declare."""
+    others = sorted(set(stacks.physical_ids(name)) - set(backend.template()["Resources"]))
+    if others:
+        raise DeploymentError(
+            f"the stack {name} has resources that resources/backend.yaml does not declare: "
+            f"{', '.join(others)}. Delete the stack in the CloudFormation console, if they are not "
+            "needed."
+        )
 
 
 def _kept_resources(stage: str, own: _OwnResources) -> dict[Part, str]:
     """Describe what the stage records and its stack did not make, as far as it exists."""
     kept = {}
     table = chalice_config.environment(stage).get("DYNAMODB_TABLE", "")
-    if table != own.names.get(Part.TABLE) and _table(table) is not None:
+    if table != own.names.get(Part.TABLE) and lookup.find_table(table) is not None:
         kept[Part.TABLE] = f"the table {table}"
     pool_id = _recorded_pool_id(stage)
-    if pool_id != own.names.get(Part.USER_POOL) and _user_pool(pool_id) is not None:
+    if pool_id != own.names.get(Part.USER_POOL) and lookup.find_user_pool(pool_id) is not None:
         kept[Part.USER_POOL] = f"the user pool {pool_id}"
     return kept
 
 
 def _recorded_pool_id(stage: str) -> str:
-    return chalice_config.environment(stage).get("USER_POOL_ARN", "").rpartition("/")[2]
+    return chalice_config.pool_id_of(chalice_config.environment(stage))
 
 
 def _refuse_shared(stage: str, own: _OwnResources) -> None:
@@ -149,26 +192,6 @@ def _refuse_shared(stage: str, own: _OwnResources) -> None:
                 f"{value} is also recorded by the stage {' and '.join(others)}. Remove it there "
                 f"first (in {chalice_config.FILE}), if that stage does not need it."
             )
-
-
-def _table(name: str) -> TableDescriptionTypeDef | None:
-    """Return the table's description, None if there is no such table, or if `name` is empty."""
-    if not name:
-        return None
-    try:
-        return lookup.table(name)
-    except NotFound:
-        return None
-
-
-def _user_pool(pool_id: str) -> UserPool | None:
-    """Return the pool's description, None if there is no such pool, or if `pool_id` is empty."""
-    if not pool_id:
-        return None
-    try:
-        return lookup.user_pool(pool_id)
-    except NotFound:
-        return None
 
 
 def _description(
@@ -241,20 +264,25 @@ def _delete_user_pool(pool: UserPool | None, progress: Progress) -> None:
     if pool is None:
         return
     pool_id = pool["Id"]
-    try:
-        current = lookup.user_pool(pool_id)  # the stack's deletion has removed its domain
-    except NotFound:
+    current = lookup.find_user_pool(pool_id)
+    if current is None:
         return
     client = boto3.client("cognito-idp")
     # Cognito does not delete a pool that has a domain, such as a custom one added later.
-    for domain in (current.get("Domain"), current.get("CustomDomain")):
-        if domain:
-            client.delete_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+    for domain in _domains(current):
+        client.delete_user_pool_domain(UserPoolId=pool_id, Domain=domain)
+    polling.wait_until(
+        lambda: not _domains(lookup.user_pool(pool_id)), timeout=DOMAIN_SECONDS, longest_pause=5
+    )
     if current.get("DeletionProtection") == "ACTIVE":
         # This call resets the pool's other settings, which are deleted next.
         client.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
     client.delete_user_pool(UserPoolId=pool_id)
     progress("UserPool deleted")
+
+
+def _domains(pool: UserPool) -> list[str]:
+    return [pool[name] for name in ("Domain", "CustomDomain") if pool.get(name)]
 
 
 # --- the record -----------------------------------------------------------------------------------

@@ -85,11 +85,15 @@ DEFAULTS: Mapping[str, Any] = {
     "AdminCreateUserConfig.UnusedAccountValidityDays": 7,
     "AuthSessionValidity": 3,
     "EmailConfiguration.EmailSendingAccount": "COGNITO_DEFAULT",
+    "IssuerConfiguration.Type": "ORIGINAL",
+    "KeyConfiguration.KeyType": "AWS_OWNED_KEY",
     "MfaConfiguration": "OFF",
     "Policies.SignInPolicy.AllowedFirstAuthFactors": ["PASSWORD"],
     "RefreshTokenRotation.Feature": "DISABLED",
     "UserPoolTier": "ESSENTIALS",
     "VerificationMessageTemplate.DefaultEmailOption": "CONFIRM_WITH_CODE",
+    "WebAuthnFactorConfiguration": "SINGLE_FACTOR",
+    "WebAuthnUserVerification": "preferred",
 }
 """Values that Cognito gives a property without a value, other than empty, false and 0.
 
@@ -141,7 +145,7 @@ def differences(
     pool_id = stack.outputs.get("UserPoolId")
     if pool_id is None:
         return []
-    live = _live_settings(pool_id, stack.outputs["UserPoolClientId"])
+    live = _live_settings(pool_id, stack.outputs.get("UserPoolClientId", ""))
     parameters_after = {**stack.parameters, **new_parameters}
     found: list[Difference] = []
     for resource, names in (("UserPool", POOL_PROPERTIES), ("UserPoolClient", CLIENT_PROPERTIES)):
@@ -172,7 +176,7 @@ def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
         enabled_mfas.append("EMAIL_OTP")
     email = mfa.get("EmailMfaConfiguration", {})
     passkeys = mfa.get("WebAuthnConfiguration", {})
-    named_otherwise = {
+    renamed_properties = {
         "EnabledMfas": enabled_mfas,
         "UserPoolName": pool["Name"],
         "EmailAuthenticationMessage": email.get("Message"),
@@ -182,7 +186,7 @@ def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
         "WebAuthnFactorConfiguration": passkeys.get("FactorConfiguration"),
     }
     return {
-        "UserPool": {**pool, **named_otherwise},
+        "UserPool": {**pool, **renamed_properties},
         "UserPoolClient": app_client["UserPoolClient"],
     }
 
@@ -192,11 +196,11 @@ def _compare(name: str, live: Any, declared: Any) -> Iterator[tuple[str, Any, An
 
     A value that is known only to CloudFormation, such as a reference, is taken for equal.
     """
-    if template.is_unresolved(declared):
+    if declared is template.UNRESOLVED:
         return
     if isinstance(live, dict) or isinstance(declared, dict):
-        live_members = live or {}
-        declared_members = declared or {}
+        live_members = _members(live)
+        declared_members = _members(declared)
         for member in sorted({*live_members, *declared_members}):
             yield from _compare(
                 f"{name}.{member}", live_members.get(member), declared_members.get(member)
@@ -205,18 +209,22 @@ def _compare(name: str, live: Any, declared: Any) -> Iterator[tuple[str, Any, An
         yield name, live, declared
 
 
+def _members(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _normalized(name: str, value: Any) -> Any:
     """Return a value in a form to compare.
 
-    No value is the default. Numbers and booleans are strings, as parameters of a template are. The
+    Numbers and booleans are strings, as parameters of a template are. No value is the default. The
     order of a list does not count.
     """
-    if not value:
+    if isinstance(value, bool | int):
+        value = str(value).lower()
+    if value in (None, "", [], "false", "0"):
         value = DEFAULTS.get(name)
     if isinstance(value, list):
         return sorted(_text_of_member(member) for member in value)
-    if isinstance(value, bool):
-        return str(value).lower()
     if value is None:
         return None
     return str(value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import boto3
 from botocore.exceptions import ClientError
 
-from deploy.aws import report_aws_errors
+from deploy.aws import create_client, report_aws_errors
 from deploy.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -33,6 +33,26 @@ def table(name: str) -> TableDescriptionTypeDef:
     return found
 
 
+def find_table(name: str) -> TableDescriptionTypeDef | None:
+    """Return the table's description, None if there is no such table, or if `name` is empty."""
+    if not name:
+        return None
+    try:
+        return table(name)
+    except NotFound:
+        return None
+
+
+def find_user_pool(pool_id: str) -> UserPool | None:
+    """Return the pool's description, None if there is no such pool, or if `pool_id` is empty."""
+    if not pool_id:
+        return None
+    try:
+        return user_pool(pool_id)
+    except NotFound:
+        return None
+
+
 def table_tags(found: TableDescriptionTypeDef) -> dict[str, str]:
     """Return the tags of a table. Raises DeploymentError."""
     with report_aws_errors(f"the tags of the table {found['TableName']}"):
@@ -48,7 +68,7 @@ def user_pool(pool_id: str) -> UserPool:
     absence = f"there is no user pool {pool_id} in this account and region."
     with _report_errors(f"the user pool {pool_id}", absence):
         found: Any = boto3.client("cognito-idp").describe_user_pool(UserPoolId=pool_id)
-    pool: UserPool = found["UserPool"]
+    pool: UserPool = {"UserPoolTags": {}, **found["UserPool"]}
     return pool
 
 
@@ -61,6 +81,28 @@ def app_client(pool_id: str, client_id: str) -> AppClient:
         )
     client: AppClient = found["UserPoolClient"]
     return client
+
+
+def find_function(name: str, profile: str | None = None) -> dict[str, str] | None:
+    """Return the environment variables of a Lambda function, None if there is no such function.
+
+    `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
+    """
+    with report_aws_errors(f"the function {name}"):
+        client = create_client("lambda", profile)
+        try:
+            found = client.get_function_configuration(FunctionName=name)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+    return dict(found.get("Environment", {}).get("Variables", {}))
+
+
+def user_pools_named(name: str) -> list[str]:
+    """Return the ids of the user pools with this name. Raises DeploymentError."""
+    with report_aws_errors("listing the user pools"):
+        paginator = boto3.client("cognito-idp").get_paginator("list_user_pools")
+        pages = paginator.paginate(PaginationConfig={"PageSize": 60})
+        return [pool["Id"] for page in pages for pool in page["UserPools"] if pool["Name"] == name]
 
 
 @contextmanager

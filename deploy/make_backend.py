@@ -5,11 +5,11 @@ interrupted run:
 
 1. Decide what the stage's stack makes and what is attached. Check everything that can be checked:
    the stack's owner, what is attached, settings that would be lost.
-2. Write owner_id, so that the new stack is recognized after an interruption.
+2. Write owner_id and app_name, so that the new stack is recognized after an interruption.
 3. Deploy the stack.
 4. Record the result in .chalice/config.json, and write the function's policy.
 
-With ADOPT=yes, the command only records the ARNs of the stage's stacks.
+With ADOPT=yes, `adopt` only records the ARNs of the stage's stacks.
 """
 
 from __future__ import annotations
@@ -30,38 +30,41 @@ from deploy import (
     stacks,
     template,
 )
-from deploy.backend_plan import Attachment, Plan, Request
+from deploy.attachment import AttachedPool
+from deploy.backend_plan import CheckedResources, Plan, Request
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress, Stack
 
 
 def run(request: Request, progress: Progress) -> None:
-    """Do what the options ask for, and print what was recorded. Raises DeploymentError."""
-    if request.adopt:
-        _adopt(request)
-        return
+    """Make or attach the stage's backend, record it, and print the record.
+
+    Raises DeploymentError.
+    """
     stage = request.stage
     name = backend.stack_name(stage)
     stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
     plan = backend_plan.make_plan(request, stack)
-    attachment = backend_plan.check_attached(stage, plan)
-    backend_plan.check_kept(stage, plan, stack)
+    resources = backend_plan.check_resources(stage, plan, stack)
     parameters = backend_parameters.parameters(request, plan, stack)
     if stack is not None:
+        _refuse_lost_resources(name, stack, parameters)
         _refuse_lost_settings(request, stack, parameters)
     policy.require_readable(stage)
     for file in (chalice_config.FILE, chalice_config.policy_file(stage)):
         chalice_config.require_writable(file)
     files_before = _recorded_files(stage)
     chalice_config.create_owner_id()
+    record = chalice_config.backend_record(stage)
+    chalice_config.record(stage, {}, replace(record, app_name=chalice_config.app_name()))
 
     outputs: dict[str, str] = {}
     if plan.needs_stack:
         print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
         outputs = backend.deploy(stage, parameters, progress, ownership.claim(stage, stack))
-    _record(stage, plan, attachment, outputs)
-    for limitation in attachment.limitations:
+    _record(stage, plan, resources, outputs)
+    for limitation in resources.limitations:
         print(f"Note: {limitation}")
     _print_changed_files(files_before, _recorded_files(stage))
     print(f"Next: make deploy STAGE={stage}")
@@ -70,19 +73,33 @@ def run(request: Request, progress: Progress) -> None:
 # --- the stack's owner ----------------------------------------------------------------------------
 
 
-def _adopt(request: Request) -> None:
-    """Record that this project may change the stage's existing stacks. Changes nothing in AWS."""
+def adopt(request: Request) -> None:
+    """Record that this project may change the stage's existing stacks. Changes nothing in AWS.
+
+    Raises DeploymentError, also for a stack that this project cannot have made.
+    """
     stage = request.stage
-    if request != Request(stage, adopt=True):
+    if request != Request(stage):
         raise DeploymentError(
             f"ADOPT=yes changes nothing but the record, so it has no other options. Run: make "
             f"backend STAGE={stage} ADOPT=yes, and then make backend with the other options."
         )
+    own_resources = {
+        backend.stack_name(stage): set(backend.template()["Resources"]),
+        api.stack_name(stage): {"APIHandler", "RestAPI"},
+    }
     foreign = {}
-    for name in (backend.stack_name(stage), api.stack_name(stage)):
+    for name, resources in own_resources.items():
         stack = stacks.describe(name)
-        if stack is not None and not ownership.is_own(stack, stage):
-            foreign[name] = stack.stack_id
+        if stack is None or ownership.is_own(stack, stage):
+            continue
+        if not resources & set(stacks.physical_ids(name)):
+            raise DeploymentError(
+                f"the stack {name} has none of the resources of this project, so it was not "
+                f"adopted. Choose another app_name in {chalice_config.FILE}."
+            )
+        foreign[name] = stack.stack_id
+        print(f"{name}: {ownership.description(stack)}.")
     if not foreign:
         raise DeploymentError(
             f"there is nothing to adopt: neither {backend.stack_name(stage)} nor "
@@ -98,44 +115,85 @@ def _adopt(request: Request) -> None:
 # --- settings of the live user pool ---------------------------------------------------------------
 
 
+REPLACING_PROPERTIES = {
+    "Table": ("TableName", "KeySchema"),
+    "UserPool": ("AliasAttributes", "UsernameAttributes", "UsernameConfiguration"),
+    "UserPoolDomain": ("Domain",),
+}
+"""Properties that CloudFormation, or Cognito, cannot change in an existing resource."""
+
+
+def _refuse_lost_resources(name: str, stack: Stack, parameters: Mapping[str, str]) -> None:
+    """Refuse an update that would delete or replace a resource of the stack.
+
+    The stack may have been deployed with another template: it was adopted, or somebody has edited
+    resources/backend.yaml.
+    """
+    deployed = template.load(stacks.deployed_template(name), f"the template of {name}")
+    wanted = backend.template()
+    lost = []
+    for resource in sorted(stacks.physical_ids(name)):
+        before = deployed["Resources"].get(resource, {})
+        after = wanted["Resources"].get(resource, {})
+        if before.get("Type") != after.get("Type"):
+            lost.append(resource)
+            continue
+        old = template.properties(deployed, resource, stack.parameters)
+        new = template.properties(wanted, resource, {**stack.parameters, **parameters})
+        lost += [
+            f"{resource} ({member})"
+            for member in REPLACING_PROPERTIES.get(resource, ())
+            if old.get(member) != new.get(member)
+        ]
+    if lost:
+        raise DeploymentError(
+            f"resources/backend.yaml would delete or replace these resources of the stack {name}: "
+            f"{', '.join(lost)}. Make the template declare them as they were deployed."
+        )
+
+
 def _refuse_lost_settings(request: Request, stack: Stack, parameters: Mapping[str, str]) -> None:
     """Refuse an update that could reset settings of the live user pool or app client."""
-    deployed = template.load(stacks.deployed_template(stack.stack_id))
-    wanted = template.load(backend.TEMPLATE.read_text())
+    deployed = template.load(stacks.deployed_template(stack.stack_id), "the deployed template")
+    wanted = backend.template()
     found = live_settings.differences(stack, deployed, wanted, parameters)
     if not found:
         return
     listed = "; ".join(map(str, found))
-    is_current = (
-        deployed == wanted
-        and parameters.items() <= dict(stack.parameters).items()
-        and dict(ownership.claim(request.stage, stack).tags).items() <= dict(stack.tags).items()
-    )
-    if is_current:
-        print(f"Note: changed since the last deployment, and kept, as nothing is updated: {listed}")
+    if deployed == wanted and _is_current(request.stage, stack, parameters):
+        print(f"Note: settings differ from the last deployment. Nothing is updated: {listed}")
     elif request.overwrite:
         print(f"Overwriting what was changed since the last deployment: {listed}")
     else:
         raise DeploymentError(
             f"settings were changed since the last deployment, and this one may reset them: "
-            f"{listed}. Set them with PARAMETERS (see docs/deploying.md), or give OVERWRITE=yes to "
-            "lose them."
+            f"{listed}. Set them with PARAMETERS (see docs/deploying.md) or, if there is no such "
+            "parameter, in resources/backend.yaml. To lose them, give OVERWRITE=yes."
         )
+
+
+def _is_current(stage: str, stack: Stack, parameters: Mapping[str, str]) -> bool:
+    """Return whether the stack has these parameters and the tags of this project."""
+    tags = ownership.tags(stage, stack)
+    has_parameters = parameters.items() <= dict(stack.parameters).items()
+    return has_parameters and tags.items() <= dict(stack.tags).items()
 
 
 # --- the record -----------------------------------------------------------------------------------
 
 
-def _record(stage: str, plan: Plan, attachment: Attachment, outputs: Mapping[str, str]) -> None:
+def _record(
+    stage: str, plan: Plan, resources: CheckedResources, outputs: Mapping[str, str]
+) -> None:
     """Record the backend and write the policy. Prints the recorded values.
 
     `outputs` are those of the stage's stack; empty if there is none.
     """
     before = chalice_config.environment(stage)
-    variables = _variables(before, plan, attachment, outputs)
+    variables = _variables(before, plan, resources.pool, outputs)
     sign_in_domain = outputs.get("UserPoolDomain", "")
-    if attachment.pool is not None:
-        sign_in_domain = attachment.pool.sign_in_domain
+    if resources.pool is not None:
+        sign_in_domain = resources.pool.sign_in_domain
     record = replace(
         chalice_config.backend_record(stage),
         app_name=chalice_config.app_name(),
@@ -150,7 +208,7 @@ def _record(stage: str, plan: Plan, attachment: Attachment, outputs: Mapping[str
 
 
 def _variables(
-    before: Mapping[str, str], plan: Plan, attachment: Attachment, outputs: Mapping[str, str]
+    before: Mapping[str, str], plan: Plan, pool: AttachedPool | None, outputs: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the environment variables that name the backend; `before` are the present ones."""
     variables = backend.chalice_environment(outputs)
@@ -162,8 +220,8 @@ def _variables(
         variables["USER_POOL_CLIENT_ID"] = before["USER_POOL_CLIENT_ID"]
     if plan.table:
         variables["DYNAMODB_TABLE"] = plan.table
-    if attachment.pool is not None:
-        variables["USER_POOL_ARN"] = attachment.pool.arn
+    if pool is not None:
+        variables["USER_POOL_ARN"] = pool.arn
         variables["USER_POOL_CLIENT_ID"] = ",".join(plan.client_ids)
     return variables
 

@@ -7,10 +7,15 @@ every user of a machine can read the arguments of a process, such as a password.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 from deploy.errors import DeploymentError
 
 PREFIX = "OPTION_"
+NAMES = "OPTION_NAMES"
+"""The environment variable with the names of all variables of make's command line."""
+GENERAL = ("STAGE", "PYTHON", "API_PORT", "AWS_PORT", "WEB_PORT")
+"""Variables that every target accepts. The commands that need STAGE say so if it is empty."""
 
 
 def option(name: str) -> str:
@@ -18,12 +23,16 @@ def option(name: str) -> str:
     return os.environ.get(PREFIX + name, "")
 
 
-def refuse_empty_options() -> None:
-    """Raise DeploymentError if an option was given without a value, such as TABLE=$UNSET.
+def check_options(command: str, known: Collection[str]) -> None:
+    """Raise DeploymentError if an option is unknown, or has no value, such as TABLE=$UNSET.
 
-    STAGE is left out: the commands that need it say so.
+    `known` are those of the command, besides STAGE. A mistyped or an empty option would otherwise
+    be taken for one that was left out: make backend would make a new table.
     """
-    for variable, value in os.environ.items():
-        name = variable.removeprefix(PREFIX)
-        if variable.startswith(PREFIX) and not value.strip() and name != "STAGE":
-            raise DeploymentError(f"{name} is empty. Give it a value, or leave it out.")
+    for name in os.environ.get(NAMES, "").split():
+        if name in (*known, *GENERAL):
+            if not option(name).strip() and name not in GENERAL:
+                raise DeploymentError(f"{name} is empty. Give it a value, or leave it out.")
+        else:
+            listed = ", ".join(("STAGE", *known))
+            raise DeploymentError(f"make {command} has no option {name}. It has: {listed}.")

@@ -18,7 +18,18 @@ OWNER_TAG = "user-profile:owner"
 
 
 def claim(stage: str, stack: Stack | None) -> Claim:
-    """Return the claim to the stage's stack, which exists as `stack` or not yet: see require_own.
+    """Return the tags to deploy the stage's stack with, bound to the stack that was checked.
+
+    `stack` is the result of that check (see require_own), None if there is no stack yet. Raises
+    DeploymentError if there is no owner_id yet.
+    """
+    if stack is None:
+        return Claim(None, tags(stage, None))
+    return Claim(stack.stack_id, tags(stage, stack))
+
+
+def tags(stage: str, stack: Stack | None) -> dict[str, str]:
+    """Return the tags of the stage's stack after its deployment.
 
     Tags that a team has put on its stack stay. An adopted stack keeps its owner, so that the
     project that made it can still change it. Raises DeploymentError if there is no owner_id yet.
@@ -28,12 +39,9 @@ def claim(stage: str, stack: Stack | None) -> Claim:
         raise DeploymentError(
             f"{chalice_config.FILE} has no owner_id yet. Run: make backend STAGE={stage}"
         )
-    if stack is None:
-        return Claim("", {OWNER_TAG: owner, **names(stage)})
-    kept = {
-        name: value for name, value in stack.tags.items() if value and not name.startswith("aws:")
-    }
-    return Claim(stack.stack_id, {OWNER_TAG: owner, **kept, **names(stage)})
+    present = {} if stack is None else stack.tags
+    kept = {name: value for name, value in present.items() if not name.startswith("aws:")}
+    return {OWNER_TAG: owner, **kept, **names(stage)}
 
 
 def names(stage: str) -> dict[str, str]:
@@ -67,12 +75,13 @@ def require_own(stack: Stack | None, name: str, stage: str) -> None:
         return
     raise DeploymentError(
         f"the stack {name} exists already and was not made with this {chalice_config.FILE}: "
-        f"{_description(stack)}. If it belongs to another team, choose another app_name in "
+        f"{description(stack)}. If it belongs to another team, choose another app_name in "
         f"{chalice_config.FILE}. If it is yours, adopt it: make backend STAGE={stage} ADOPT=yes"
     )
 
 
-def _description(stack: Stack) -> str:
+def description(stack: Stack) -> str:
+    """Describe whose stack it is, by its tags."""
     app = stack.tags.get(APP_TAG, "unknown")
     stage = stack.tags.get(STAGE_TAG, "unknown")
     owner = stack.tags.get(OWNER_TAG, "unknown")

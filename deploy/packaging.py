@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from deploy import aws, bytecode, chalice_cli, chalice_config, checks, ownership, vendor
+from deploy import (
+    aws,
+    bytecode,
+    chalice_cli,
+    chalice_config,
+    checks,
+    lookup,
+    ownership,
+    stacks,
+    vendor,
+)
 from deploy.aws import report_aws_errors
 from deploy.chalice_cli import run_chalice
 from deploy.errors import DeploymentError
@@ -37,22 +47,25 @@ def prepare(stage: str, profile: str | None) -> None:
     bytecode.compile_own_code(vendor.FOLDER)
 
 
-def refuse_foreign_function(stage: str, profile: str | None) -> None:
-    """Raise DeploymentError if `chalice deploy` would overwrite another project's function.
+def refuse_conflict(stage: str, profile: str | None) -> None:
+    """Raise DeploymentError if `chalice deploy` would meet another deployment of the same name.
 
     Without a record of its own, `chalice deploy` updates any function that has the stage's name. A
     function that uses the stage's table and user pool is accepted: the record may be lost.
     """
+    checks.use_account_of(stage, profile)
+    name = chalice_config.resource_name(stage)
+    if stacks.describe(name, profile) is not None:
+        raise DeploymentError(
+            f"make deploy has deployed the API of {stage} already, as the stack {name}. A second "
+            f"API on the same table was refused. To use chalice deploy, run: make destroy "
+            f"STAGE={stage}"
+        )
     if chalice_cli.deployed_api(stage) is not None:
         return
-    name = chalice_config.resource_name(stage)
-    client = boto3.session.Session(profile_name=profile).client("lambda")
-    with report_aws_errors(f"the function {name}"):
-        try:
-            function = client.get_function_configuration(FunctionName=name)
-        except client.exceptions.ResourceNotFoundException:
-            return
-    variables = function.get("Environment", {}).get("Variables", {})
+    variables = lookup.find_function(name, profile)
+    if variables is None:
+        return
     recorded = chalice_config.recorded_backend(stage)
     uses_backend = (
         variables.get("USER_POOL_ARN") == recorded.user_pool_arn
@@ -62,7 +75,8 @@ def refuse_foreign_function(stage: str, profile: str | None) -> None:
         raise DeploymentError(
             f"the function {name} exists already and does not use this stage's table and user "
             f"pool. If it belongs to another project, choose another app_name in "
-            f"{chalice_config.FILE}. If it is yours, restore .chalice/deployed/{stage}.json."
+            f"{chalice_config.FILE}. If it is yours, restore .chalice/deployed/{stage}.json, or "
+            "delete the function."
         )
 
 
@@ -112,7 +126,11 @@ def _bucket_exists(client: S3Client, bucket: str, account: str) -> bool:
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return False
-        raise DeploymentError(f"the bucket {bucket} cannot be used: {error}") from error
+        raise DeploymentError(
+            f"the bucket {bucket} cannot be used: another account has it, or you lack the "
+            "permission s3:ListBucket. Ask for the permission, or choose another app_name in "
+            f"{chalice_config.FILE}. (AWS: {error})"
+        ) from error
     return True
 
 

@@ -50,7 +50,7 @@ def statements(stage: str, recorded: RecordedBackend) -> list[Statement]:
     ]
 
 
-EARLIER_IDS = frozenset({"WriteOwnLogs"})
+EARLIER_IDS = ("WriteOwnLogs",)
 """Statements that earlier versions of the project had, and that the statements above replace."""
 
 
@@ -78,7 +78,7 @@ def write(stage: str, recorded: RecordedBackend) -> bool:
     Raises DeploymentError for a file that cannot be read or written.
     """
     required = statements(stage, recorded)
-    own_ids = {statement["Sid"] for statement in required} | EARLIER_IDS
+    own_ids = [*(statement["Sid"] for statement in required), *EARLIER_IDS]
     document = _read(stage)
     present = _statements(document)
     others = [statement for statement in present if statement.get("Sid") not in own_ids]

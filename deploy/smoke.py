@@ -20,7 +20,7 @@ import requests
 from chalicelib.json_text import write_json
 from deploy import api, chalice_config, checks, cognito, stacks
 from deploy.errors import CommandError, SmokeError
-from deploy.options import option, refuse_empty_options
+from deploy.options import check_options, option
 from deploy.smoke_checks import (
     CHECKS,
     PROFILE,
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `arguments` are those of the command line. Raises SystemExit for errors."""
     options = _read_options(arguments)
     try:
-        refuse_empty_options()
+        check_options("smoke", ("URL", "TOKEN", "EMAIL", "PASSWORD", "OVERWRITE"))
         client = _client(options)
         print(f"{client.url}{PROFILE}")
         failed = run(client, overwrite=options.overwrite)

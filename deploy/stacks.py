@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from deploy import polling
-from deploy.aws import report_aws_errors
+from deploy.aws import create_client, report_aws_errors
 from deploy.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ CAN_BE_UPDATED = (
     "IMPORT_COMPLETE",
     "IMPORT_ROLLBACK_COMPLETE",
 )
+CAN_ONLY_BE_DELETED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+"""States of a stack whose first creation failed."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,18 @@ class Stack:
 class Claim:
     """A stack whose owner was checked, and the tags with which this project marks it."""
 
-    stack_id: str
-    """The stack's id at the check. Empty: it did not exist."""
+    stack_id: str | None
+    """The stack's id at the check. None: it did not exist."""
     tags: Mapping[str, str]
 
 
-def describe(name: str) -> Stack | None:
-    """Return the stack `name`, None if it does not exist. Raises DeploymentError."""
+def describe(name: str, profile: str | None = None) -> Stack | None:
+    """Return the stack `name`, None if it does not exist.
+
+    `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
+    """
     with report_aws_errors(f"the stack {name}"):
-        found = _find(boto3.client("cloudformation"), name)
+        found = _find(create_client("cloudformation", profile), name)
     return _stack(found)
 
 
@@ -178,6 +183,10 @@ def deploy(
 
 def _check_is_claimed(name: str, stack: StackTypeDef | None, claim: Claim) -> None:
     """Raise DeploymentError if the stack is not the one whose owner was checked."""
+    if stack is None and claim.stack_id is not None:
+        raise DeploymentError(
+            f"another command has just deleted the stack {name}. Run this command again."
+        )
     if stack is not None and stack["StackId"] != claim.stack_id:
         raise _created_meanwhile(name)
 
@@ -309,11 +318,16 @@ def _check_can_be_updated(stack: StackTypeDef) -> None:
             "choose 'Continue update rollback' in the CloudFormation console, or run: "
             f"aws cloudformation continue-update-rollback --stack-name {name}"
         )
-    else:
+    elif status in CAN_ONLY_BE_DELETED:
         advice = (
-            "its creation or deletion did not complete. Read its events in the CloudFormation "
+            "its first creation failed, and nothing uses it. Read its events in the CloudFormation "
             "console. Then delete it (make destroy-backend for a backend, make destroy for an "
             "API), and run this command again."
+        )
+    else:
+        advice = (
+            "it cannot be updated in this state. Nothing was changed. Read its events in the "
+            "CloudFormation console, and complete, roll back or repeat there what did not end."
         )
     raise DeploymentError(f"the stack {name} is in the state {status}: {advice}")
 

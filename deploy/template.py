@@ -1,7 +1,7 @@
 """A CloudFormation template in YAML, and the properties that it gives its resources.
 
-Evaluated are !Ref of a parameter, !Sub with a text, !If, and the functions of conditions. Any other
-function stays as it is, such as {"Ref": name} for another resource.
+It evaluates !Ref of a parameter, !Sub with a text, !If, and the functions of conditions. A value
+that depends on anything else, such as another resource or the region, is UNRESOLVED.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ Template: TypeAlias = dict[str, Any]
 
 NO_VALUE = object()
 """The value of !Ref AWS::NoValue: the property is absent."""
+UNRESOLVED = object()
+"""A value, or the outcome of a condition, that only CloudFormation knows."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -42,13 +44,13 @@ def _read_function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[
 _Loader.add_multi_constructor("!", _read_function)
 
 
-def load(text: str) -> Template:
-    """Read a template in YAML or JSON. Raises DeploymentError."""
+def load(text: str, source: str) -> Template:
+    """Read a template in YAML or JSON. `source` names it in messages. Raises DeploymentError."""
     try:
         template: Template = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         message = " ".join(str(error).split())
-        raise DeploymentError(f"resources/backend.yaml cannot be read: {message}.") from error
+        raise DeploymentError(f"{source} cannot be read: {message}.") from error
     return template
 
 
@@ -78,63 +80,84 @@ def _parameter_value(declared: Mapping[str, Any], given: str | None) -> str | li
     return value
 
 
-def is_unresolved(value: object) -> bool:
-    """Return whether a value is a function that `properties` does not evaluate."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return False
-    (name,) = value
-    return name == "Ref" or str(name).startswith("Fn::")
-
-
 class _Resolver:
     def __init__(self, template: Template, parameters: Mapping[str, str | list[str]]) -> None:
         self._parameters = parameters
         self._conditions = template.get("Conditions", {})
 
     def resolve(self, value: Any) -> Any:
-        """Return a value with its functions evaluated. Absent members are left out."""
+        """Return a value with its functions evaluated. Absent members are left out.
+
+        A list with an unresolved member is unresolved; an object keeps such a member.
+        """
         if isinstance(value, list):
             members = [self.resolve(member) for member in value]
+            if UNRESOLVED in members:
+                return UNRESOLVED
             return [member for member in members if member is not NO_VALUE]
         if not isinstance(value, dict):
             return value
-        if len(value) == 1:
+        if _is_function(value):
             ((name, argument),) = value.items()
-            if name == "Ref":
-                return self._reference(argument)
-            if name == "Fn::Sub" and isinstance(argument, str):
-                return self._substituted(argument)
-            if name == "Fn::If":
-                condition, if_true, if_false = argument
-                return self.resolve(if_true if self._holds(condition) else if_false)
+            return self._evaluate(name, argument)
         resolved = {name: self.resolve(member) for name, member in value.items()}
         return {name: member for name, member in resolved.items() if member is not NO_VALUE}
+
+    def _evaluate(self, name: str, argument: Any) -> Any:
+        if name == "Ref":
+            return self._reference(argument)
+        if name == "Fn::Sub" and isinstance(argument, str):
+            return self._substituted(argument)
+        if name == "Fn::If":
+            condition, if_true, if_false = argument
+            outcome = self._outcome(condition)
+            if outcome is None:
+                return UNRESOLVED
+            return self.resolve(if_true if outcome else if_false)
+        return UNRESOLVED
 
     def _reference(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return NO_VALUE
-        return self._parameters.get(name, {"Ref": name})
+        return self._parameters.get(name, UNRESOLVED)
 
-    def _substituted(self, text: str) -> str:
-        def value_of(match: re.Match[str]) -> str:
-            return str(self._parameters.get(match[1], match[0]))
+    def _substituted(self, text: str) -> Any:
+        names = re.findall(r"\$\{([^!}][^}]*)\}", text)
+        if not set(names) <= set(self._parameters):
+            return UNRESOLVED
+        for name in names:
+            text = text.replace("${" + name + "}", str(self._parameters[name]))
+        return text
 
-        return re.sub(r"\$\{(\w+)\}", value_of, text)
+    def _outcome(self, condition: str) -> bool | None:
+        """Return whether a condition holds; None if only CloudFormation knows."""
+        return self._truth(self._conditions.get(condition, {}))
 
-    def _holds(self, condition: str) -> bool:
-        return self._is_true(self._conditions[condition])
-
-    def _is_true(self, expression: Mapping[str, Any]) -> bool:
+    def _truth(self, expression: Mapping[str, Any]) -> bool | None:
+        if len(expression) != 1:
+            return None
         ((function, argument),) = expression.items()
         if function == "Condition":
-            return self._holds(argument)
-        if function == "Fn::Not":
-            return not self._is_true(argument[0])
-        if function == "Fn::And":
-            return all(map(self._is_true, argument))
-        if function == "Fn::Or":
-            return any(map(self._is_true, argument))
+            return self._outcome(argument)
         if function == "Fn::Equals":
-            left, right = argument
-            return bool(self.resolve(left) == self.resolve(right))
-        raise DeploymentError(f"a condition of the template has {function}, which is unknown here.")
+            left, right = (self.resolve(side) for side in argument)
+            if UNRESOLVED in (left, right):
+                return None
+            return bool(left == right)
+        if function not in ("Fn::Not", "Fn::And", "Fn::Or"):
+            return None
+        outcomes = [self._truth(member) for member in argument]
+        if None in outcomes:
+            return None
+        if function == "Fn::Not":
+            return not outcomes[0]
+        if function == "Fn::And":
+            return all(outcomes)
+        return any(outcomes)
+
+
+def _is_function(value: dict[str, Any]) -> bool:
+    if len(value) != 1:
+        return False
+    (name,) = value
+    return name == "Ref" or str(name).startswith("Fn::")

@@ -24,7 +24,7 @@ def prepare() -> None:
         try:
             packaging.prepare(stage, profile)
             if context.info_name == "deploy":
-                packaging.refuse_foreign_function(stage, profile)
+                packaging.refuse_conflict(stage, profile)
         except CommandError as error:
             sys.exit(f"error: {error}")
     environment.load_if_local()

@@ -43,6 +43,10 @@ hypothesis.settings.load_profile("tests")
 for setting in DEFAULT_SETTINGS:
     os.environ.pop(setting, None)
 
+# So may a surrounding `make test` have options, which are not for the commands that tests run.
+for variable in [name for name in os.environ if name.startswith("OPTION_")]:
+    del os.environ[variable]
+
 # Commands that a shell starts in the background ignore SIGINT, and so do their child processes.
 # Some tests send SIGINT to child processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)

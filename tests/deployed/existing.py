@@ -15,7 +15,7 @@ from tests.support.cloud import Cloud
 FLOWS = {
     "AllowedOAuthFlowsUserPoolClient": True,
     "AllowedOAuthFlows": ["code"],
-    "AllowedOAuthScopes": ["openid"],
+    "AllowedOAuthScopes": ["openid", "email"],
     "CallbackURLs": ["http://localhost:3000"],
     "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
 }
@@ -79,7 +79,9 @@ def create_client(pool_id: str, **settings: Any) -> str:
     return created["UserPoolClient"]["ClientId"]
 
 
-def create_table(*, keys: Mapping[str, str] | None = None, sk_type: str = "S") -> str:
+def create_table(
+    *, name: str = "", keys: Mapping[str, str] | None = None, sk_type: str = "S"
+) -> str:
     """Create a protected table like the original example's; return its name.
 
     `keys` are the names of its key attributes with HASH or RANGE.
@@ -88,7 +90,7 @@ def create_table(*, keys: Mapping[str, str] | None = None, sk_type: str = "S") -
     types = dict.fromkeys(keys, "S")
     if "sk" in types:
         types["sk"] = sk_type
-    name = unique("theirs")
+    name = name or unique("theirs")
     definition: Any = {
         "TableName": name,
         "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],

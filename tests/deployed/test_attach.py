@@ -208,6 +208,7 @@ def test_a_second_make_backend_changes_nothing(attached: Attached) -> None:
     [
         ({"GenerateSecret": True}, "has a secret"),
         ({"AllowedOAuthFlows": ["implicit"]}, "authorization code flow"),
+        ({"AllowedOAuthScopes": ["openid"]}, "the scopes email and openid"),
         ({"AllowedOAuthFlows": [], "AllowedOAuthFlowsUserPoolClient": False}, "code flow"),
     ],
 )
@@ -392,10 +393,32 @@ def test_a_stage_with_its_own_backend_is_not_switched(clone: Clone) -> None:
     before = clone.snapshot()
     pool = existing.create_pool()
     error = clone.error("backend", STAGE, *pool.options)
-    assert "has its own user pool" in error
+    assert "uses us-east-1_" in error
     error = clone.error("backend", STAGE, f"--table={existing.create_table()}")
-    assert "has its own table" in error
+    assert f"uses {clone.app_name}-{STAGE} already" in error
+    # Also not if the options name what the stack has made.
+    own_pool = clone.variables(STAGE)["USER_POOL_ARN"].rpartition("/")[2]
+    options = [f"--user-pool-id={own_pool}", "--user-pool-client-id=x"]
+    assert "has its own user pool" in clone.error("backend", STAGE, *options)
     assert clone.snapshot() == before
+
+
+def test_recorded_names_are_not_replaced_by_others(clone: Clone) -> None:
+    """Somebody has deleted the stack, which has retained the table and the user pool."""
+    clone.run("backend", STAGE)
+    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    before = clone.snapshot()
+    assert "already, so" in clone.error("backend", STAGE, *existing.create_pool().options)
+    assert "already, so" in clone.error("backend", STAGE, f"--table={existing.create_table()}")
+    assert clone.snapshot() == before
+
+
+def test_a_table_that_has_the_name_already_is_left_alone(clone: Clone) -> None:
+    name = f"{clone.app_name}-{STAGE}"
+    existing.create_table(name=name)
+    assert f"there is a table {name} already" in clone.error("backend", STAGE)
+    assert clone.stack(f"{STAGE}-backend") is None
+    clone.run("backend", STAGE, f"--table={name}")
 
 
 def test_an_attached_stage_is_not_switched_to_its_own(clone: Clone) -> None:

@@ -150,6 +150,17 @@ def test_a_pool_with_a_custom_domain_is_deleted(clone: Clone) -> None:
     assert not existing.pool_exists(pool)
 
 
+def test_a_pool_that_was_never_recorded_is_found(clone: Clone) -> None:
+    """The first command was interrupted before the record, and the stack was deleted."""
+    clone.run("backend", STAGE)
+    pool = pool_id(clone)
+    clone.set_stage(STAGE, environment_variables={})
+    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    output = clone.run(*CONFIRMED)
+    assert f"the user pool {pool} with" in output
+    assert not existing.pool_exists(pool)
+
+
 @pytest.mark.parametrize("left", ["table and pool", "pool", "nothing"])
 def test_an_interrupted_deletion_is_completed(clone: Clone, left: str) -> None:
     clone.run("backend", STAGE)

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from deploy import backend, template
+from deploy import backend
 from tests.deployed.conftest import Clone
 
 STAGE = "prod"
@@ -118,7 +118,7 @@ OTHER_VALUES = {
 
 def test_every_parameter_can_be_changed_and_keeps_users_and_data(deployed: Clone) -> None:
     """tests/unit/test_templates.py shows that none is part of a property that replaces."""
-    declared = template.load(backend.TEMPLATE.read_text())["Parameters"]
+    declared = backend.template()["Parameters"]
     fixed = {"AppName", "Stage", "MakeTable", "MakeUserPool", "DomainSuffix"}
     assert set(declared) == set(OTHER_VALUES) | fixed, "add the new parameter to OTHER_VALUES"
     variables = deployed.variables(STAGE)
@@ -169,6 +169,9 @@ def test_urls_that_cognito_accepts(clone: Clone, urls: str) -> None:
         ("Mfa=ON", "no parameter Mfa to set"),
         ("Stage=dev", "no parameter Stage to set"),
         ("MakeTable=false", "no parameter MakeTable to set"),
+        ("IdTokenMinutes=1 IdTokenMinutes=2", "IdTokenMinutes twice"),
+        ("CallbackUrls=https://", "CallbackUrls has 'https://'"),
+        ("CallbackUrls=https://[::1", "CallbackUrls has 'https://[::1'"),
         ("MfaConfiguration", "'MfaConfiguration', which is not Name=value"),
         ("EmailFrom='Acme", "PARAMETERS cannot be read"),
         ("MfaConfiguration=SOMETIMES", "MfaConfiguration"),
@@ -207,12 +210,37 @@ def test_the_sign_in_domain_cannot_be_changed(clone: Clone) -> None:
     clone.run("backend", STAGE, "--domain-suffix=first")
 
 
-@pytest.mark.parametrize("value", ["$HOME", "`id`", '"quoted"', "it's", "a b"])
+@pytest.mark.parametrize(
+    "value",
+    ["$(shell id)", "$(error no)", "a$$b", "$(", "$HOME", "`id`", '"quoted"', "it's", "a b"],
+)
 def test_make_passes_any_character_on(clone: Clone, value: str) -> None:
     """Nothing is expanded by make or by a shell. The table's name is refused as it was given."""
     done = clone.account.run("make", "-s", "backend", f"STAGE={STAGE}", f"TABLE={value}")
     assert done.returncode != 0
     assert done.stderr.startswith(f"error: {value!r} is not the name of a table")
+
+
+def test_an_option_and_a_parameter_must_not_differ(deployed: Clone) -> None:
+    parameters = "CallbackUrls=https://one.example.com"
+    option = "--callback-urls=https://two.example.com"
+    error = deployed.error("backend", STAGE, option, OPTION_PARAMETERS=parameters)
+    assert "CallbackUrls is given twice" in error
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("backend", "TABEL=profiles"), "make backend has no option TABEL. It has: STAGE, "),
+        (("deploy", "TABLE=profiles"), "make deploy has no option TABLE. It has: STAGE, ALARM"),
+        (("destroy", "CONFIRM=prod"), "make destroy has no option CONFIRM."),
+    ],
+)
+def test_an_unknown_option_is_refused(clone: Clone, command: tuple[str, ...], message: str) -> None:
+    done = clone.account.run("make", "-s", *command, f"STAGE={STAGE}")
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert clone.stack(f"{STAGE}-backend") is None
 
 
 def test_an_option_without_a_value_is_refused(clone: Clone) -> None:
@@ -345,7 +373,9 @@ def test_an_update_continues_only_on_request(changed: tuple[Clone, str]) -> None
 def test_without_an_update_it_is_a_note(changed: tuple[Clone, str]) -> None:
     clone, listed = changed
     before = pool(clone), app_client(clone)
-    assert listed in clone.run("backend", STAGE)
+    output = clone.run("backend", STAGE)
+    assert listed in output
+    assert "Nothing is updated" in output
     assert (pool(clone), app_client(clone)) == before
 
 
@@ -372,6 +402,14 @@ def test_tags_alone_are_an_update_too(deployed: Clone) -> None:
     change_client(deployed, IdTokenValidity=5)
     assert "OVERWRITE=yes" in deployed.error("backend", STAGE)
     assert int(app_client(deployed)["IdTokenValidity"]) == 5
+
+
+def test_a_sign_in_domain_that_is_gone_is_a_note(deployed: Clone) -> None:
+    pool_id = ids(deployed)["UserPoolId"]
+    boto3.client("cognito-idp").delete_user_pool_domain(
+        UserPoolId=pool_id, Domain=pool(deployed)["Domain"]
+    )
+    assert f"Note: The user pool {pool_id} has no sign-in domain" in deployed.run("backend", STAGE)
 
 
 def test_a_client_that_is_gone_is_named(deployed: Clone) -> None:

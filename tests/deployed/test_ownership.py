@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import boto3
 import pytest
 
-from deploy import ownership, stacks
+from deploy import backend, ownership, stacks
 from tests.deployed import existing
 from tests.deployed.conftest import Clone
 from tests.support.chalice_adapter import chalice_endpoint
@@ -83,6 +84,31 @@ def test_chalice_does_not_replace_another_projects_function(
     assert function["Environment"]["Variables"]["USER_POOL_ARN"] == pool.arn
 
 
+def test_chalice_does_not_deploy_into_another_account(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    done = clone.chalice("deploy", AWS_ACCESS_KEY_ID="222222222222")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the backend of dev is in the account 000000000000")
+
+
+def test_one_stage_is_deployed_in_one_way_only(clone: Clone, cloud: Cloud) -> None:
+    """Two APIs would serve one table."""
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+    done = clone.chalice("deploy")
+    assert done.returncode == 1
+    assert "make deploy has deployed the API of dev already" in done.stderr
+    clone.run("destroy", STAGE)
+    with chalice_endpoint(cloud.port, {}) as endpoint:
+        done = clone.chalice("deploy", AWS_ENDPOINT_URL=endpoint)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "chalice deploy has deployed the API of dev already" in clone.error("deploy", STAGE)
+        # A second clone has no record of it, but its function uses the table.
+        (clone.folder / ".chalice" / "deployed").rename(clone.folder / "elsewhere")
+        error = clone.error("destroy-backend", STAGE, f"--confirm={STAGE}")
+    assert "the API still uses the backend" in error
+
+
 def test_a_colleague_with_the_committed_files_is_the_same_owner(
     clone: Clone, new_clone: NewClone
 ) -> None:
@@ -154,17 +180,16 @@ def test_a_backend_of_an_earlier_version_stays_the_teams(clone: Clone) -> None:
 
 def test_a_stack_that_appears_after_the_check_is_refused(clone: Clone, rival: Clone) -> None:
     """Two clones run their first command at the same time."""
-    describe = stacks.describe_at_rest
+    deploy = backend.deploy
 
-    def let_the_rival_be_faster(name: str, progress: stacks.Progress) -> stacks.Stack | None:
-        before = describe(name, progress)
+    def let_the_rival_be_faster(*arguments: Any) -> dict[str, str]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(stacks, "describe_at_rest", describe)
+            patch.setattr(backend, "deploy", deploy)
             rival.run("backend", STAGE)
-        return before
+        return deploy(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stacks, "describe_at_rest", let_the_rival_be_faster)
+        patch.setattr(backend, "deploy", let_the_rival_be_faster)
         error = clone.error("backend", STAGE)
     assert "another command has just created the stack" in error
     stack = rival.stack(f"{STAGE}-backend")
@@ -210,6 +235,59 @@ def test_a_stack_of_another_stage_is_not_ours(new_clone: NewClone) -> None:
     other.configure(owner_id=clone.config["owner_id"])
     other.set_stage("y-dev")
     assert "exists already" in other.error("backend", "y-dev")
+
+
+ORDERS = {
+    "Resources": {
+        "Orders": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                "BillingMode": "PAY_PER_REQUEST",
+            },
+        }
+    }
+}
+"""A template of another team, which has nothing to do with this project."""
+
+
+def test_a_stack_of_another_kind_is_not_adopted(clone: Clone) -> None:
+    name = f"{clone.app_name}-{STAGE}-backend"
+    stacks.deploy(name, json.dumps(ORDERS), {}, progress=print)
+    before = clone.snapshot()
+    assert "has none of the resources of this project" in clone.error(
+        "backend", STAGE, "--adopt=yes"
+    )
+    assert clone.snapshot() == before
+
+
+def test_an_update_deletes_no_resource_that_the_template_lacks(clone: Clone) -> None:
+    """Somebody has added a table of orders to the stack, and the change is not in this clone."""
+    clone.run("backend", STAGE)
+    name = f"{clone.app_name}-{STAGE}-backend"
+    template = backend.template()
+    text = stacks.deployed_template(name).replace(
+        "Resources:\n", f"Resources:\n  Orders: {json.dumps(ORDERS['Resources']['Orders'])}\n", 1
+    )
+    assert "Orders" not in template["Resources"]
+    stacks.deploy(name, text, {}, progress=print)
+    before = clone.stack(f"{STAGE}-backend")
+    for command in ("backend", "destroy-backend"):
+        assert "Orders" in clone.error(command, STAGE)
+    assert clone.stack(f"{STAGE}-backend") == before
+
+
+def test_a_moved_backend_is_reported_by_the_next_deployment(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+    restored = existing.create_table()
+    variables = {**clone.variables(STAGE), "DYNAMODB_TABLE": restored}
+    clone.set_stage(STAGE, environment_variables=variables)
+    clone.run("backend", STAGE)
+    output = clone.run("deploy", STAGE)
+    assert f"DYNAMODB_TABLE changes from {clone.app_name}-{STAGE} to {restored}" in output
+    assert "changes from" not in clone.run("deploy", STAGE)
 
 
 # --- tags -----------------------------------------------------------------------------------------
@@ -311,6 +389,15 @@ def test_a_new_name_is_refused_by_chalice_too(clone: Clone) -> None:
     done = clone.chalice("package", "out")
     assert done.returncode == 1
     assert f"Set app_name to {old} again" in done.stderr
+
+
+def test_a_new_name_after_an_interrupted_start_is_refused(clone: Clone) -> None:
+    """The stack exists, and the stage does not record its table yet."""
+    clone.run("backend", STAGE)
+    old = clone.app_name
+    clone.set_stage(STAGE, environment_variables={})
+    clone.configure(app_name="another-name")
+    assert f"the stack {old}-{STAGE}-backend" in clone.error("backend", STAGE)
 
 
 def test_an_attached_stage_can_be_renamed_before_its_first_deployment(clone: Clone) -> None:

@@ -1,6 +1,8 @@
 """Refusals of the commands of deploy/, before anything is changed, and their advice."""
 
+import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import boto3
 import pytest
@@ -105,7 +107,7 @@ def test_a_backend_in_another_account_is_left_alone(
 @pytest.mark.parametrize("name", ["config", "policy-dev"])
 def test_nothing_is_deployed_that_cannot_be_recorded(clone: Clone, name: str) -> None:
     """A folder has the name of the temporary file: nobody can write it, not even root."""
-    (clone.folder / ".chalice" / f"{name}.tmp").mkdir()
+    (clone.folder / ".chalice" / f".{name}.json.{os.getpid()}").mkdir()
     before = clone.snapshot()
     assert f"cannot write .chalice/{name}.json" in clone.error("backend", "dev")
     assert clone.stack("dev-backend") is None
@@ -120,6 +122,33 @@ def test_nothing_is_deployed_with_a_broken_file(clone: Clone, name: str) -> None
     assert f"cannot read .chalice/{name}.json" in clone.error("backend", "dev")
     assert stacks.describe(f"{app_name}-dev-backend") is None
     assert clone.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"manage_iam_role": False}, "iam_role_arn"),
+        ({"autogen_policy": True}, "autogen_policy must be false"),
+        ({"iam_policy_file": 5}, "iam_policy_file of the stage dev"),
+    ],
+)
+def test_settings_with_which_no_request_would_succeed(
+    clone: Clone, settings: dict[str, Any], message: str
+) -> None:
+    clone.run("backend", "dev")
+    clone.set_stage("dev", **settings)
+    for command in ("package", "deploy"):
+        assert message in clone.error(command, "dev")
+
+
+@pytest.mark.parametrize("client_ids", [",,", " ", " , "])
+def test_a_list_of_clients_has_a_client(clone: Clone, client_ids: str) -> None:
+    """Without one, the API would accept the tokens of every client of the user pool."""
+    clone.run("backend", "dev")
+    variables = {**clone.variables("dev"), "USER_POOL_CLIENT_ID": client_ids}
+    clone.set_stage("dev", environment_variables=variables)
+    for command in ("package", "deploy"):
+        assert "which has no id" in clone.error(command, "dev")
 
 
 def test_the_policy_must_name_the_recorded_table(

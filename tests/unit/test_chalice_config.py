@@ -1,6 +1,7 @@
 """Reading .chalice/config.json, and recording a stage's backend in it."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,17 @@ def test_a_policy_file_is_found_by_its_name_or_by_the_stages(file: Path) -> None
     assert chalice_config.policy_file("prod") == Path(".chalice/policies/own.json")
 
 
-def test_stages_must_not_share_a_policy_file(file: Path) -> None:
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"iam_policy_file": "own.json", "stages": {"dev": {}}},
+        {"stages": {name: {"iam_policy_file": "own.json"} for name in ("dev", "prod")}},
+    ],
+)
+def test_stages_must_not_share_a_policy_file(file: Path, config: dict[str, Any]) -> None:
     """Each stage's policy names its own table."""
-    write(file, {"iam_policy_file": "own.json", "stages": {"dev": {}}})
-    with pytest.raises(DeploymentError, match="iam_policy_file for all stages"):
+    write(file, config)
+    with pytest.raises(DeploymentError, match="several stages"):
         chalice_config.policy_file("dev")
 
 
@@ -245,7 +253,7 @@ def test_the_published_configuration_has_no_owner() -> None:
 
 def test_a_file_that_cannot_be_written_is_explained(file: Path) -> None:
     write(file, {"stages": {"dev": {}}})
-    file.with_suffix(".tmp").mkdir()
+    file.with_name(f".{file.name}.{os.getpid()}").mkdir()
     for change in (
         lambda: chalice_config.require_writable(file),
         chalice_config.create_owner_id,
@@ -254,6 +262,15 @@ def test_a_file_that_cannot_be_written_is_explained(file: Path) -> None:
         with pytest.raises(DeploymentError, match=r"cannot write .*config\.json"):
             change()
     assert json.loads(file.read_text()) == {"stages": {"dev": {}}}
+
+
+def test_a_linked_file_stays_a_link(file: Path) -> None:
+    shared = file.with_name("shared.json")
+    write(shared, {"stages": {"dev": {}}})
+    file.symlink_to(shared)
+    chalice_config.record("dev", BACKEND, RECORD)
+    assert file.is_symlink()
+    assert json.loads(shared.read_text())["stages"]["dev"]["environment_variables"] == BACKEND
 
 
 def test_checking_for_writing_leaves_no_trace(file: Path) -> None:

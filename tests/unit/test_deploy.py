@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 
 from deploy import api, aws, chalice_cli, chalice_config, packaging, polling, stacks
 from deploy.arn import UserPoolArn
-from deploy.chalice_cli import DeployedApi
 from deploy.errors import DeploymentError
 
 ACCOUNT = "123456789012"
@@ -96,11 +95,10 @@ def test_an_api_is_deleted_however_it_was_deployed(
     def run_chalice(command: str, *_: str) -> None:
         deleted.append(f"chalice {command}")
 
-    deployed = DeployedApi("id", "https://example.com") if by_chalice else None
     monkeypatch.setattr(stacks, "describe", lambda _: None)
     monkeypatch.setattr(stacks, "delete", delete_stack)
     monkeypatch.setattr(chalice_cli, "run_chalice", run_chalice)
-    monkeypatch.setattr(chalice_cli, "deployed_api", lambda _: deployed)
+    monkeypatch.setattr(chalice_cli, "has_record", lambda _: by_chalice)
     assert api.destroy("dev", print) == (by_cloudformation or by_chalice)
     expected = [f"{APP}-dev"] * by_cloudformation + ["chalice delete"] * by_chalice
     assert deleted == expected

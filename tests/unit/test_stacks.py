@@ -50,7 +50,10 @@ def cloudformation_is(fake: object, monkeypatch: pytest.MonkeyPatch) -> None:
     ("status", "advice"),
     [
         ("ROLLBACK_COMPLETE", "make destroy-backend for a backend"),
-        ("REVIEW_IN_PROGRESS", "make destroy-backend for a backend"),
+        ("ROLLBACK_FAILED", "make destroy-backend for a backend"),
+        ("REVIEW_IN_PROGRESS", "Nothing was changed"),
+        ("UPDATE_FAILED", "Nothing was changed"),
+        ("DELETE_FAILED", "Nothing was changed"),
         ("UPDATE_ROLLBACK_FAILED", f"continue-update-rollback --stack-name {NAME}"),
     ],
 )

@@ -13,7 +13,7 @@ from chalice.config import Config
 
 from deploy import __main__ as deploy_command
 from deploy import backend as backend_stack
-from deploy import backend_parameters, chalice_config, live_settings, template
+from deploy import backend_parameters, chalice_config, live_settings
 from deploy.packaging import TEMPLATE as API_TEMPLATE
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ STAGES = list(SETTINGS["stages"])
 
 @pytest.fixture(scope="module")
 def backend() -> dict[str, Any]:
-    return template.load(backend_stack.TEMPLATE.read_text())
+    return backend_stack.template()
 
 
 def test_cfn_lint_accepts_the_backend() -> None:
