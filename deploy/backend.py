@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy import chalice_config, stacks
+from deploy.chalice_config import Part
 from deploy.stacks import Claim, Progress
 from deploy.template import Template, load
 
@@ -20,6 +21,11 @@ OUTPUT_OF_VARIABLE = {
     "USER_POOL_CLIENT_ID": "UserPoolClientId",
 }
 """The API's environment variables that name its backend, and the stack output in each."""
+VARIABLES_OF_PART = {
+    Part.TABLE: ("DYNAMODB_TABLE",),
+    Part.USER_POOL: ("USER_POOL_ARN", "USER_POOL_CLIENT_ID"),
+}
+"""The environment variables that record each part of the backend."""
 
 
 def stack_name(stage: str) -> str:

@@ -41,7 +41,7 @@ class Plan:
     """The attached user pool's id. Empty: the stack makes a user pool."""
     client_ids: tuple[str, ...] = ()
     sign_in_domain: str = ""
-    """The host or prefix that was given. Empty: the pool's own."""
+    """The host or prefix that was given. Empty: the recorded one, or else the pool's own."""
     table: str = ""
     """The attached table's name. Empty: the stack makes a table."""
 
@@ -120,8 +120,8 @@ def _attached_name(stage: str, part: Part, given: str, recorded: str) -> str:
     if not name:
         raise DeploymentError(
             f"the stage {stage} uses a {part.text} that existed before, but its "
-            f"environment_variables in {chalice_config.FILE} do not name it. Give {option}=... To "
-            f'make a new one instead, remove "{part}" from "attached" in the stage\'s "backend".'
+            f"environment_variables in {chalice_config.FILE} do not name it. Give {option}=... "
+            "again."
         )
     return name
 
@@ -169,16 +169,19 @@ def _refuse_lost_record(stage: str, plan: Plan, stack: Stack | None) -> None:
     made = {} if stack is None else backend.chalice_environment(stack.outputs)
     lost = []
     options = []
+    variables: list[str] = []
     pool = recorded.get("USER_POOL_ARN", "")
     if plan.makes(Part.USER_POOL) and pool not in ("", made.get("USER_POOL_ARN")):
         pool_id = chalice_config.pool_id_of(recorded)
         client_ids = recorded.get("USER_POOL_CLIENT_ID", "...")
         lost.append(f"the user pool {pool_id}")
         options.append(f"USER_POOL_ID={pool_id} USER_POOL_CLIENT_ID={client_ids}")
+        variables += backend.VARIABLES_OF_PART[Part.USER_POOL]
     table = recorded.get("DYNAMODB_TABLE", "")
     if plan.makes(Part.TABLE) and table and "DYNAMODB_TABLE" not in made:
         lost.append(f"the table {table}")
         options.append(f"TABLE={table}")
+        variables += backend.VARIABLES_OF_PART[Part.TABLE]
     if not lost:
         return
     message = (
@@ -186,7 +189,7 @@ def _refuse_lost_record(stage: str, plan: Plan, stack: Stack | None) -> None:
         f"{backend.stack_name(stage)} of this account and region did not make. "
     )
     if made:
-        values = ", ".join(f"{name} {value}" for name, value in made.items())
+        values = ", ".join(f"{name} {made[name]}" for name in variables if name in made)
         message += (
             f"Record what it made in {chalice_config.FILE} again ({values}), or add another stage "
             "for what you already have."
@@ -195,7 +198,7 @@ def _refuse_lost_record(stage: str, plan: Plan, stack: Stack | None) -> None:
         message += (
             f"To use what is recorded, run: make backend STAGE={stage} {' '.join(options)} (if the "
             "app client was deleted with its stack, create one in Cognito first). To make "
-            f"something new, remove {', '.join(backend.OUTPUT_OF_VARIABLE)} from the stage in "
+            f"something new, remove {' and '.join(variables)} from the stage in "
             f"{chalice_config.FILE}."
         )
     raise DeploymentError(message)
@@ -233,11 +236,22 @@ def _check_recorded(stage: str, plan: Plan, stack: Stack) -> list[str]:
     table = ""
     if plan.makes(Part.TABLE):
         table = recorded.get("DYNAMODB_TABLE", "")
+        _refuse_shared_table(stage, table)
     pool_id = ""
     if plan.makes(Part.USER_POOL):
         pool_id = stack.outputs.get("UserPoolId", "")
     client_ids = recorded.get("USER_POOL_CLIENT_ID") or stack.outputs.get("UserPoolClientId", "")
     return attachment.check_recorded(stage, table, pool_id, client_ids)
+
+
+def _refuse_shared_table(stage: str, table: str) -> None:
+    """Refuse a table that another stage records: both would change the same profiles."""
+    others = chalice_config.stages_with("DYNAMODB_TABLE", table, other_than=stage)
+    if table and others:
+        raise DeploymentError(
+            f"the table {table} is already that of the stage {' and '.join(others)}. Two stages "
+            "with one table would change each other's profiles."
+        )
 
 
 def _refuse_taken_name(stage: str, plan: Plan, stack: Stack | None) -> None:
@@ -246,8 +260,9 @@ def _refuse_taken_name(stage: str, plan: Plan, stack: Stack | None) -> None:
     name = chalice_config.resource_name(stage)
     if makes_table and lookup.find_table(name) is not None:
         raise DeploymentError(
-            f"there is a table {name} already, and no stack of this stage made it. To use it, give "
-            f"TABLE={name}. Otherwise choose another app_name in {chalice_config.FILE}."
+            f"there is a table {name} already, which {backend.stack_name(stage)} does not contain. "
+            f"To use it, give TABLE={name}. Otherwise choose another app_name in "
+            f"{chalice_config.FILE}."
         )
 
 
@@ -256,12 +271,7 @@ def _check_attached(stage: str, plan: Plan) -> CheckedResources:
     limitations: list[str] = []
     if plan.table:
         limitations += attachment.check_table(plan.table)
-        others = chalice_config.stages_with("DYNAMODB_TABLE", plan.table, other_than=stage)
-        if others:
-            raise DeploymentError(
-                f"the table {plan.table} is already that of the stage {' and '.join(others)}. Two "
-                "stages with one table would change each other's profiles."
-            )
+        _refuse_shared_table(stage, plan.table)
     if not plan.pool_id:
         return CheckedResources(None, tuple(limitations))
     pool = attachment.check_user_pool(

@@ -13,7 +13,7 @@ resource that is not found here does not exist.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,12 +32,7 @@ if TYPE_CHECKING:
 STACK_ID_TAG = "aws:cloudformation:stack-id"
 """The tag with which CloudFormation marks what a stack has made."""
 DOMAIN_SECONDS = 60
-"""Seconds in which Cognito has removed a domain, so that it deletes the user pool."""
-VARIABLES = {
-    Part.TABLE: ("DYNAMODB_TABLE",),
-    Part.USER_POOL: ("USER_POOL_ARN", "USER_POOL_CLIENT_ID"),
-}
-"""The environment variables that record each part of the backend."""
+"""How long to wait for Cognito to remove a domain."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +70,13 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
         _refuse_other_resources(name)
     own = _own_resources(stage, name, stack)
     kept = _kept_resources(stage, own)
+    unclaimed = _unclaimed_resources(name, stack, own)
     if stack is None and not own.names:
         _complete_an_earlier_deletion(stage, name, kept)
         return
     _refuse_shared(stage, own)
     print(f"In the account {aws.account_id()}, region {boto3.session.Session().region_name}:")
-    for line in _description(name, stack, own, kept):
+    for line in _description(name, stack, own, sorted({*kept.values(), *unclaimed})):
         print(line)
     if _confirmation(stage, confirmation) != stage:
         raise DeploymentError(
@@ -103,52 +99,69 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
 
 def _own_resources(stage: str, name: str, stack: Stack | None) -> _OwnResources:
     """Return what the stack made, as far as it still exists. Raises DeploymentError."""
-    record = chalice_config.backend_record(stage)
+    attached = chalice_config.backend_record(stage).attached
     if stack is not None:
         ids = stacks.physical_ids(name)
-        table_name = ids.get("Table", "")
-        pool_id = ids.get("UserPool", "")
-        required = _required_tags(stack)
+        table = lookup.find_table(ids.get("Table", ""))
+        user_pool = lookup.find_user_pool(ids.get("UserPool", ""))
     else:
-        # The stack was deleted and has retained both. Its tags are on them.
-        table_name = "" if Part.TABLE in record.attached else chalice_config.resource_name(stage)
-        pool_id = "" if Part.USER_POOL in record.attached else _retained_pool_id(stage)
-        required = ownership.names(stage)
-        is_adopted = any(f":stack/{name}/" in stack_id for stack_id in record.adopted_stacks)
-        if not is_adopted:  # an adopted stack keeps the tag of its owner
-            required[ownership.OWNER_TAG] = chalice_config.owner_id()
-    table = lookup.find_table(table_name)
-    if table is not None and not _has_tags(lookup.table_tags(table), required, stack):
-        table = None
-    user_pool = lookup.find_user_pool(pool_id)
-    if user_pool is not None and not _has_tags(user_pool["UserPoolTags"], required, stack):
-        user_pool = None
+        # The stack was deleted and has retained both.
+        table = lookup.find_table(chalice_config.resource_name(stage))
+        user_pool = _retained_user_pool(stage, name)
+    if table is not None:
+        tags = lookup.table_tags(table)
+        if Part.TABLE in attached or not _was_made(stage, name, stack, table["TableName"], tags):
+            table = None
+    if user_pool is not None:
+        tags = user_pool["UserPoolTags"]
+        if Part.USER_POOL in attached or not _was_made(stage, name, stack, user_pool["Id"], tags):
+            user_pool = None
     return _OwnResources(table, user_pool)
 
 
-def _retained_pool_id(stage: str) -> str:
-    """Return the id of the pool that the stage records, or else of the only one with its name."""
-    named = lookup.user_pools_named(chalice_config.resource_name(stage))
-    if not _recorded_pool_id(stage) and len(named) == 1:
-        return named[0]
-    return _recorded_pool_id(stage)
+def _retained_user_pool(stage: str, name: str) -> UserPool | None:
+    """Return the pool that the stage records, or else the only one that the deleted stack made."""
+    recorded_id = _recorded_pool_id(stage)
+    if recorded_id:
+        return lookup.find_user_pool(recorded_id)
+    pools = [
+        lookup.user_pool(pool_id)
+        for pool_id in lookup.user_pools_named(chalice_config.resource_name(stage))
+    ]
+    made = [
+        pool for pool in pools if _was_made(stage, name, None, pool["Id"], pool["UserPoolTags"])
+    ]
+    if len(made) == 1:
+        return made[0]
+    return None
 
 
-def _required_tags(stack: Stack) -> dict[str, str]:
-    """Return the tags of this project that the stack has passed on to what it made."""
-    names = (ownership.APP_TAG, ownership.STAGE_TAG)
-    return {name: stack.tags[name] for name in names if name in stack.tags}
+def _was_made(
+    stage: str, name: str, stack: Stack | None, resource: str, tags: Mapping[str, str]
+) -> bool:
+    """Return whether a table or user pool with these tags was made by the stage's stack.
 
-
-def _has_tags(present: Mapping[str, str], required: Mapping[str, str], stack: Stack | None) -> bool:
-    """Return whether a resource has the tags of what the stack made.
-
-    A stack lists a table too that existed before and made its creation fail.
+    `stack` is None if the stack was deleted. A stack can also list a table that existed before, and
+    that made its creation fail; it has no outputs then.
     """
-    made_by = present.get(STACK_ID_TAG)
-    if stack is not None and made_by is not None:
-        return made_by == stack.stack_id
-    return all(present.get(name) == value for name, value in required.items())
+    made_by = tags.get(STACK_ID_TAG)
+    if stack is not None:
+        if made_by is not None:
+            return made_by == stack.stack_id
+        if resource in stack.outputs.values():
+            return True
+    elif made_by is not None and f":stack/{name}/" not in made_by:
+        return False
+    return all(tags.get(key) == value for key, value in _own_tags(stage, name).items())
+
+
+def _own_tags(stage: str, name: str) -> dict[str, str]:
+    """Return the tags that the stack passes on to what it makes."""
+    tags = ownership.name_tags(stage)
+    adopted = chalice_config.backend_record(stage).adopted_stacks
+    if not any(f":stack/{name}/" in stack_id for stack_id in adopted):
+        tags[ownership.OWNER_TAG] = chalice_config.owner_id()  # an adopted stack keeps its owner's
+    return tags
 
 
 def _refuse_other_resources(name: str) -> None:
@@ -174,6 +187,21 @@ def _kept_resources(stage: str, own: _OwnResources) -> dict[Part, str]:
     return kept
 
 
+def _unclaimed_resources(name: str, stack: Stack | None, own: _OwnResources) -> list[str]:
+    """Describe the table and the user pool that the stack lists and probably did not make."""
+    if stack is None:
+        return []
+    ids = stacks.physical_ids(name)
+    unclaimed = []
+    table = ids.get("Table", "")
+    if own.table is None and lookup.find_table(table) is not None:
+        unclaimed.append(f"the table {table}")
+    pool_id = ids.get("UserPool", "")
+    if own.user_pool is None and lookup.find_user_pool(pool_id) is not None:
+        unclaimed.append(f"the user pool {pool_id}")
+    return unclaimed
+
+
 def _recorded_pool_id(stage: str) -> str:
     return chalice_config.pool_id_of(chalice_config.environment(stage))
 
@@ -195,7 +223,7 @@ def _refuse_shared(stage: str, own: _OwnResources) -> None:
 
 
 def _description(
-    name: str, stack: Stack | None, own: _OwnResources, kept: Mapping[Part, str]
+    name: str, stack: Stack | None, own: _OwnResources, kept: Sequence[str]
 ) -> list[str]:
     """The lines that say what is deleted, what AWS keeps of it, and what is kept."""
     lines = ["This deletes:"]
@@ -207,14 +235,15 @@ def _description(
         )
     if own.user_pool is not None:
         users = own.user_pool["EstimatedNumberOfUsers"]
+        domains = "".join(f" and the domain {name}" for name in _domains(own.user_pool))
         lines.append(
-            f"  the user pool {own.user_pool['Id']} with about {users:,} users. AWS keeps a "
-            "deleted user pool for 14 days: ask AWS Support to restore it."
+            f"  the user pool {own.user_pool['Id']} with about {users:,} users{domains}. AWS keeps "
+            "a deleted user pool for 14 days: ask AWS Support to restore it."
         )
     if stack is not None:
         lines.append(f"  the stack {name}, with the app client and the sign-in page if it has them")
     if kept:
-        lines.append(f"This keeps {' and '.join(kept.values())}, which the stack did not make.")
+        lines.append(f"This keeps {' and '.join(kept)}, which the stack did not make.")
     return lines
 
 
@@ -271,9 +300,15 @@ def _delete_user_pool(pool: UserPool | None, progress: Progress) -> None:
     # Cognito does not delete a pool that has a domain, such as a custom one added later.
     for domain in _domains(current):
         client.delete_user_pool_domain(UserPoolId=pool_id, Domain=domain)
-    polling.wait_until(
-        lambda: not _domains(lookup.user_pool(pool_id)), timeout=DOMAIN_SECONDS, longest_pause=5
-    )
+    try:
+        polling.wait_until(
+            lambda: not _domains(lookup.user_pool(pool_id)), timeout=DOMAIN_SECONDS, longest_pause=5
+        )
+    except TimeoutError as error:
+        raise DeploymentError(
+            f"Cognito has not removed the domain of the user pool {pool_id} yet. Run this command "
+            "again."
+        ) from error
     if current.get("DeletionProtection") == "ACTIVE":
         # This call resets the pool's other settings, which are deleted next.
         client.update_user_pool(UserPoolId=pool_id, DeletionProtection="INACTIVE")
@@ -289,11 +324,14 @@ def _domains(pool: UserPool) -> list[str]:
 
 
 def _remove_from_record(stage: str, kept: Mapping[Part, str]) -> None:
-    """Remove from the stage's record what was deleted. What was kept, or attached, stays.
+    """Remove from the stage's record what was deleted.
 
-    `parameters` stay: the team wrote them.
+    The variables of what was kept, or attached, stay. So do `parameters`, which the team wrote.
     """
     record = chalice_config.backend_record(stage)
+    name = backend.stack_name(stage)
+    adopted = [stack_id for stack_id in record.adopted_stacks if f":stack/{name}/" not in stack_id]
+    record = replace(record, adopted_stacks=tuple(adopted))
     if Part.USER_POOL not in record.attached:
         record = replace(record, sign_in_domain="")
     if not record.attached:
@@ -307,7 +345,7 @@ def _variables_of_deleted(stage: str, kept: Mapping[Part, str]) -> list[str]:
     recorded = chalice_config.environment(stage)
     return [
         variable
-        for part, variables in VARIABLES.items()
+        for part, variables in backend.VARIABLES_OF_PART.items()
         for variable in variables
         if part not in kept and part not in attached and recorded.get(variable)
     ]
@@ -320,11 +358,13 @@ def _complete_an_earlier_deletion(stage: str, name: str, kept: Mapping[Part, str
     if has_known_account and _variables_of_deleted(stage, kept):
         _remove_from_record(stage, kept)
         print(f"What {name} made was deleted before. Its record is removed.")
+        for text in kept.values():
+            print(f"Kept, and still recorded in {chalice_config.FILE}: {text}.")
         return
     reason = f"the stack {name} does not exist in this account and region"
     if kept:
         reason += (
-            f". The stage records {' and '.join(kept.values())}, without the tags of that stack; "
-            "if you do not need them, delete them yourself"
+            f". The stage records {' and '.join(kept.values())}, which that stack did not make, so "
+            "they are kept"
         )
     raise DeploymentError(f"there is nothing to delete: {reason}.")

@@ -30,7 +30,7 @@ from deploy import (
     stacks,
     template,
 )
-from deploy.attachment import AttachedPool
+from deploy.attachment import AttachedPool, check_user_pool
 from deploy.backend_plan import CheckedResources, Plan, Request
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress, Stack
@@ -102,8 +102,8 @@ def adopt(request: Request) -> None:
         print(f"{name}: {ownership.description(stack)}.")
     if not foreign:
         raise DeploymentError(
-            f"there is nothing to adopt: neither {backend.stack_name(stage)} nor "
-            f"{api.stack_name(stage)} exists in this account and region with another owner."
+            f"there is nothing to adopt: {' and '.join(own_resources)} do not exist in this "
+            "account and region, or are yours already."
         )
     record = chalice_config.backend_record(stage)
     adopted = sorted({*record.adopted_stacks, *foreign.values()})
@@ -118,9 +118,13 @@ def adopt(request: Request) -> None:
 REPLACING_PROPERTIES = {
     "Table": ("TableName", "KeySchema"),
     "UserPool": ("AliasAttributes", "UsernameAttributes", "UsernameConfiguration"),
+    "UserPoolClient": ("GenerateSecret",),
     "UserPoolDomain": ("Domain",),
 }
-"""Properties that CloudFormation, or Cognito, cannot change in an existing resource."""
+"""Properties whose change makes CloudFormation replace the resource, or fail.
+
+Those whose value only CloudFormation knows, such as a reference, are left out.
+"""
 
 
 def _refuse_lost_resources(name: str, stack: Stack, parameters: Mapping[str, str]) -> None:
@@ -135,7 +139,8 @@ def _refuse_lost_resources(name: str, stack: Stack, parameters: Mapping[str, str
     for resource in sorted(stacks.physical_ids(name)):
         before = deployed["Resources"].get(resource, {})
         after = wanted["Resources"].get(resource, {})
-        if before.get("Type") != after.get("Type"):
+        is_declared = template.is_declared(wanted, resource, {**stack.parameters, **parameters})
+        if not is_declared or before.get("Type") != after.get("Type"):
             lost.append(resource)
             continue
         old = template.properties(deployed, resource, stack.parameters)
@@ -191,20 +196,22 @@ def _record(
     """
     before = chalice_config.environment(stage)
     variables = _variables(before, plan, resources.pool, outputs)
-    sign_in_domain = outputs.get("UserPoolDomain", "")
-    if resources.pool is not None:
-        sign_in_domain = resources.pool.sign_in_domain
+    present = chalice_config.backend_record(stage)
+    pool = resources.pool
+    if pool is None:
+        pool = check_user_pool(outputs["UserPoolId"], [], "", present.sign_in_domain)
     record = replace(
-        chalice_config.backend_record(stage),
+        present,
         app_name=chalice_config.app_name(),
         attached=plan.attached,
-        sign_in_domain=sign_in_domain,
+        sign_in_domain=pool.sign_in_domain,
     )
     chalice_config.record(stage, variables, record)
     policy.write(stage, chalice_config.recorded_backend(stage))
     for name, value in variables.items():
         print(f"  {name:<21}{_change(before.get(name), value)}")
-    print(f"  {'sign-in page':<21}{sign_in_domain or 'none'}")
+    sign_in_page = _change(present.sign_in_domain, pool.sign_in_domain or "none")
+    print(f"  {'sign-in page':<21}{sign_in_page}")
 
 
 def _variables(
@@ -245,4 +252,4 @@ def _print_changed_files(before: Mapping[Path, bytes], after: Mapping[Path, byte
     if changed:
         print(f"Recorded in {' and '.join(changed)}. Commit what changed.")
     else:
-        print(f"Nothing to record: {chalice_config.FILE} is current.")
+        print(f"Nothing to record: {' and '.join(map(str, after))} are current.")

@@ -30,9 +30,10 @@ def check_options(command: str, known: Collection[str]) -> None:
     be taken for one that was left out: make backend would make a new table.
     """
     for name in os.environ.get(NAMES, "").split():
-        if name in (*known, *GENERAL):
-            if not option(name).strip() and name not in GENERAL:
-                raise DeploymentError(f"{name} is empty. Give it a value, or leave it out.")
-        else:
+        if name in GENERAL:
+            continue
+        if name not in known:
             listed = ", ".join(("STAGE", *known))
             raise DeploymentError(f"make {command} has no option {name}. It has: {listed}.")
+        if not option(name).strip():
+            raise DeploymentError(f"{name} is empty. Give it a value, or leave it out.")

@@ -41,10 +41,10 @@ def tags(stage: str, stack: Stack | None) -> dict[str, str]:
         )
     present = {} if stack is None else stack.tags
     kept = {name: value for name, value in present.items() if not name.startswith("aws:")}
-    return {OWNER_TAG: owner, **kept, **names(stage)}
+    return {OWNER_TAG: owner, **kept, **name_tags(stage)}
 
 
-def names(stage: str) -> dict[str, str]:
+def name_tags(stage: str) -> dict[str, str]:
     """Return the tags that name the app and the stage."""
     return {APP_TAG: chalice_config.app_name(), STAGE_TAG: stage}
 
@@ -59,7 +59,7 @@ def is_own(stack: Stack, stage: str) -> bool:
         return True
     if not stack.tags.get(OWNER_TAG):
         return _made_the_recorded_pool(stack, stage)
-    has_names = names(stage).items() <= dict(stack.tags).items()
+    has_names = name_tags(stage).items() <= dict(stack.tags).items()
     return has_names and stack.tags[OWNER_TAG] == chalice_config.owner_id()
 
 

@@ -63,12 +63,26 @@ def properties(template: Template, resource: str, parameters: Mapping[str, str])
     found = template["Resources"].get(resource)
     if found is None:
         return {}
+    resolver = _resolver(template, parameters)
+    resolved: dict[str, Any] = resolver.resolve(found.get("Properties", {}))
+    return resolved
+
+
+def is_declared(template: Template, resource: str, parameters: Mapping[str, str]) -> bool:
+    """Return whether the template has the resource, and its condition does not exclude it."""
+    found = template["Resources"].get(resource)
+    if found is None:
+        return False
+    condition = found.get("Condition")
+    return condition is None or _resolver(template, parameters).outcome(condition) is not False
+
+
+def _resolver(template: Template, parameters: Mapping[str, str]) -> _Resolver:
     values = {
         name: _parameter_value(declared, parameters.get(name))
         for name, declared in template.get("Parameters", {}).items()
     }
-    resolved: dict[str, Any] = _Resolver(template, values).resolve(found.get("Properties", {}))
-    return resolved
+    return _Resolver(template, values)
 
 
 def _parameter_value(declared: Mapping[str, Any], given: str | None) -> str | list[str]:
@@ -110,7 +124,7 @@ class _Resolver:
             return self._substituted(argument)
         if name == "Fn::If":
             condition, if_true, if_false = argument
-            outcome = self._outcome(condition)
+            outcome = self.outcome(condition)
             if outcome is None:
                 return UNRESOLVED
             return self.resolve(if_true if outcome else if_false)
@@ -129,7 +143,7 @@ class _Resolver:
             text = text.replace("${" + name + "}", str(self._parameters[name]))
         return text
 
-    def _outcome(self, condition: str) -> bool | None:
+    def outcome(self, condition: str) -> bool | None:
         """Return whether a condition holds; None if only CloudFormation knows."""
         return self._truth(self._conditions.get(condition, {}))
 
@@ -138,7 +152,7 @@ class _Resolver:
             return None
         ((function, argument),) = expression.items()
         if function == "Condition":
-            return self._outcome(argument)
+            return self.outcome(argument)
         if function == "Fn::Equals":
             left, right = (self.resolve(side) for side in argument)
             if UNRESOLVED in (left, right):

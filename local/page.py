@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -66,13 +67,20 @@ def run(port: int) -> None:
 def install(folder: Path = page_config.FOLDER) -> None:
     """Install the packages in `folder`/package-lock.json, unless they are already installed.
 
-    Raises PageError.
+    Two processes that install into one folder would delete each other's files, so the second one
+    waits. Raises PageError.
     """
     lock_file = folder / "package-lock.json"
-    marker = folder / "node_modules" / "installed.txt"
-    fingerprint = hashlib.sha256(lock_file.read_bytes()).hexdigest()
-    if marker.exists() and marker.read_text() == fingerprint:
-        return
+    with lock_file.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        marker = folder / "node_modules" / "installed.txt"
+        fingerprint = hashlib.sha256(lock_file.read_bytes()).hexdigest()
+        if not marker.exists() or marker.read_text() != fingerprint:
+            _run_npm_ci(folder)
+            marker.write_text(fingerprint)
+
+
+def _run_npm_ci(folder: Path) -> None:
     npm = shutil.which(os.environ.get("NPM") or "npm")
     if npm is None:
         raise PageError("Node's npm is not installed. On Debian and Ubuntu: apt install npm")
@@ -80,7 +88,6 @@ def install(folder: Path = page_config.FOLDER) -> None:
     if done.returncode != 0:
         output = (done.stderr or done.stdout).strip().replace("\n", " ")
         raise PageError(f"npm ci failed: {output[-NPM_OUTPUT_CHARACTERS:]}")
-    marker.write_text(fingerprint)
 
 
 @contextmanager
