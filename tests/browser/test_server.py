@@ -8,6 +8,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -138,14 +139,27 @@ def npm_project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_npm_runs_again_only_if_the_lock_file_changes(
+@pytest.fixture
+def calls(
     npm_project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+) -> Path:
+    """The file in which each run of npm writes a line."""
     npm = tmp_path_factory.mktemp("bin") / "npm"
     npm.write_text("#!/bin/sh\necho $1 >> calls.txt\nmkdir -p node_modules\n")
     npm.chmod(0o755)
     monkeypatch.setenv("NPM", str(npm))
-    calls = npm_project / "calls.txt"
+    return npm_project / "calls.txt"
+
+
+def test_npm_runs_once_for_two_processes_at_a_time(npm_project: Path, calls: Path) -> None:
+    """Two runs in one folder would delete each other's files."""
+    with ThreadPoolExecutor() as threads:
+        for started in [threads.submit(page.install, npm_project) for _ in range(4)]:
+            started.result()
+    assert calls.read_text() == "ci\n"
+
+
+def test_npm_runs_again_only_if_the_lock_file_changes(npm_project: Path, calls: Path) -> None:
     page.install(npm_project)
     page.install(npm_project)
     assert calls.read_text() == "ci\n"
