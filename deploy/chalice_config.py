@@ -194,11 +194,7 @@ def create_owner_id() -> None:
 
 def backend_record(stage: str) -> BackendRecord:
     """Return where the stage's backend comes from. Raises DeploymentError."""
-    config = _read()
-    return _backend_record(stage, _stage(config, stage))
-
-
-def _backend_record(stage: str, settings: Mapping[str, Any]) -> BackendRecord:
+    settings = _stage(_read(), stage)
     try:
         return BackendRecord.from_json(settings.get("backend", {}))
     except ValueError as error:

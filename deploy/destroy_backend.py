@@ -66,11 +66,13 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
         )
     stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
+    ids: dict[str, str] = {}
     if stack is not None:
-        _refuse_other_resources(name)
-    own = _own_resources(stage, name, stack)
+        ids = stacks.physical_ids(name)
+        _refuse_other_resources(name, ids)
+    own = _own_resources(stage, name, stack, ids)
     kept = _kept_resources(stage, own)
-    unclaimed = _unclaimed_resources(name, stack, own)
+    unclaimed = _unclaimed_resources(ids, own)
     if stack is None and not own.names:
         _complete_an_earlier_deletion(stage, name, kept)
         return
@@ -97,11 +99,15 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
 # --- what is deleted, and what is kept ------------------------------------------------------------
 
 
-def _own_resources(stage: str, name: str, stack: Stack | None) -> _OwnResources:
-    """Return what the stack made, as far as it still exists. Raises DeploymentError."""
+def _own_resources(
+    stage: str, name: str, stack: Stack | None, ids: Mapping[str, str]
+) -> _OwnResources:
+    """Return what the stack made, as far as it still exists. Raises DeploymentError.
+
+    `ids` are the physical ids of the stack's resources; empty if it was deleted.
+    """
     attached = chalice_config.backend_record(stage).attached
     if stack is not None:
-        ids = stacks.physical_ids(name)
         table = lookup.find_table(ids.get("Table", ""))
         user_pool = lookup.find_user_pool(ids.get("UserPool", ""))
     else:
@@ -164,9 +170,9 @@ def _own_tags(stage: str, name: str) -> dict[str, str]:
     return tags
 
 
-def _refuse_other_resources(name: str) -> None:
+def _refuse_other_resources(name: str, ids: Mapping[str, str]) -> None:
     """Refuse to delete a stack with resources that resources/backend.yaml does not declare."""
-    others = sorted(set(stacks.physical_ids(name)) - set(backend.template()["Resources"]))
+    others = sorted(set(ids) - set(backend.template()["Resources"]))
     if others:
         raise DeploymentError(
             f"the stack {name} has resources that resources/backend.yaml does not declare: "
@@ -187,11 +193,8 @@ def _kept_resources(stage: str, own: _OwnResources) -> dict[Part, str]:
     return kept
 
 
-def _unclaimed_resources(name: str, stack: Stack | None, own: _OwnResources) -> list[str]:
+def _unclaimed_resources(ids: Mapping[str, str], own: _OwnResources) -> list[str]:
     """Describe the table and the user pool that the stack lists and probably did not make."""
-    if stack is None:
-        return []
-    ids = stacks.physical_ids(name)
     unclaimed = []
     table = ids.get("Table", "")
     if own.table is None and lookup.find_table(table) is not None:

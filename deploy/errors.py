@@ -2,7 +2,8 @@
 
     CommandError
     ├── DeploymentError
-    │   └── NoBackend
+    │   ├── NoBackend
+    │   └── NotFound        see deploy/lookup.py
     ├── CognitoError
     ├── SmokeError
     └── LocalError          see local/errors.py

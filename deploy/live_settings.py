@@ -2,10 +2,10 @@
 
 CloudFormation updates a user pool with one call that sets everything: what the template does not
 declare returns to Cognito's default (API reference, UpdateUserPool). A setting that somebody made
-in the console would be lost without a word.
+in the console would be lost without a warning.
 
 A setting is reported if its live value differs both from the one that was last deployed and from
-the one that the update sets. CloudFormation's own drift detection does not serve: it compares only
+the one that the update sets. CloudFormation's own drift detection is not enough: it compares only
 the properties that a template declares.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from deploy import template
+from deploy import lookup, template
 from deploy.aws import report_aws_errors
 from deploy.stacks import Stack
 
@@ -101,7 +101,6 @@ Those of properties that resources/backend.yaml always declares are left out. So
 reference of CreateUserPool and CreateUserPoolClient.
 """
 
-
 LONGEST_TEXT = 80
 """Characters of a value in a message."""
 
@@ -162,11 +161,10 @@ def differences(
 
 def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
     """Return the properties of the live pool and app client, by the resources' names."""
-    client = boto3.client("cognito-idp")
-    with report_aws_errors("reading the settings of the user pool"):
-        pool: Any = client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
-        mfa = client.get_user_pool_mfa_config(UserPoolId=pool_id)
-        app_client: Any = client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
+    pool = lookup.user_pool(pool_id)
+    app_client = lookup.app_client(pool_id, client_id)
+    with report_aws_errors("reading the second factors of the user pool"):
+        mfa = boto3.client("cognito-idp").get_user_pool_mfa_config(UserPoolId=pool_id)
     enabled_mfas = []
     if mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled"):
         enabled_mfas.append("SOFTWARE_TOKEN_MFA")
@@ -187,7 +185,7 @@ def _live_settings(pool_id: str, client_id: str) -> dict[str, dict[str, Any]]:
     }
     return {
         "UserPool": {**pool, **renamed_properties},
-        "UserPoolClient": app_client["UserPoolClient"],
+        "UserPoolClient": dict(app_client),
     }
 
 

@@ -34,6 +34,7 @@ from deploy.attachment import AttachedPool, check_user_pool
 from deploy.backend_plan import CheckedResources, Plan, Request
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress, Stack
+from deploy.template import Template
 
 
 def run(request: Request, progress: Progress) -> None:
@@ -49,8 +50,9 @@ def run(request: Request, progress: Progress) -> None:
     resources = backend_plan.check_resources(stage, plan, stack)
     parameters = backend_parameters.parameters(request, plan, stack)
     if stack is not None:
-        _refuse_lost_resources(name, stack, parameters)
-        _refuse_lost_settings(request, stack, parameters)
+        deployed = template.load(stacks.deployed_template(name), f"the template of {name}")
+        _refuse_lost_resources(name, stack, deployed, parameters)
+        _refuse_lost_settings(request, stack, deployed, parameters)
     policy.require_readable(stage)
     for file in (chalice_config.FILE, chalice_config.policy_file(stage)):
         chalice_config.require_writable(file)
@@ -112,7 +114,7 @@ def adopt(request: Request) -> None:
     print(f"Commit {chalice_config.FILE}. Next: make backend STAGE={stage}")
 
 
-# --- settings of the live user pool ---------------------------------------------------------------
+# --- what an update would lose --------------------------------------------------------------------
 
 
 REPLACING_PROPERTIES = {
@@ -127,24 +129,26 @@ Those whose value only CloudFormation knows, such as a reference, are left out.
 """
 
 
-def _refuse_lost_resources(name: str, stack: Stack, parameters: Mapping[str, str]) -> None:
+def _refuse_lost_resources(
+    name: str, stack: Stack, deployed: Template, parameters: Mapping[str, str]
+) -> None:
     """Refuse an update that would delete or replace a resource of the stack.
 
     The stack may have been deployed with another template: it was adopted, or somebody has edited
     resources/backend.yaml.
     """
-    deployed = template.load(stacks.deployed_template(name), f"the template of {name}")
     wanted = backend.template()
+    parameters_after = {**stack.parameters, **parameters}
     lost = []
     for resource in sorted(stacks.physical_ids(name)):
         before = deployed["Resources"].get(resource, {})
         after = wanted["Resources"].get(resource, {})
-        is_declared = template.is_declared(wanted, resource, {**stack.parameters, **parameters})
+        is_declared = template.is_declared(wanted, resource, parameters_after)
         if not is_declared or before.get("Type") != after.get("Type"):
             lost.append(resource)
             continue
         old = template.properties(deployed, resource, stack.parameters)
-        new = template.properties(wanted, resource, {**stack.parameters, **parameters})
+        new = template.properties(wanted, resource, parameters_after)
         lost += [
             f"{resource} ({member})"
             for member in REPLACING_PROPERTIES.get(resource, ())
@@ -157,9 +161,10 @@ def _refuse_lost_resources(name: str, stack: Stack, parameters: Mapping[str, str
         )
 
 
-def _refuse_lost_settings(request: Request, stack: Stack, parameters: Mapping[str, str]) -> None:
+def _refuse_lost_settings(
+    request: Request, stack: Stack, deployed: Template, parameters: Mapping[str, str]
+) -> None:
     """Refuse an update that could reset settings of the live user pool or app client."""
-    deployed = template.load(stacks.deployed_template(stack.stack_id), "the deployed template")
     wanted = backend.template()
     found = live_settings.differences(stack, deployed, wanted, parameters)
     if not found:

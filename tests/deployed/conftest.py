@@ -21,7 +21,7 @@ import pytest
 
 from deploy import __main__ as deploy_command
 from deploy import api as api_stack
-from deploy import backend, gateway_responses, smoke, stacks
+from deploy import backend, chalice_config, gateway_responses, smoke, stacks
 from tests.support import lambda_runtime as runtimes
 from tests.support.chalice_adapter import chalice_endpoint
 from tests.support.clone import copy_of_the_project
@@ -215,6 +215,10 @@ class Clone:
         """The environment variables of a stage."""
         found: dict[str, str] = self.stage(stage).get("environment_variables", {})
         return found
+
+    def pool_id(self, stage: str) -> str:
+        """The id of the user pool that a stage records."""
+        return chalice_config.pool_id_of(self.variables(stage))
 
     def snapshot(self) -> dict[str, bytes]:
         """The content of each file in .chalice."""

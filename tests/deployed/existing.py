@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 
 from chalicelib import items
+from deploy.stacks import Stack
 from tests.support.cloud import Cloud
 
 FLOWS = {
@@ -108,6 +109,16 @@ def put_example_item(table: str, sub: str) -> None:
     """Store a profile as the original example did: without revision and times."""
     profile = {"profile_data": {"M": {"name": {"S": "Ada"}, "theme": {"S": "dark"}}}}
     boto3.client("dynamodb").put_item(TableName=table, Item=items.key(sub) | profile)
+
+
+def set_stack_tags(stack: Stack, tags: Mapping[str, str]) -> None:
+    """Replace the tags of a stack, and change nothing else."""
+    boto3.client("cloudformation").update_stack(
+        StackName=stack.stack_id,
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": name, "UsePreviousValue": True} for name in stack.parameters],
+        Tags=[{"Key": name, "Value": value} for name, value in tags.items()],
+    )
 
 
 def table_exists(name: str) -> bool:

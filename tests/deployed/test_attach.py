@@ -151,7 +151,7 @@ def assert_page(attached: Attached) -> None:
 def assert_only_the_stacks_own_things_are_deleted(attached: Attached, user: User) -> None:
     clone, pool, table = attached.clone, attached.pool, attached.table
     before = clone.variables(STAGE)
-    own_pool = before["USER_POOL_ARN"].rpartition("/")[2]
+    own_pool = clone.pool_id(STAGE)
     if pool and table:
         error = clone.error("destroy-backend", STAGE, f"--confirm={STAGE}")
         assert table in error
@@ -397,7 +397,7 @@ def test_a_stage_with_its_own_backend_is_not_switched(clone: Clone) -> None:
     error = clone.error("backend", STAGE, f"--table={existing.create_table()}")
     assert f"uses {clone.app_name}-{STAGE} already" in error
     # Also not if the options name what the stack has made.
-    own_pool = clone.variables(STAGE)["USER_POOL_ARN"].rpartition("/")[2]
+    own_pool = clone.pool_id(STAGE)
     options = [f"--user-pool-id={own_pool}", "--user-pool-client-id=x"]
     assert "has its own user pool" in clone.error("backend", STAGE, *options)
     assert clone.snapshot() == before

@@ -18,7 +18,7 @@ def own_table(clone: Clone) -> str:
 
 
 def pool_id(clone: Clone) -> str:
-    return clone.variables(STAGE)["USER_POOL_ARN"].rpartition("/")[2]
+    return clone.pool_id(STAGE)
 
 
 def restore_table(clone: Clone) -> str:

@@ -165,7 +165,7 @@ def test_a_deletion_is_completed(new_clone: NewClone, name: str) -> None:
             assert clone.variables(STAGE) == variables, f"forgotten too early, at {step}"
             clone.run(*command)
         assert not existing.table_exists(variables["DYNAMODB_TABLE"])
-        assert not existing.pool_exists(variables["USER_POOL_ARN"].rpartition("/")[2])
+        assert not existing.pool_exists(chalice_config.pool_id_of(variables))
         assert clone.stage(STAGE) == {"environment_variables": {}}
     for change in ("DeleteStack", "UpdateTable", "DeleteTable", "UpdateUserPool", "DeleteUserPool"):
         assert change in steps

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from deploy import backend
+from tests.deployed import existing
 from tests.deployed.conftest import Clone
 
 STAGE = "prod"
@@ -24,7 +25,7 @@ def deployed(clone: Clone) -> Clone:
 def ids(clone: Clone) -> dict[str, str]:
     variables = clone.variables(STAGE)
     return {
-        "UserPoolId": variables["USER_POOL_ARN"].rpartition("/")[2],
+        "UserPoolId": clone.pool_id(STAGE),
         "ClientId": variables["USER_POOL_CLIENT_ID"],
     }
 
@@ -393,12 +394,7 @@ def test_tags_alone_are_an_update_too(deployed: Clone) -> None:
     """CloudFormation would update the user pool, and reset the change."""
     stack = deployed.stack(f"{STAGE}-backend")
     assert stack is not None
-    boto3.client("cloudformation").update_stack(
-        StackName=stack.stack_id,
-        UsePreviousTemplate=True,
-        Parameters=[{"ParameterKey": name, "UsePreviousValue": True} for name in stack.parameters],
-        Tags=[],
-    )
+    existing.set_stack_tags(stack, {})
     change_client(deployed, IdTokenValidity=5)
     assert "OVERWRITE=yes" in deployed.error("backend", STAGE)
     assert int(app_client(deployed)["IdTokenValidity"]) == 5

@@ -159,12 +159,7 @@ def test_a_backend_of_an_earlier_version_stays_the_teams(clone: Clone) -> None:
     clone.run("backend", STAGE)
     stack = clone.stack(f"{STAGE}-backend")
     assert stack is not None
-    boto3.client("cloudformation").update_stack(
-        StackName=stack.stack_id,
-        UsePreviousTemplate=True,
-        Parameters=[{"ParameterKey": name, "UsePreviousValue": True} for name in stack.parameters],
-        Tags=[],
-    )
+    existing.set_stack_tags(stack, {})
     config = clone.config
     del config["owner_id"]
     del config["stages"][STAGE]["backend"]
@@ -325,12 +320,7 @@ def test_tags_of_the_team_stay(clone: Clone) -> None:
     stack = clone.stack(f"{STAGE}-backend")
     assert stack is not None
     with_theirs = {**stack.tags, "cost-center": "42"}
-    boto3.client("cloudformation").update_stack(
-        StackName=stack.stack_id,
-        UsePreviousTemplate=True,
-        Parameters=[{"ParameterKey": name, "UsePreviousValue": True} for name in stack.parameters],
-        Tags=[{"Key": name, "Value": value} for name, value in with_theirs.items()],
-    )
+    existing.set_stack_tags(stack, with_theirs)
     clone.run("backend", STAGE, "--callback-urls=https://app.example.com")
     after = clone.stack(f"{STAGE}-backend")
     assert after is not None
