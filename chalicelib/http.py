@@ -31,7 +31,7 @@ from chalice.app import (
 from chalicelib.errors import MalformedJSON
 from chalicelib.identity import claimed_sub
 from chalicelib.json_text import LONE_SURROGATE, read_json, write_json
-from chalicelib.preconditions import Precondition, parse_if_match, parse_if_none_match
+from chalicelib.preconditions import Precondition, parse_tags
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
 
 if TYPE_CHECKING:
@@ -269,8 +269,8 @@ def read_precondition(request: Request, *, required: bool) -> Precondition:
     `required`: whether a change of an existing profile needs one of these headers.
     """
     return Precondition(
-        if_match=parse_if_match(_header_lines(request, "if-match")),
-        if_none_match=parse_if_none_match(_header_lines(request, "if-none-match")),
+        if_match=parse_tags("If-Match", _header_lines(request, "if-match")),
+        if_none_match=parse_tags("If-None-Match", _header_lines(request, "if-none-match")),
         required=required,
     )
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from chalicelib.errors import MalformedPrecondition, PreconditionFailed, PreconditionRequired
 
-ENTITY_TAG = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"(?=[ \t]*(?:,|$))')
+ENTITY_TAG = re.compile(r'(?:W/)?"([!#-~\x80-\xff]*)"(?=[ \t]*(?:,|$))')
 MAX_TAGS = 100
 """The most tags in one header. DynamoDB's IN operator takes at most 100 values."""
 
@@ -68,24 +68,16 @@ def _includes(tags: Tags, revision: str | None) -> bool:
     return revision in tags
 
 
-def parse_if_match(lines: Sequence[str]) -> Tags | None:
-    """The revisions in the lines of an If-Match header; None if there are no lines.
+def parse_tags(header: str, lines: Sequence[str]) -> Tags | None:
+    """The revisions in the lines of If-Match or If-None-Match; None if there are no lines.
 
-    Weak tags are left out: If-Match compares strongly, and a weak tag never matches then
-    (RFC 9110, section 8.8.3.2). Raises MalformedPrecondition.
+    Weak tags count like strong ones. If-None-Match compares weakly. If-Match would have to compare
+    strongly (RFC 9110, section 13.1.1), but proxies that compress responses weaken their ETags, and
+    a client behind one could then never send an ETag that matches. A revision names one exact state
+    and is never reused, so its weak form is as safe.
+
+    `header` is the name to use in errors. Raises MalformedPrecondition.
     """
-    return _parse("If-Match", lines, keep_weak=False)
-
-
-def parse_if_none_match(lines: Sequence[str]) -> Tags | None:
-    """The revisions in the lines of an If-None-Match header; None if there are no lines.
-
-    Weak tags count like strong ones: If-None-Match compares weakly. Raises MalformedPrecondition.
-    """
-    return _parse("If-None-Match", lines, keep_weak=True)
-
-
-def _parse(header: str, lines: Sequence[str], *, keep_weak: bool) -> Tags | None:
     if not lines:
         return None
     text = ",".join(lines).strip()  # several lines of a header are one list (RFC 9110, 5.3)
@@ -97,4 +89,4 @@ def _parse(header: str, lines: Sequence[str], *, keep_weak: bool) -> Tags | None
         raise MalformedPrecondition(
             f'{header} must be * or a list of up to {MAX_TAGS} entity tags, like "one", "another".'
         )
-    return frozenset(tag for weak, tag in found if keep_weak or not weak)
+    return frozenset(found)

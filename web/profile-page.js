@@ -184,7 +184,6 @@ export class ProfilePage {
         throw error;
       }
       await this.#resolveDeletionConflict();
-      return;
     }
     this.#showDeleted();
   }
@@ -192,9 +191,7 @@ export class ProfilePage {
   async #resolveDeletionConflict() {
     const saved = await this.#api.read();
     if (saved === null) {
-      // Deleted elsewhere, or by our own earlier request whose response was lost.
-      this.#showDeleted();
-      return;
+      return; // deleted elsewhere, or by our own earlier request whose response was lost
     }
     if (!isEqual(saved.data, this.#form.base.data)) {
       throw new Error(
@@ -202,9 +199,9 @@ export class ProfilePage {
         "after you opened it here. Press \"Discard changes\" to see the saved version.",
       );
     }
-    // It was saved again without a change.
+    // It was saved again without a change. This is not repeated: another conflict is shown.
     this.#form.base = saved;
-    await this.#delete();
+    await this.#api.delete(saved);
   }
 
   #showDeleted() {

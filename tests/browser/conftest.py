@@ -38,6 +38,9 @@ SCHEMA = {
 }
 """The profile's JSON Schema in these tests, so that each field of the form can have an error."""
 
+CORS = {"Access-Control-Allow-Origin": "*"}
+"""The header that a response of a test's own needs, so that the page can read it."""
+
 MAY_FAIL = ("/user/profile", "/favicon.ico", "/oauth2/token")
 """Chromium logs each failed request to these paths, even if the page handles the failure."""
 

@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -84,6 +86,44 @@ def test_the_javascript_example_counts_visits(demo_user: User, folder: Path) -> 
     for visits in (1, 2):
         output = run(folder, "node", "example.mjs", TOKEN=demo_user.id_token)
         assert json.loads(output)["profile_data"] == {"visits": visits}
+
+
+def test_the_javascript_example_gives_up_after_five_conflicts(tmp_path: Path) -> None:
+    writes = 0
+
+    class AlwaysChanging(BaseHTTPRequestHandler):
+        """A profile whose ETag never matches."""
+
+        def do_GET(self) -> None:
+            self.respond(200)
+
+        def do_PUT(self) -> None:
+            nonlocal writes
+            writes += 1
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.respond(412)
+
+        def respond(self, status: int) -> None:
+            self.send_response(status)
+            self.send_header("ETag", '"old"')
+            self.end_headers()
+            self.wfile.write(b'{"profile_data": {}}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), AlwaysChanging) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01]).start()
+        (tmp_path / "web").mkdir()
+        config = {"api": f"http://127.0.0.1:{server.server_port}"}
+        (tmp_path / "web" / "config.json").write_text(json.dumps(config))
+        (tmp_path / "example.mjs").write_text(example("JavaScript"))
+        done = subprocess.run(
+            ["node", "example.mjs"], cwd=tmp_path, check=False, capture_output=True, text=True
+        )
+        server.shutdown()
+    assert "Other clients keep changing the profile" in done.stderr
+    assert writes == 5
 
 
 def test_the_amplify_example_reads_the_profile(demo_client: OtherClient, folder: Path) -> None:

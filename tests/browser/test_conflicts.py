@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import OtherClient, expect_saved, press, save
+from tests.browser.conftest import CORS, OtherClient, expect_saved, press, save
 
 
 @pytest.fixture
@@ -127,6 +128,54 @@ def test_a_profile_saved_again_without_change_is_deleted(
     delete_profile(tab)
     expect_deleted(tab)
     assert other_client.read() is None
+
+
+def test_a_page_behind_a_proxy_that_weakens_etags_works(
+    open_profile: Callable[[], Page], other_client: OtherClient
+) -> None:
+    """nginx with gzip, CloudFront and Cloudflare send W/"..." instead of "..."."""
+
+    def weaken_etag(route: Route) -> None:
+        response = route.fetch()
+        headers = response.headers
+        if "etag" in headers:
+            headers["etag"] = "W/" + headers["etag"]
+        route.fulfill(response=response, headers=headers)
+
+    other_client.save('{"name": "Ada"}')
+    tab = open_profile()
+    tab.route("**/user/profile", weaken_etag)
+    tab.reload()
+    for name in ("Grace", "Mary"):
+        tab.get_by_label("Name").fill(name)
+        save(tab)
+        assert other_client.read() == {"name": name}
+    delete_profile(tab)
+    expect_deleted(tab)
+    assert other_client.read() is None
+
+
+def test_a_deletion_that_always_conflicts_is_not_repeated_forever(
+    open_profile: Callable[[], Page], other_client: OtherClient
+) -> None:
+    other_client.save('{"name": "Ada"}')
+    tab = open_profile()
+    deletions = 0
+
+    def refuse_deletion(route: Route) -> None:
+        nonlocal deletions
+        if route.request.method != "DELETE":
+            route.fallback()
+            return
+        deletions += 1
+        problem = {"type": "urn:problem-type:user-profile:precondition-failed", "detail": "Stale."}
+        route.fulfill(status=412, headers=CORS, body=json.dumps(problem))
+
+    tab.route("**/user/profile", refuse_deletion)
+    delete_profile(tab)
+    expect(tab.get_by_role("alert")).to_contain_text("Stale.")
+    assert deletions == 2
+    assert other_client.read() == {"name": "Ada"}
 
 
 def test_a_deletion_whose_response_was_lost_can_be_retried(

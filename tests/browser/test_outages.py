@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import (
+    CORS,
     OtherClient,
     Visitor,
     expect_saved,
@@ -16,8 +17,6 @@ from tests.browser.conftest import (
     press,
     replace_stored_tokens,
 )
-
-CORS = {"Access-Control-Allow-Origin": "*"}
 
 
 def test_edits_made_offline_can_be_saved_later(
