@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -41,6 +42,7 @@ JSON_TYPE = "application/json"
 MERGE_PATCH_TYPE = "application/merge-patch+json"
 PATCH_TYPES = [MERGE_PATCH_TYPE, JSON_TYPE]
 PROBLEM_TYPE = "application/problem+json"
+QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 NO_STORE = {"Cache-Control": "no-store"}
 """Keeps personal data out of every cache, including the browser's on a shared computer."""
 
@@ -150,9 +152,14 @@ class ProfileApp(Chalice):
         if request is None:
             problem = generic_problem(
                 HTTPStatus.BAD_REQUEST,
-                "This function only accepts API Gateway REST API events.",
+                "This function only accepts requests from an API Gateway REST API that has the "
+                "resources of this service. HTTP APIs (payload format 2.0) and {proxy+} resources "
+                "are not supported.",
             )
             return problem_response(problem, request_id, self._cors), None
+        refusal = self._refused_media_type(request)
+        if refusal is not None:
+            return problem_response(refusal, request_id, self._cors), None
         try:
             response = get_response(request)
         except ChaliceUnhandledError as unhandled:
@@ -163,8 +170,30 @@ class ProfileApp(Chalice):
             return self._completed(request, response, request_id), None
         return problem_response(_problem(error), request_id, self._cors), error
 
+    def _refused_media_type(self, request: Request) -> Problem | None:
+        """415 (RFC 9110, section 15.5.16), if a view reads the body and cannot read this one.
+
+        Chalice also accepts `*/*` and lists of types, and ignores Content-Encoding.
+        """
+        methods = self.routes[request.context["resourcePath"]]
+        route = methods.get(request.method)
+        if route is None or not route.content_types:
+            return None  # a method that does not exist, or a view that reads no body
+        codings = ",".join(_header_lines(request, "content-encoding")).split(",")
+        if any(coding.strip(" \t").lower() not in ("", "identity") for coding in codings):
+            detail = "Send the body without a Content-Encoding: compressed bodies are not read."
+            headers: Headers = {"Accept-Encoding": "identity"}
+            return generic_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers)
+        if _media_type(request) not in route.content_types:
+            detail = f"Send the body as {' or '.join(route.content_types)}, in Content-Type."
+            headers = {}
+            if request.method == "PATCH":
+                headers["Accept-Patch"] = ", ".join(route.content_types)
+            return generic_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers)
+        return None
+
     def _completed(self, request: Request, response: Response, request_id: str) -> Response:
-        """`response`; as a problem if it is one of Chalice's own errors, such as 405 or 415.
+        """`response`; as a problem if it is one of Chalice's own errors, such as 405.
 
         Chalice's own 5xx errors are replaced: in debug mode, they contain a traceback.
         """
@@ -173,10 +202,10 @@ class ProfileApp(Chalice):
             return problem_response(UNEXPECTED, request_id, self._cors)
         if status < HTTPStatus.BAD_REQUEST or not _is_chalice_error(response):
             return response
-        headers: Headers = dict(response.headers)
-        if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and request.method == "PATCH":
-            headers["Accept-Patch"] = ", ".join(PATCH_TYPES)
-        problem = generic_problem(status, response.body["Message"], headers)
+        detail: str = response.body["Message"]
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"The method {request.method} is not supported here."
+        problem = generic_problem(status, detail, dict(response.headers))
         return problem_response(problem, request_id, self._cors)
 
     def _log_request(
@@ -275,6 +304,20 @@ def read_precondition(request: Request, *, required: bool) -> Precondition:
     )
 
 
+def _media_type(request: Request) -> str:
+    """The body's media type in lower case, without parameters; "" if there is not exactly one.
+
+    A missing Content-Type is treated as JSON.
+    """
+    lines = _header_lines(request, "content-type")
+    if not lines:
+        return JSON_TYPE
+    media_type, _, parameters = ",".join(lines).partition(";")
+    if "," in QUOTED_STRING.sub("", parameters):
+        return ""  # the comma starts another type
+    return media_type.strip(" \t").lower()
+
+
 def _header_lines(request: Request, name: str) -> list[str]:
     """The lines of a header; empty if it was not sent. `name` is in lower case."""
     headers: Any = request.to_original_event().get("multiValueHeaders") or request.headers
@@ -282,7 +325,7 @@ def _header_lines(request: Request, name: str) -> list[str]:
     for key, value in headers.items():
         if key.lower() == name:
             values = value if isinstance(value, list) else [value]
-            lines.extend(str(line) for line in values)
+            lines.extend(line for line in values if isinstance(line, str))
     return lines
 
 

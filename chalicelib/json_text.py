@@ -9,7 +9,7 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
 
-from chalicelib.errors import InvalidProfile, MalformedJSON, Violation
+from chalicelib.errors import MalformedJSON
 
 if TYPE_CHECKING:
     from chalicelib.profile import JSON
@@ -25,12 +25,15 @@ def read_json(body: bytes) -> JSON:
 
     Raises MalformedJSON for what RFC 8259 or I-JSON (RFC 7493) does not allow: a syntax error,
     another encoding, a byte order mark, a duplicate name in an object, a lone surrogate, NaN,
-    Infinity, an empty body. Raises InvalidProfile for nesting that is too deep to parse.
+    Infinity, an empty body, and nesting deeper than Python's parser can follow (about 900 levels).
+    The messages are our own: those of the parser differ between versions of Python.
     """
     try:
         text = str(body, "utf-8")
     except UnicodeDecodeError as error:
         raise MalformedJSON("The body is not UTF-8 text.") from error
+    if text.startswith("\ufeff"):
+        raise MalformedJSON("The body starts with a byte order mark. Send UTF-8 without one.")
     try:
         value: JSON = json.loads(
             text,
@@ -41,16 +44,17 @@ def read_json(body: bytes) -> JSON:
         )
         _refuse_lone_surrogates(text, value)
     except RecursionError as error:
-        raise InvalidProfile([Violation("", "The JSON is nested too deeply.")]) from error
+        raise MalformedJSON("The body is nested too deeply to be read.") from error
     except json.JSONDecodeError as error:
-        raise MalformedJSON(f"The body is not valid JSON: {_reason(text, error)}.") from error
+        raise MalformedJSON(_description(text, error)) from error
     return value
 
 
-def _reason(text: str, error: json.JSONDecodeError) -> str:
+def _description(text: str, error: json.JSONDecodeError) -> str:
     if not text.strip():
-        return "it is empty"
-    return f"{error.msg}, line {error.lineno}, column {error.colno}"
+        return "The body is empty. Send a JSON text."
+    place = f"line {error.lineno}, column {error.colno}"
+    return f"The body is not valid JSON. The first error is at {place}."
 
 
 def _read_number(text: str) -> int | Decimal:

@@ -12,6 +12,8 @@ from chalicelib import errors
 TYPE_PREFIX = "urn:problem-type:user-profile:"
 PHRASES_OF_RFC_9110 = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "URI Too Long",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "Range Not Satisfiable",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
 }
 """Phrases that are different in Python before 3.13."""

@@ -54,15 +54,52 @@ def test_data_at_the_limits_is_stored(api: Api, user: User, body: str) -> None:
 
 @pytest.mark.usefixtures("unchanged_profile")
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/xml", "application/jsonx", "json", ""]
+    "content_type",
+    [
+        "text/plain",
+        "application/xml",
+        "application/jsonx",
+        "json",
+        "",
+        "*/*",
+        "application/*",
+        "application/json, text/plain",
+        "text/plain, application/json",
+        "application/json, application/json",
+        "application/json; charset=utf-8, text/plain",
+    ],
 )
 def test_another_content_type_is_a_415(api: Api, user: User, content_type: str) -> None:
+    """RFC 9110, section 8.3: Content-Type is one media type, without wildcards."""
     assert_problem(api.post(user, "{}", content_type), 415)
+
+
+@pytest.mark.usefixtures("unchanged_profile")
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH"])
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "identity, gzip", "x-unknown"])
+def test_an_encoded_body_is_a_415(api: Api, user: User, method: str, coding: str) -> None:
+    """RFC 9110, section 15.5.16, even if the body is plain JSON."""
+    answer = api.send(user, method, {"a": 1}, Content_Encoding=coding)
+    assert "Content-Encoding" in assert_problem(answer, 415)["detail"]
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", " Identity ", "identity, identity"])
+def test_a_body_without_a_coding_is_read(api: Api, user: User, coding: str) -> None:
+    answer = api.send(user, "PUT", {"a": 1}, Content_Encoding=coding)
+    assert answer.json()["profile_data"] == {"a": 1}
 
 
 @pytest.mark.parametrize(
     "content_type",
-    [None, "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"],
+    [
+        None,
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON;charset=UTF-8",
+        "application/json ; a=b",
+        'application/json; note="a, b"',
+    ],
 )
 def test_json_is_read_under_each_of_its_names(
     api: Api, user: User, content_type: str | None

@@ -62,8 +62,10 @@ BAD_BODIES = {
     "an empty name": _invalid(b'{"": 1}'),
     "an empty name in an array": _invalid(b'{"a": [{"": 1}]}'),
     "32 levels": _invalid(nested_objects(32).encode()),
-    "100,000 nested arrays": _invalid(MANY_ARRAYS),
-    "100,000 nested arrays in an object": _invalid(b'{"a":' + MANY_ARRAYS + b"}"),
+    "500 levels": _invalid(nested_objects(500).encode()),
+    "100,000 nested arrays": _malformed(MANY_ARRAYS),
+    "100,000 nested arrays in an object": _malformed(b'{"a":' + MANY_ARRAYS + b"}"),
+    "990 arrays that are never closed": _malformed(b"[" * 990),
     "one byte too many": _too_large(profile_of_size(MAX_BYTES + 1).encode()),
     "2 MB": _too_large(profile_of_size(2_000_000).encode()),
 }

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.errors import InvalidProfile, MalformedJSON
+from chalicelib.errors import MalformedJSON
 from chalicelib.json_text import read_json, write_json
 from chalicelib.profile import JSON
 from tests.support.json_values import json_values, typed
@@ -39,9 +39,9 @@ def test_json_is_read_exactly(text: str, value: JSON) -> None:
         (b"{", "line 1, column 2"),
         (b"{'a': 1}", "line 1"),
         (b'{"a": 1,}', "line 1"),
-        (b'{"a": 1} x', "Extra data"),
+        (b'{"a": 1} x', "line 1, column 10"),
         (b'{"a": 01}', "line 1"),
-        (b'{"a": "\x01"}', "control character"),
+        (b'{"a": "\x01"}', "line 1, column 8"),
         (b'{"a": 1, "a": 2}', '"a" twice'),
         (b'{"b": {"a": 1, "\\u0061": 2}}', '"a" twice'),
         (b'{"a": NaN}', "NaN"),
@@ -53,7 +53,7 @@ def test_json_is_read_exactly(text: str, value: JSON) -> None:
         (b'{"a": "\xed\xa0\x80"}', "UTF-8"),
         ('{"a": 1}'.encode("utf-16"), "UTF-8"),
         ('{"a": 1}'.encode("utf-16-le"), "line 1"),
-        (b'\xef\xbb\xbf{"a": 1}', "BOM"),
+        (b'\xef\xbb\xbf{"a": 1}', "byte order mark"),
     ],
 )
 def test_malformed_json_is_refused_with_a_reason(body: bytes, reason: str) -> None:
@@ -64,9 +64,16 @@ def test_malformed_json_is_refused_with_a_reason(body: bytes, reason: str) -> No
 @pytest.mark.parametrize(
     "text", ["[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000]
 )
-def test_nesting_too_deep_to_parse_is_refused(text: str) -> None:
-    with pytest.raises(InvalidProfile):
+def test_nesting_too_deep_to_parse_is_malformed(text: str) -> None:
+    with pytest.raises(MalformedJSON, match="nested too deeply"):
         read_json(text.encode())
+
+
+@pytest.mark.parametrize("levels", [30, 900, 990, 100_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_a_text_that_is_never_closed_is_malformed_at_any_depth(opening: str, levels: int) -> None:
+    with pytest.raises(MalformedJSON):
+        read_json((opening * levels).encode())
 
 
 @pytest.mark.parametrize("zero", ["0e" + "9" * 30, "-0.0E-" + "9" * 30])
@@ -117,5 +124,5 @@ def test_a_written_value_is_read_back_exactly(value: JSON) -> None:
 
 @given(st.binary() | st.text().map(str.encode))
 def test_any_body_is_read_or_refused(body: bytes) -> None:
-    with suppress(MalformedJSON, InvalidProfile):
+    with suppress(MalformedJSON):
         read_json(body)

@@ -45,6 +45,43 @@ def test_the_document_has_the_members_of_rfc_9457() -> None:
     }
 
 
+RFC_9110_PHRASES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    409: "Conflict",
+    410: "Gone",
+    411: "Length Required",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    415: "Unsupported Media Type",
+    416: "Range Not Satisfiable",
+    417: "Expectation Failed",
+    421: "Misdirected Request",
+    422: "Unprocessable Content",
+    426: "Upgrade Required",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
+}
+"""RFC 9110, sections 15.5 and 15.6."""
+
+
+@pytest.mark.parametrize("status", RFC_9110_PHRASES)
+def test_titles_are_those_of_rfc_9110_on_every_python(status: int) -> None:
+    assert generic_problem(status, "x").title == RFC_9110_PHRASES[status]
+
+
 def test_a_generic_problem_is_about_blank() -> None:
     assert generic_problem(405, "No.", {"Allow": "GET"}).document("request-1") == {
         "type": "about:blank",
