@@ -12,6 +12,7 @@ import functools
 import logging
 import os
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -23,8 +24,14 @@ from chalicelib.dynamodb import database_calls
 from chalicelib.http import ProfileApp
 from chalicelib.identity import identify
 from chalicelib.preconditions import Precondition
+from chalicelib.profile import ProfileCheck
 from chalicelib.schema import profile_check
-from chalicelib.settings import Settings
+from chalicelib.settings import (
+    ANY_ORIGIN,
+    InvalidSetting,
+    ProfileSettings,
+    RouteSettings,
+)
 from chalicelib.store import ProfileStore
 
 if startup.IN_CHALICE_COMMAND:
@@ -51,27 +58,45 @@ class ClientAuthorizer(CognitoUserPoolAuthorizer):
         return definition
 
 
-def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> ProfileApp:
-    """The Chalice app for `settings`, with the profiles in the store that `open_store` returns.
+def cors_of(routes: RouteSettings) -> CORSConfig:
+    """What preflight requests are answered with, as constants, by API Gateway.
 
-    `open_store` is called for each request and connects on the first call.
+    With several origins that is `*`. Requests carry no ambient credentials, such as cookies, so the
+    preflight grants nothing; ProfileApp names the request's origin in each response.
     """
-    cors = CORSConfig(
-        allow_origin=settings.cors_allow_origin,
-        allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
+    allow_origin = ANY_ORIGIN
+    if len(routes.cors_allow_origins) == 1:
+        (allow_origin,) = routes.cors_allow_origins
+    allow_headers = ["Authorization", "Content-Type", "If-Match", "If-None-Match"]
+    return CORSConfig(
+        allow_origin=allow_origin,
+        allow_headers=[*allow_headers, *routes.cors_allow_headers],
         expose_headers=["ETag", "Retry-After"],
         max_age=600,
     )
+
+
+def create_app(
+    routes: RouteSettings,
+    profile_settings: Callable[[], ProfileSettings],
+    open_store: Callable[[], ProfileStore],
+) -> ProfileApp:
+    """The Chalice app, with the profiles in the store that `open_store` returns.
+
+    `profile_settings` and `open_store` are called for each request, not before.
+    """
+    cors = cors_of(routes)
     app = ProfileApp(
         "user-profile",
         cors,
         database_calls,
+        routes.cors_allow_origins,
         configure_logs=not startup.IN_LAMBDA,  # Lambda's runtime configures them
     )
     if not startup.LOG_LEVEL_IS_SET:
         app.log.setLevel(logging.INFO)
     signed_in: dict[str, Any] = {
-        "authorizer": ClientAuthorizer(settings.user_pool_arn, settings.client_ids),
+        "authorizer": ClientAuthorizer(routes.user_pool_arn, routes.client_ids),
         "cors": cors,
     }
 
@@ -79,10 +104,11 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
         return cast(Request, app.current_request)  # Chalice sets it before it calls a view
 
     def current_sub() -> str:
-        return identify(current_request().context, settings.client_ids)
+        return identify(current_request().context, routes.client_ids)
 
     def current_precondition() -> Precondition:
-        return http.read_precondition(current_request(), required=settings.require_preconditions)
+        required = profile_settings().require_preconditions
+        return http.read_precondition(current_request(), required=required)
 
     @app.route("/user/profile", methods=["GET"], **signed_in)
     def get_profile() -> Response:
@@ -121,19 +147,35 @@ def create_app(settings: Settings, open_store: Callable[[], ProfileStore]) -> Pr
     return app
 
 
-settings = Settings.from_environment(os.environ)
-check_data = profile_check(settings.profile_schema)
+@functools.cache
+def profile_settings() -> ProfileSettings:
+    """The stage's settings, read at the first call. Raises InvalidSetting."""
+    return ProfileSettings.from_environment(os.environ)
+
+
+@functools.cache
+def stage_check() -> ProfileCheck:
+    """The check of profile data in this stage. Raises InvalidSetting if the schema has an error."""
+    return profile_check(profile_settings().profile_schema)
 
 
 @functools.cache
 def profile_store() -> ProfileStore:
     """The one store of this process. Raises MissingSetting if the stage has no table."""
-    return ProfileStore.connect(settings.table_name(), check_data)
+    settings = profile_settings()
+    return ProfileStore.connect(settings.table_name(), stage_check(), settings.max_profile_bytes)
 
 
-app = create_app(settings, profile_store)
+try:
+    route_settings = RouteSettings.from_environment(os.environ)
+    if startup.IN_LAMBDA or startup.IN_CHALICE_COMMAND:
+        stage_check()  # a mistake in a setting stops packaging, and a function does not start
+except InvalidSetting as error:
+    sys.exit(f"error: {error}")
 
-if startup.IN_LAMBDA and settings.table:
+app = create_app(route_settings, profile_settings, profile_store)
+
+if startup.IN_LAMBDA and profile_settings().table:
     startup.make_first_call(profile_store)
 
 startup.resume_garbage_collection()

@@ -57,6 +57,7 @@ class ProfileApp(Chalice):
 
     `cors` is sent with every error, so that a script can read why a request was refused.
     The store counts its calls in `database_calls`, for the log.
+    If there are several `origins`, each response allows the request's own, if it is one of them.
     `configure_logs`: see Chalice.
     """
 
@@ -65,12 +66,14 @@ class ProfileApp(Chalice):
         app_name: str,
         cors: CORSConfig,
         database_calls: ContextVar[int],
+        origins: tuple[str, ...],
         *,
         configure_logs: bool,
     ) -> None:
         super().__init__(app_name, configure_logs=configure_logs)
         self._cors = cors
         self._database_calls = database_calls
+        self._origins = origins
         self.register_middleware(self._handle_request, "http")
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
@@ -79,7 +82,18 @@ class ProfileApp(Chalice):
         Chalice creates no Request for an empty event, and `_respond` then returns 400.
         """
         request_event = self._normalized(event) if self._is_request(event) else {}
-        return super().__call__(request_event, context)
+        response: dict[str, Any] = super().__call__(request_event, context)
+        if len(self._origins) > 1:
+            self._allow_own_origin(request_event, response["headers"])
+        return response
+
+    def _allow_own_origin(self, event: dict[str, Any], headers: dict[str, str]) -> None:
+        """Replace the constant of `cors`: a response can allow only one origin (Fetch standard)."""
+        headers["Vary"] = "Origin"
+        del headers["Access-Control-Allow-Origin"]
+        for name, value in event.get("headers", {}).items():
+            if name.lower() == "origin" and value in self._origins:
+                headers["Access-Control-Allow-Origin"] = value
 
     def route(self, path: str, **kwargs: Any) -> Callable[[View], Any]:
         """Chalice's decorator, with two differences.

@@ -6,7 +6,8 @@ where in the data a limit is exceeded, and emulators do not enforce all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import TypeAlias
@@ -34,10 +35,21 @@ MAX_BYTES = 400 * 1024 - 300
 and the expression of UpdateItem, which counts too, take less than 300 bytes of them (measured
 against AWS; see docs/decisions/storage.md)."""
 
+MAX_RESPONSE_BYTES = 5_000_000
+"""The size of the data in a response. Lambda answers at most 6 MB (AWS: "Lambda quotas"), in which
+the JSON text of a profile is a JSON string and escaped once more."""
+MAX_EXPANSION = 43
+"""The most bytes in a response for one byte in the database: an array of 1E124 takes 3 bytes for
+each element, and 126 as text."""
+
 MAX_VIOLATIONS = 50
 """The most violations in one response."""
 MAX_POINTER_LENGTH = 500
 """The most characters of a JSON Pointer in a response."""
+
+ProfileCheck: TypeAlias = "Callable[[JSON], int]"
+"""Checks data that is to be stored, and returns its size in the database, in bytes. Raises
+InvalidProfile or ProfileTooLarge."""
 
 _DYNAMODB_DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
@@ -82,8 +94,8 @@ def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
     return merged
 
 
-def check_profile_data(data: JSON) -> dict[str, JSON]:
-    """Return `data` unchanged if it can be stored and read back exactly.
+def check_profile_data(data: JSON) -> int:
+    """Check that `data` can be stored and read back exactly. Returns its size; see ProfileCheck.
 
     Raises InvalidProfile with the first MAX_VIOLATIONS violations, or ProfileTooLarge.
     """
@@ -96,11 +108,48 @@ def check_profile_data(data: JSON) -> dict[str, JSON]:
     if violations:
         raise InvalidProfile(violations)
     if size > MAX_BYTES:
-        raise ProfileTooLarge(
-            f"The profile data takes {size:,} bytes in the database. At most {MAX_BYTES:,} bytes "
-            "can be stored."
+        raise too_large(size, MAX_BYTES)
+    if size * MAX_EXPANSION > MAX_RESPONSE_BYTES:
+        response_bytes = _response_bytes(data)
+        if response_bytes > MAX_RESPONSE_BYTES:
+            raise ProfileTooLarge(
+                f"The profile data takes {response_bytes:,} bytes in a response. At most "
+                f"{MAX_RESPONSE_BYTES:,} bytes can be returned. Numbers such as 1E125 are written "
+                "with all their digits."
+            )
+    return size
+
+
+def size_of(data: JSON) -> int:
+    """The size of stored data in bytes, as DynamoDB counts it. DynamoDB enforces its limits."""
+    return _inspect(data, (), [])
+
+
+def too_large(size: int, limit: int) -> ProfileTooLarge:
+    """The error for data of `size` bytes where `limit` bytes may be stored."""
+    return ProfileTooLarge(
+        f"The profile data takes {size:,} bytes in the database. At most {limit:,} bytes can be "
+        "stored."
+    )
+
+
+def _response_bytes(value: JSON) -> int:
+    """The bytes that `value` takes in Lambda's response, rounded up."""
+    if isinstance(value, dict):
+        return 2 + sum(
+            2 + _response_bytes(name) + _response_bytes(member) for name, member in value.items()
         )
-    return data
+    if isinstance(value, list):
+        return 2 + sum(1 + _response_bytes(element) for element in value)
+    if isinstance(value, bool) or value is None:
+        return len("false")
+    if isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)
+        return len(json.dumps(text)) - 2
+    number = normalized(value)
+    if number == number.to_integral_value():
+        return len(f"{number:f}")  # the database returns all digits of a whole number
+    return len(str(number))
 
 
 def violation_at(path: Iterable[str | int], detail: str) -> Violation:

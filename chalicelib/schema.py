@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 from chalicelib.errors import InvalidProfile
-from chalicelib.profile import JSON, MAX_VIOLATIONS, check_profile_data, violation_at
+from chalicelib.profile import (
+    JSON,
+    MAX_VIOLATIONS,
+    ProfileCheck,
+    check_profile_data,
+    violation_at,
+)
+from chalicelib.settings import InvalidSetting
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).parent
@@ -18,34 +23,33 @@ MAX_DETAIL_LENGTH = 500
 """The most characters of one violation's text in a response."""
 
 
-def profile_check(file_name: str, folder: Path = FOLDER) -> Callable[[JSON], JSON]:
-    """A function that returns profile data unchanged, or raises InvalidProfile or ProfileTooLarge.
+def profile_check(file_name: str, folder: Path = FOLDER) -> ProfileCheck:
+    """A function that checks profile data: DynamoDB's limits and, unless `file_name` is "", the
+    schema in that file of `folder`.
 
-    It checks DynamoDB's limits and, unless `file_name` is "", the schema in that file of `folder`.
-
-    A schema with an error ends the process with one line on standard error: `chalice package` and
-    `make local` stop, and a function does not start. `format` is checked. A `$ref` that leads out
-    of the file is an error, unless it names a meta-schema of JSON Schema itself.
+    `format` is checked. A `$ref` that leads out of the file is an error, unless it names a
+    meta-schema of JSON Schema itself. Raises InvalidSetting if the schema has an error.
     """
     if not file_name:
         return check_profile_data
     try:
         validator = _load_validator(folder / file_name)
     except ImportError as error:
-        _stop(file_name, f"{error}. Add jsonschema-rs to requirements.txt and run make lock.")
+        reason = f"{error}. Add jsonschema-rs to requirements.txt and run make lock."
+        raise _invalid(file_name, reason) from error
     except (OSError, ValueError, RecursionError) as error:
         first_line = str(error).partition("\n")[0]
-        _stop(file_name, f"{first_line}.")
+        raise _invalid(file_name, f"{first_line}.") from error
 
-    def check(data: JSON) -> JSON:
-        check_profile_data(data)
+    def check(data: JSON) -> int:
+        size = check_profile_data(data)
         errors = islice(validator.iter_errors(data), MAX_VIOLATIONS)
         violations = [
             violation_at(error.instance_path, error.message[:MAX_DETAIL_LENGTH]) for error in errors
         ]
         if violations:
             raise InvalidProfile(violations)
-        return data
+        return size
 
     return check
 
@@ -69,6 +73,5 @@ def _refuse_reference(uri: str) -> NoReturn:
     raise ValueError(f"{uri} is not in this file")
 
 
-def _stop(file_name: str, reason: str) -> NoReturn:
-    sys.stderr.write(f"error: PROFILE_SCHEMA, chalicelib/{file_name}: {reason}\n")
-    sys.exit(1)
+def _invalid(file_name: str, reason: str) -> InvalidSetting:
+    return InvalidSetting("PROFILE_SCHEMA", f"chalicelib/{file_name}: {reason}")

@@ -1,9 +1,34 @@
-"""The service's settings, read from the stage's `environment_variables` in .chalice/config.json."""
+"""The service's settings, read from the stage's `environment_variables` in .chalice/config.json.
+
+There are two groups, because they are read at different times. RouteSettings shape the routes, so
+they are read when app.py is imported. ProfileSettings are read when they are first used: Chalice's
+test client sets a stage's variables after the import.
+
+Every setting has a default, because each `chalice` command imports app.py.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from chalicelib.profile import MAX_BYTES
+
+ANY_ORIGIN = "*"
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+"""An origin as browsers send it (RFC 6454, section 6.2): in lower case, without a path."""
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+"""Browsers leave these ports out of an origin."""
+HEADER_NAME = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+")
+"""A header's name (RFC 9110, section 5.1). `*` is left out: it does not stand for all headers."""
+
+
+class InvalidSetting(Exception):
+    """A setting has a value that it cannot have. This is a deployment mistake."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
 
 
 class MissingSetting(Exception):
@@ -16,32 +41,50 @@ class MissingSetting(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
-    """All settings. Every one has a default, because each `chalice` command imports app.py."""
+class RouteSettings:
+    """The settings of routes, authorizer and CORS."""
 
-    table: str = ""
-    """DYNAMODB_TABLE: the name of the table."""
     user_pool_arn: str = ""
     """USER_POOL_ARN: the Cognito user pool whose tokens API Gateway accepts."""
     client_ids: tuple[str, ...] = ()
     """USER_POOL_CLIENT_ID: app client ids, separated by commas. Empty: all clients of the pool."""
-    cors_allow_origin: str = "*"
-    """CORS_ALLOW_ORIGIN: the origin whose scripts may call the API."""
+    cors_allow_origins: tuple[str, ...] = (ANY_ORIGIN,)
+    """CORS_ALLOW_ORIGIN: the origins whose scripts may call the API, separated by commas; or *."""
+    cors_allow_headers: tuple[str, ...] = ()
+    """CORS_ALLOW_HEADERS: more request headers that scripts may send, separated by commas."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> RouteSettings:
+        """The settings in `environ`, usually os.environ. Raises InvalidSetting."""
+        return cls(
+            user_pool_arn=environ.get("USER_POOL_ARN", ""),
+            client_ids=_comma_separated(environ.get("USER_POOL_CLIENT_ID", "")),
+            cors_allow_origins=_origins(environ.get("CORS_ALLOW_ORIGIN", "")),
+            cors_allow_headers=_header_names(environ.get("CORS_ALLOW_HEADERS", "")),
+        )
+
+
+@dataclass(frozen=True)
+class ProfileSettings:
+    """The settings of storage and of profile data."""
+
+    table: str = ""
+    """DYNAMODB_TABLE: the name of the table."""
     require_preconditions: bool = False
     """REQUIRE_PRECONDITIONS: "true" if changing an existing profile needs If-Match."""
     profile_schema: str = ""
     """PROFILE_SCHEMA: the name of a JSON Schema file in chalicelib/."""
+    max_profile_bytes: int = MAX_BYTES
+    """MAX_PROFILE_BYTES: the largest profile data, in bytes as DynamoDB counts them."""
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
-        """The settings in `environ`, usually os.environ."""
+    def from_environment(cls, environ: Mapping[str, str]) -> ProfileSettings:
+        """The settings in `environ`, usually os.environ. Raises InvalidSetting."""
         return cls(
             table=environ.get("DYNAMODB_TABLE", ""),
-            user_pool_arn=environ.get("USER_POOL_ARN", ""),
-            client_ids=_comma_separated(environ.get("USER_POOL_CLIENT_ID", "")),
-            cors_allow_origin=environ.get("CORS_ALLOW_ORIGIN") or cls.cors_allow_origin,
-            require_preconditions=environ.get("REQUIRE_PRECONDITIONS", "").lower() == "true",
+            require_preconditions=_boolean(environ, "REQUIRE_PRECONDITIONS"),
             profile_schema=environ.get("PROFILE_SCHEMA", ""),
+            max_profile_bytes=_profile_bytes(environ.get("MAX_PROFILE_BYTES", "")),
         )
 
     def table_name(self) -> str:
@@ -54,3 +97,46 @@ class Settings:
 def _comma_separated(text: str) -> tuple[str, ...]:
     parts = [part.strip() for part in text.split(",")]
     return tuple(part for part in parts if part)
+
+
+def _boolean(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").lower()
+    if text not in ("", "true", "false"):
+        raise InvalidSetting(name, f'{environ[name]!r} is neither "true" nor "false".')
+    return text == "true"
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = _comma_separated(text)
+    if origins in ((), (ANY_ORIGIN,)):
+        return (ANY_ORIGIN,)
+    for origin in origins:
+        scheme = origin.partition(":")[0]
+        default_port = DEFAULT_PORTS.get(scheme, "no default port")
+        if not ORIGIN.fullmatch(origin) or origin.endswith(default_port):
+            raise InvalidSetting(
+                "CORS_ALLOW_ORIGIN",
+                f"{origin!r} is not an origin as browsers send it, such as "
+                "https://app.example.com: in lower case, without a path, a slash at the end or "
+                "the default port. Use * alone to allow every origin.",
+            )
+    return origins
+
+
+def _header_names(text: str) -> tuple[str, ...]:
+    names = _comma_separated(text)
+    for name in names:
+        if not HEADER_NAME.fullmatch(name):
+            raise InvalidSetting("CORS_ALLOW_HEADERS", f"{name!r} is not the name of a header.")
+    return names
+
+
+def _profile_bytes(text: str) -> int:
+    if not text:
+        return MAX_BYTES
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_BYTES))
+    if not is_number or not 1 <= int(text) <= MAX_BYTES:
+        raise InvalidSetting(
+            "MAX_PROFILE_BYTES", f"{text!r} is not a whole number from 1 to {MAX_BYTES}."
+        )
+    return int(text)

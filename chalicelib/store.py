@@ -20,7 +20,16 @@ from chalicelib.dynamodb import ConditionFailed, create_client, translated_error
 from chalicelib.errors import ProfileNotFound, StoreUnavailable
 from chalicelib.items import Item
 from chalicelib.preconditions import UNCONDITIONAL, Precondition
-from chalicelib.profile import JSON, Profile, check_profile_data, merge_patch
+from chalicelib.profile import (
+    JSON,
+    MAX_BYTES,
+    Profile,
+    ProfileCheck,
+    check_profile_data,
+    merge_patch,
+    size_of,
+    too_large,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -60,23 +69,24 @@ def random_pause(attempt: int) -> None:
 class ProfileStore:
     """The profiles in one DynamoDB table. Safe to share between threads.
 
-    `check` raises InvalidProfile or ProfileTooLarge for data that may not be stored. Tests replace
-    `clock`, `revisions` and `pause`.
+    `check` refuses data that may not be stored. Data larger than `max_bytes` is refused unless it
+    makes a larger stored profile smaller. Tests replace `clock`, `revisions` and `pause`.
     """
 
     client: DynamoDBClient
     table: str
-    check: Callable[[JSON], JSON] = check_profile_data
+    check: ProfileCheck = check_profile_data
+    max_bytes: int = MAX_BYTES
     clock: Callable[[], str] = utc_now
     revisions: Callable[[], str] = new_revision
     pause: Callable[[int], None] = random_pause
 
     @classmethod
     def connect(
-        cls, table: str, check: Callable[[JSON], JSON] = check_profile_data
+        cls, table: str, check: ProfileCheck = check_profile_data, max_bytes: int = MAX_BYTES
     ) -> ProfileStore:
         """The store in `table`, in the environment's region and account. It sends nothing yet."""
-        return cls(create_client(), table, check)
+        return cls(create_client(), table, check, max_bytes)
 
     def warm_up(self) -> None:
         """Read an item that does not exist, so that no user waits for the first call's endpoint
@@ -100,13 +110,21 @@ class ProfileStore:
         Raises InvalidProfile, ProfileTooLarge, PreconditionFailed, PreconditionRequired or
         StoreUnavailable.
         """
-        checked = self.check(data)
-
-        def update(_: Item, condition: Condition) -> Profile:
-            return self._update(sub, checked, condition)
-
+        size = self.check(data)
+        deadline = _conflict_deadline()
+        item: Item = {}
         condition = conditions.from_precondition(precondition)
-        return self._retry_conflicts(update, precondition, {}, condition, _conflict_deadline())
+        if size > self.max_bytes:
+            # Allowed only over a profile that is larger still, so that one is read first.
+            item = self._read(sub)
+            precondition.check(items.revision_of(item))
+            condition = conditions.unchanged(item)
+
+        def update(item: Item, condition: Condition) -> Profile:
+            self._require_room(size, item)
+            return self._update(sub, data, condition)
+
+        return self._retry_conflicts(update, precondition, item, condition, deadline)
 
     def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
         """Apply a merge patch (RFC 7396) to the profile of user `sub`, or to an empty one.
@@ -121,7 +139,8 @@ class ProfileStore:
             merged = merge_patch(current, patch)
             if item and _are_equal(merged, current):
                 return items.profile_from(item)
-            return self._update(sub, self.check(merged), condition)
+            self._require_room(self.check(merged), item)
+            return self._update(sub, merged, condition)
 
         deadline = _conflict_deadline()
         item = self._read(sub)
@@ -168,6 +187,17 @@ class ProfileStore:
             "Too many clients are changing this profile. Your change was not made. "
             "Try again shortly."
         )
+
+    def _require_room(self, size: int, item: Item) -> None:
+        """Raise ProfileTooLarge if data of `size` bytes is too large to be stored over `item`.
+
+        MAX_PROFILE_BYTES may have been lowered after a larger profile was stored. Such a profile
+        can be changed as long as it becomes smaller.
+        """
+        if size <= self.max_bytes:
+            return
+        if not item or size >= size_of(items.profile_from(item).data):
+            raise too_large(size, self.max_bytes)
 
     def _read(self, sub: str) -> Item:
         with translated_errors():

@@ -22,7 +22,7 @@ from chalicelib.errors import NotSignedIn
 from chalicelib.http import problem_response
 from chalicelib.identity import NOT_SIGNED_IN
 from chalicelib.problems import Problem, generic_problem, problem_for
-from chalicelib.settings import MissingSetting, Settings
+from chalicelib.settings import MissingSetting, RouteSettings
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
 MAX_BODY = 10 * 1024 * 1024
@@ -39,7 +39,7 @@ class HttpResponse(NamedTuple):
 
 def verifier_from(environ: Mapping[str, str]) -> TokenVerifier | None:
     """The verifier for the stage's user pool; None if the stage has no pool yet."""
-    settings = Settings.from_environment(environ)
+    settings = RouteSettings.from_environment(environ)
     if not settings.user_pool_arn:
         return None
     endpoint = environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER")

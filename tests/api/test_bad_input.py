@@ -7,8 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.profile import MAX_BYTES
-from tests.support.bad_bodies import BAD_BODIES, nested_objects, profile_of_size
+from tests.support.bad_bodies import BAD_BODIES, STAGE_LIMIT, nested_objects, profile_of_size
 from tests.support.http_api import Api, assert_problem
 from tests.support.users import User
 
@@ -42,7 +41,7 @@ def test_errors_point_at_the_data_that_was_refused(
     "body",
     [
         nested_objects(31),
-        profile_of_size(MAX_BYTES),
+        profile_of_size(STAGE_LIMIT),
         '{"a": 1e125}',
         '{"n\\u0000": "\\ud83d\\ude00"}',
     ],

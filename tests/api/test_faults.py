@@ -24,7 +24,7 @@ from chalicelib import dynamodb
 from chalicelib.dynamodb import CLIENT_CONFIG
 from chalicelib.errors import ProfileNotFound
 from chalicelib.profile import JSON
-from chalicelib.settings import Settings
+from chalicelib.settings import ProfileSettings, RouteSettings
 from chalicelib.store import ProfileStore
 from tests.support import faulty_wire as wires
 from tests.support.clone import ROOT
@@ -122,7 +122,7 @@ def sub() -> str:
 
 def function_with(store: ProfileStore, sub: str) -> Call:
     """The function with this store, called by user `sub`."""
-    app = create_app(Settings(client_ids=(CLIENT_ID,)), lambda: store)
+    app = create_app(RouteSettings(client_ids=(CLIENT_ID,)), ProfileSettings, lambda: store)
 
     def call(method: str, body: str | None = None, **headers: str) -> dict[str, Any]:
         request = api_gateway_event(

@@ -20,7 +20,7 @@ import pytest
 from app import create_app
 from chalicelib.http import ProfileApp
 from chalicelib.schema import profile_check
-from chalicelib.settings import Settings
+from chalicelib.settings import ProfileSettings, RouteSettings
 from chalicelib.store import ProfileStore
 from tests.support.clone import ROOT
 from tests.support.events import api_gateway_event, id_token_claims
@@ -28,14 +28,14 @@ from tests.support.users import User
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CLIENT_ID = "client"
-SETTINGS = Settings(client_ids=(CLIENT_ID,))
+ROUTES = RouteSettings(client_ids=(CLIENT_ID,))
 
 Call = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def app(store: ProfileStore) -> ProfileApp:
-    return create_app(SETTINGS, lambda: store)
+    return create_app(ROUTES, ProfileSettings, lambda: store)
 
 
 def call_as(app: ProfileApp, user: User) -> Call:
@@ -91,9 +91,9 @@ def test_without_a_table_the_log_names_the_missing_setting(
     user: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def open_store() -> ProfileStore:
-        return ProfileStore.connect(SETTINGS.table_name())
+        return ProfileStore.connect(ProfileSettings().table_name())
 
-    app = create_app(SETTINGS, open_store)
+    app = create_app(ROUTES, ProfileSettings, open_store)
     monkeypatch.setattr(app.log, "propagate", True)
     answer = call_as(app, user)("GET")
     assert answer["statusCode"] == 500
@@ -123,7 +123,7 @@ def call_with_schema(call: Call, store: ProfileStore, user: User, tmp_path: Path
     assert call("POST", '{"age": "old"}')["statusCode"] == 200
     (tmp_path / "person.json").write_text('{"properties": {"age": {"type": "integer"}}}')
     strict_store = dataclasses.replace(store, check=profile_check("person.json", tmp_path))
-    return call_as(create_app(SETTINGS, lambda: strict_store), user)
+    return call_as(create_app(ROUTES, ProfileSettings, lambda: strict_store), user)
 
 
 def test_a_schema_does_not_apply_to_reads(call_with_schema: Call) -> None:

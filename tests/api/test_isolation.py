@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from app import create_app
-from chalicelib.settings import Settings
+from chalicelib.settings import ProfileSettings, RouteSettings
 from chalicelib.store import ProfileStore, utc_now
 from tests.support.events import JSON_HEADERS, api_gateway_event, id_token_claims
 
@@ -88,7 +88,7 @@ class ThreeUsers(RuleBasedStateMachine):
         self.etags: list[list[str]] = [[] for _ in range(USERS)]
         self.before_next_write: Callable[[], object] | None = None
         self.store = ProfileStore(self.client, self.table, clock=self.clock, pause=lambda _: None)
-        self.app = create_app(Settings(), lambda: self.store)
+        self.app = create_app(RouteSettings(), ProfileSettings, lambda: self.store)
 
     def clock(self) -> str:
         """The store reads the time just before it writes. Another write can happen then."""

@@ -14,14 +14,14 @@ from chalicelib import errors, http, identity
 from chalicelib.json_text import write_json
 from chalicelib.preconditions import Precondition, Wildcard
 from chalicelib.profile import JSON, check_profile_data, merge_patch
-from chalicelib.settings import Settings
+from chalicelib.settings import ProfileSettings, RouteSettings
 from tests.support.events import api_gateway_event
 
 CLIENT_ID = "client"
 
 
 def read_json(body: bytes | str) -> JSON:
-    """Read a request's body. Raises MalformedJSON and InvalidProfile."""
+    """Read a request's body. Raises MalformedJSON."""
     return http.json_body(Request(api_gateway_event("PUT", body=body)))
 
 
@@ -111,7 +111,7 @@ def app_with_empty_store() -> Callable[[Any, None], dict[str, Any]]:
     from app import create_app  # noqa: PLC0415 - atheris must import it first
 
     empty_store: Any = EmptyStore()
-    return create_app(Settings(client_ids=(CLIENT_ID,)), lambda: empty_store)
+    return create_app(RouteSettings(client_ids=(CLIENT_ID,)), ProfileSettings, lambda: empty_store)
 
 
 class EmptyStore:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +15,14 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from chalicelib.errors import InvalidProfile, ProfileNotFound, ProfileTooLarge
-from chalicelib.profile import JSON, MAX_BYTES
+from chalicelib.errors import (
+    InvalidProfile,
+    PreconditionFailed,
+    ProfileNotFound,
+    ProfileTooLarge,
+)
+from chalicelib.preconditions import Precondition
+from chalicelib.profile import JSON, MAX_BYTES, Profile
 from chalicelib.store import ProfileStore
 from tests.store.conftest import ENDPOINT
 from tests.support.json_values import json_values, nested, typed
@@ -145,6 +153,69 @@ def test_a_refused_write_changes_nothing(
     with pytest.raises(error):
         store.replace(sub, data)
     assert stored_item(store, sub) == before
+
+
+LIMIT = 1_000
+"""MAX_PROFILE_BYTES of `limited`."""
+
+
+@pytest.fixture
+def limited(store: ProfileStore) -> ProfileStore:
+    return dataclasses.replace(store, max_bytes=LIMIT)
+
+
+def of_size(size: int) -> JSON:
+    return {"text": "x" * (size - 8)}
+
+
+WRITES: list[Callable[[ProfileStore, str, JSON], Profile]] = [
+    lambda store, sub, data: store.replace(sub, data),
+    lambda store, sub, data: store.patch(sub, data),
+]
+
+
+@pytest.mark.parametrize("write", WRITES, ids=["replace", "patch"])
+def test_a_profile_may_take_max_bytes(
+    limited: ProfileStore, sub: str, write: Callable[..., Profile]
+) -> None:
+    assert write(limited, sub, of_size(LIMIT)).data == of_size(LIMIT)
+    before = stored_item(limited, sub)
+    with pytest.raises(ProfileTooLarge, match=r"1,001 bytes.*At most 1,000 bytes"):
+        write(limited, sub, of_size(LIMIT + 1))
+    assert stored_item(limited, sub) == before
+
+
+@pytest.mark.parametrize("write", WRITES, ids=["replace", "patch"])
+def test_the_limit_holds_where_nothing_is_stored(
+    limited: ProfileStore, sub: str, write: Callable[..., Profile]
+) -> None:
+    with pytest.raises(ProfileTooLarge):
+        write(limited, sub, of_size(LIMIT + 1))
+    assert stored_item(limited, sub) == {}
+
+
+@pytest.mark.parametrize("write", WRITES, ids=["replace", "patch"])
+def test_a_larger_stored_profile_can_be_made_smaller(
+    store: ProfileStore, limited: ProfileStore, sub: str, write: Callable[..., Profile]
+) -> None:
+    """The limit was lowered after the profile was stored."""
+    store.replace(sub, of_size(3_000))
+    assert limited.get(sub).data == of_size(3_000)
+    with pytest.raises(ProfileTooLarge):
+        write(limited, sub, {"text": "y" * (3_000 - 8)})
+    assert write(limited, sub, of_size(2_999)).data == of_size(2_999)
+    assert limited.patch(sub, {}).data == of_size(2_999)
+
+
+def test_a_large_replacement_keeps_its_precondition(
+    store: ProfileStore, limited: ProfileStore, sub: str
+) -> None:
+    revision = store.replace(sub, of_size(3_000)).revision
+    other = Precondition(if_match=frozenset({"other"}))
+    with pytest.raises(PreconditionFailed):
+        limited.replace(sub, of_size(2_000), other)
+    same = Precondition(if_match=frozenset({revision}))
+    assert limited.replace(sub, of_size(2_000), same).data == of_size(2_000)
 
 
 def test_an_item_that_others_have_filled_is_too_large(store: ProfileStore, sub: str) -> None:

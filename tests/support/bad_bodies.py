@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chalicelib.profile import MAX_BYTES
-
 
 class BadBody(NamedTuple):
     """A request body, and the problem in its response."""
@@ -40,6 +38,9 @@ def _too_large(body: bytes) -> BadBody:
     return BadBody(body, 413, "profile-too-large")
 
 
+STAGE_LIMIT = 65_536
+"""MAX_PROFILE_BYTES in .chalice/config.json."""
+
 MANY_ARRAYS = b"[" * 100_000 + b"]" * 100_000
 
 BAD_BODIES = {
@@ -66,7 +67,7 @@ BAD_BODIES = {
     "100,000 nested arrays": _malformed(MANY_ARRAYS),
     "100,000 nested arrays in an object": _malformed(b'{"a":' + MANY_ARRAYS + b"}"),
     "990 arrays that are never closed": _malformed(b"[" * 990),
-    "one byte too many": _too_large(profile_of_size(MAX_BYTES + 1).encode()),
+    "one byte too many": _too_large(profile_of_size(STAGE_LIMIT + 1).encode()),
     "2 MB": _too_large(profile_of_size(2_000_000).encode()),
 }
 

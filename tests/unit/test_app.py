@@ -7,18 +7,17 @@ from typing import Any
 
 import pytest
 
-from app import create_app
+from app import cors_of, create_app
 from chalicelib.errors import ProfileNotFound
 from chalicelib.http import ProfileApp
 from chalicelib.preconditions import UNCONDITIONAL, Precondition
 from chalicelib.profile import JSON, Profile
-from chalicelib.settings import Settings
+from chalicelib.settings import ProfileSettings, RouteSettings
 from tests.support.events import PROFILE_PATH, api_gateway_event, id_token_claims
 
-SETTINGS = Settings(
+ROUTES = RouteSettings(
     user_pool_arn="arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc",
     client_ids=("client.one", "client-two"),
-    require_preconditions=True,
 )
 
 
@@ -53,8 +52,16 @@ def store() -> OneProfile:
 
 @pytest.fixture
 def app(store: OneProfile) -> ProfileApp:
+    return app_with(store, ROUTES, ProfileSettings(require_preconditions=True))
+
+
+def app_with(
+    store: OneProfile,
+    routes: RouteSettings = ROUTES,
+    settings: ProfileSettings = ProfileSettings(),  # noqa: B008 - it cannot be changed
+) -> ProfileApp:
     any_store: Any = store
-    return create_app(SETTINGS, lambda: any_store)
+    return create_app(routes, lambda: settings, lambda: any_store)
 
 
 def call(
@@ -130,8 +137,7 @@ def test_writes_pass_their_precondition_to_the_store(
 
 
 def test_preconditions_are_optional_by_default(store: OneProfile) -> None:
-    any_store: Any = store
-    call(create_app(Settings(), lambda: any_store), "PUT", "{}")
+    call(app_with(store), "PUT", "{}")
     assert store.preconditions == [UNCONDITIONAL]
 
 
@@ -149,16 +155,69 @@ def test_every_route_has_the_authorizer_and_cors(app: ProfileApp) -> None:
             assert route.cors is not None, f"{method} {path}: add **signed_in to its decorator"
             assert route.authorizer is not None, f"{method} {path}: add **signed_in"
             definition = route.authorizer.to_swagger()["x-amazon-apigateway-authorizer"]
-            assert definition["providerARNs"] == [SETTINGS.user_pool_arn]
+            assert definition["providerARNs"] == [ROUTES.user_pool_arn]
             expression = definition["identityValidationExpression"]
             assert expression == r"^(client\.one|client\-two)$"
 
 
 def test_without_client_ids_every_client_may_call(store: OneProfile) -> None:
-    any_store: Any = store
-    app = create_app(Settings(), lambda: any_store)
+    app = app_with(store, RouteSettings())
     authorizer: Any = app.routes["/user/profile"]["GET"].authorizer
     definition = authorizer.to_swagger()
     extension = definition["x-amazon-apigateway-authorizer"]
     assert "identityValidationExpression" not in extension
     assert call(app, "PUT", "{}", client="any")["statusCode"] == 200
+
+
+ORIGINS = ("https://app.example.com", "http://localhost:5173")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {}, 404),
+        ("PUT", {}, 200),
+        ("GET", {"If_None_Match": "*"}, 304),
+        ("DELETE", {"If_Match": "malformed"}, 400),
+        ("TRACE", {}, 405),
+        ("DELETE", {}, 204),
+    ],
+)
+def test_one_of_several_origins_is_named_in_every_response(
+    store: OneProfile, method: str, headers: dict[str, str], status: int
+) -> None:
+    """Fetch standard, "CORS protocol and HTTP caches": the response varies with the origin."""
+    app = app_with(store, RouteSettings(cors_allow_origins=ORIGINS))
+    if status == 304:
+        call(app, "PUT", "{}")
+    for origin in ORIGINS:
+        response = call(app, method, "{}", Origin=origin, **headers)
+        assert response["statusCode"] == status
+        assert response["headers"]["Access-Control-Allow-Origin"] == origin
+        assert response["headers"]["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://app.example.com:444"])
+def test_another_origin_is_not_named(store: OneProfile, origin: str) -> None:
+    response = call(
+        app_with(store, RouteSettings(cors_allow_origins=ORIGINS)), "GET", Origin=origin
+    )
+    assert "Access-Control-Allow-Origin" not in response["headers"]
+    assert response["headers"]["Vary"] == "Origin"
+
+
+def test_one_origin_is_a_constant(store: OneProfile) -> None:
+    response = call(app_with(store, RouteSettings(cors_allow_origins=ORIGINS[:1])), "GET")
+    assert response["headers"]["Access-Control-Allow-Origin"] == ORIGINS[0]
+    assert "Vary" not in response["headers"]
+
+
+@pytest.mark.parametrize(("origins", "preflight"), [(ORIGINS[:1], ORIGINS[0]), (ORIGINS, "*")])
+def test_preflight_requests_are_answered_with_constants(
+    origins: tuple[str, ...], preflight: str
+) -> None:
+    routes = RouteSettings(cors_allow_origins=origins, cors_allow_headers=("traceparent",))
+    headers = cors_of(routes).get_access_control_headers()
+    assert headers["Access-Control-Allow-Origin"] == preflight
+    assert "traceparent" in headers["Access-Control-Allow-Headers"].split(",")
+    assert "If-Match" in headers["Access-Control-Allow-Headers"].split(",")

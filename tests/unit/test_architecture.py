@@ -22,8 +22,8 @@ LAYERS = [
     ["http"],
     ["store"],
     ["dynamodb", "conditions", "problems", "schema"],
-    ["items", "json_text"],
-    ["profile", "preconditions", "identity", "settings", "startup"],
+    ["items", "json_text", "settings"],
+    ["profile", "preconditions", "identity", "startup"],
     ["errors"],
 ]
 """Modules of the service from the outside in. A module imports only from layers further in."""

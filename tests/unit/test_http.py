@@ -49,7 +49,7 @@ database_calls: ContextVar[int] = ContextVar("database_calls", default=0)
 @pytest.fixture
 def app(view: Callable[[], Any]) -> ProfileApp:
     cors = CORSConfig(allow_origin=ORIGIN)
-    app = ProfileApp("test-http", cors, database_calls, configure_logs=False)
+    app = ProfileApp("test-http", cors, database_calls, ("*",), configure_logs=False)
     app.log.setLevel(logging.INFO)
 
     @app.route("/thing", methods=["GET", "PATCH"], content_types=["application/json"])

@@ -1,5 +1,6 @@
 """The limits of profile data: both sides of each, and sizes as DynamoDB counts them."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -7,8 +8,17 @@ import pytest
 from ministack.services.dynamodb import _attribute_value_size as size_in_the_emulator
 
 from chalicelib.errors import InvalidProfile, ProfileTooLarge
-from chalicelib.items import to_attribute_value
-from chalicelib.profile import JSON, MAX_BYTES, MAX_VIOLATIONS, Profile, check_profile_data
+from chalicelib.items import from_attribute_value, to_attribute_value
+from chalicelib.json_text import write_json
+from chalicelib.profile import (
+    JSON,
+    MAX_BYTES,
+    MAX_EXPANSION,
+    MAX_RESPONSE_BYTES,
+    MAX_VIOLATIONS,
+    Profile,
+    check_profile_data,
+)
 from tests.support.json_values import nested
 
 
@@ -103,6 +113,49 @@ def test_pointers_are_escaped_as_in_rfc_6901() -> None:
 
 def test_the_number_of_violations_is_limited() -> None:
     assert len(violations({"a": [{"": 1}] * 1000})) == MAX_VIOLATIONS
+
+
+@pytest.mark.parametrize("number", [Decimal("1E124"), Decimal("-1E124"), Decimal("1E125")])
+def test_data_that_lambda_cannot_return_is_refused(number: Decimal) -> None:
+    """AWS: "Lambda quotas", synchronous payloads of 6 MB, less the escaping in its own JSON."""
+    width = len(f"{number:f}") + 1  # with its comma
+    fitting = (MAX_RESPONSE_BYTES - len('{"n":[]}') - 20) // width
+    assert check_profile_data({"n": [number] * fitting}) < MAX_BYTES
+    with pytest.raises(ProfileTooLarge, match="in a response"):
+        check_profile_data({"n": [number] * (fitting + 2)})
+
+
+@pytest.mark.parametrize(
+    "value", ["x", '"', "\\", "\x01", "é", "😀", True, None, 0, Decimal("1E-130"), [], {}, ""]
+)
+def test_the_largest_data_of_other_kinds_can_be_returned(value: JSON) -> None:
+    """The text of the answer, escaped as in Lambda's response, is below the limit."""
+    size_of_one = check_profile_data({"a": [value]}) - check_profile_data({"a": []})
+    data: JSON = {"a": [value] * (MAX_BYTES // size_of_one - 10)}
+    assert check_profile_data(data) <= MAX_BYTES
+    escaped = json.dumps(write_json(data), ensure_ascii=False)
+    assert len(escaped.encode()) <= MAX_RESPONSE_BYTES
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"\\\x01é😀',
+        True,
+        None,
+        -12,
+        10**125,
+        Decimal("1E-130"),
+        Decimal("-1.5E20"),
+        [[]],
+        {"a": {}},
+    ],
+)
+def test_no_byte_in_the_database_expands_further(value: JSON) -> None:
+    data: JSON = {"a": [value] * 100}
+    stored = from_attribute_value(to_attribute_value(data))
+    escaped = json.dumps(write_json(stored), ensure_ascii=False)
+    assert len(escaped.encode()) <= MAX_EXPANSION * check_profile_data(data)
 
 
 def test_profile_data_may_take_409_300_bytes() -> None:

@@ -1,0 +1,57 @@
+"""A wrong setting stops packaging and `chalice local`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.clone import ROOT, record_backend, reset_stages
+from tests.support.project import copy_project
+
+
+@pytest.mark.parametrize(
+    "command", [["package", "out"], ["local", "--no-autoreload", "--port", "0"]]
+)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROFILE_SCHEMA", "wrong.json"),
+        ("MAX_PROFILE_BYTES", "64k"),
+        ("MAX_PROFILE_BYTES", "409301"),
+        ("REQUIRE_PRECONDITIONS", "yes"),
+        ("CORS_ALLOW_ORIGIN", "https://app.example.com/"),
+        ("CORS_ALLOW_HEADERS", "trace parent"),
+    ],
+)
+def test_chalice_commands_stop_at_a_wrong_setting(
+    tmp_path: Path, command: list[str], name: str, value: str
+) -> None:
+    project = tmp_path / "user-profile"
+    copy_project(ROOT, project)
+    reset_stages(project)
+    (project / "chalicelib" / "wrong.json").write_text('{"type": "nonsense"}')
+    variables = {
+        "DYNAMODB_TABLE": "user-profile-dev",
+        "USER_POOL_ARN": "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_x",
+        name: value,
+    }
+    record_backend(project, "dev", variables)
+    with (project / "requirements.txt").open("a") as requirements:
+        requirements.write("jsonschema-rs==0.60.3\n")
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    chalice = Path(sys.executable).with_name("chalice")
+    done = subprocess.run(
+        [chalice, command[0], "--stage", "dev", *command[1:]],
+        cwd=project,
+        env=bare | {"AWS_DEFAULT_REGION": "us-east-1"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert f"error: {name}: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "out").exists()
