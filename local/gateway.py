@@ -7,11 +7,14 @@ format and no CORS headers. A front end tested against it would receive its firs
 
 from __future__ import annotations
 
+import json
+import re
+import string
 import uuid
 from collections.abc import Mapping
 from email.message import Message
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalice import Chalice
 from chalice.app import CORSConfig, RouteEntry
@@ -21,20 +24,16 @@ from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
 from chalicelib.errors import NotSignedIn
 from chalicelib.http import problem_response
 from chalicelib.identity import NOT_SIGNED_IN
-from chalicelib.problems import Problem, generic_problem, problem_for
+from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
 from chalicelib.settings import MissingSetting, RouteSettings
+from local.http11 import HttpResponse
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
-MAX_BODY = 10 * 1024 * 1024
-"""Bytes. Source: "Amazon API Gateway quotas", payload size."""
-
-
-class HttpResponse(NamedTuple):
-    """A response to send. A header with several values has a list of them."""
-
-    status: int
-    headers: Mapping[str, str | list[str]]
-    body: bytes
+MAX_PAYLOAD = 6_291_556
+"""The most bytes of an event or a response of Lambda, as JSON. Source: the message of Lambda's
+RequestTooLargeException; "Lambda quotas" rounds it to 6 MB."""
+PERCENT_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
+UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
 
 
 def verifier_from(environ: Mapping[str, str]) -> TokenVerifier | None:
@@ -59,15 +58,16 @@ class ApiGateway:
         self._converter = LambdaEventConverter(self._matcher, app.api.binary_types)
         self._cors = _cors_of_all_routes(app)
 
-    def handle(self, method: str, path: str, headers: Message, body: bytes) -> HttpResponse:
+    def handle(self, method: str, target: str, headers: Message, body: bytes) -> HttpResponse:
         """The response to one request.
 
-        path: the path with the query, as in the request line.
+        target: the path with the query, as in the request line.
         """
+        path = _normalized(target)
         try:
-            route = self._matcher.match_route(path).route
+            route = self._matched_route(path)
         except ValueError:
-            return self._not_found(path.partition("?")[0])
+            return self._not_found(target.partition("?")[0])
         entries: dict[str, RouteEntry] = self._app.routes[route]
         if method == "OPTIONS":
             return self._preflight([*entries, "OPTIONS"])
@@ -81,6 +81,15 @@ class ApiGateway:
                 return self._unavailable(f"{error} Tokens cannot be verified.")
             event["requestContext"]["authorizer"] = {"claims": claims}
         return self._invoke(event)
+
+    def _matched_route(self, path: str) -> str:
+        """The route of a path with a query. Raises ValueError if there is none."""
+        # The matcher reads //host/path as a URL without a scheme, and ignores ;parameters and
+        # #fragments.
+        if path.startswith("//") or set(";#") & set(path.partition("?")[0]):
+            raise ValueError(path)
+        route: str = self._matcher.match_route(path).route
+        return route
 
     def error(self, problem: Problem) -> HttpResponse:
         """The response to a request that never reaches the function."""
@@ -136,7 +145,12 @@ class ApiGateway:
             self._config.lambda_timeout * 1000,
         )
         event["requestContext"]["requestId"] = context.aws_request_id
+        if _payload_bytes(event) > MAX_PAYLOAD:
+            detail = "The body is too large: escaped as JSON, a request may have 6 MB."
+            return self.error(generic_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail))
         response = self._app(event, context)
+        if _payload_bytes(response) > MAX_PAYLOAD:
+            return self.error(UNEXPECTED)
         headers = {**response["headers"], **response["multiValueHeaders"]}
         return HttpResponse(response["statusCode"], headers, response["body"].encode())
 
@@ -148,12 +162,42 @@ def _cors_of_all_routes(app: Chalice) -> CORSConfig:
     return first_entry.cors
 
 
+def _normalized(target: str) -> str:
+    """`target` with letters, digits and -._~ instead of their percent-encodings.
+
+    RFC 3986, section 6.2.2.2: both forms are the same URL.
+    """
+    path, separator, query = target.partition("?")
+    return PERCENT_ENCODED.sub(_decoded_if_unreserved, path) + separator + query
+
+
+def _decoded_if_unreserved(encoded: re.Match[str]) -> str:
+    character = chr(int(encoded[0][1:], 16))
+    if character in UNRESERVED:
+        return character
+    return encoded[0]
+
+
+def _payload_bytes(payload: object) -> int:
+    """The size of an event or a response as JSON in UTF-8."""
+    text = json.dumps(payload, ensure_ascii=False, default=_body_text)
+    return len(text.encode(errors="replace"))
+
+
+def _body_text(body: bytes) -> str:
+    """A body that is not UTF-8 and therefore still bytes, as JSON could contain it."""
+    return body.decode("latin-1")
+
+
 def _token_in(header: str) -> str:
-    """The token in an Authorization header, with or without the scheme Bearer."""
-    header = header.strip()
+    """The token in an Authorization header, with or without the scheme Bearer.
+
+    Around it, only spaces and tabs are whitespace (RFC 9110, section 5.6.3).
+    """
+    header = header.strip(" \t")
     scheme, _, rest = header.partition(" ")
     if scheme.lower() == "bearer":
-        return rest.strip()
+        return rest.strip(" \t")
     return header
 
 

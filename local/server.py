@@ -12,12 +12,14 @@ import atexit
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
+from socketserver import StreamRequestHandler
 from types import FrameType
 from typing import Any
 
@@ -26,17 +28,18 @@ from chalice import Chalice
 from chalice.config import Config
 from chalice.local import LocalDevServer
 
-from chalicelib.problems import generic_problem
+from chalicelib.problems import UNEXPECTED, generic_problem
 from local.documentation import documentation
-from local.gateway import MAX_BODY, ApiGateway, HttpResponse, verifier_from
+from local.gateway import ApiGateway, verifier_from
+from local.http11 import HttpExchange, HttpRequest, HttpResponse, RequestError
 from local.process import STOP_WITH_PARENT, stop_with_parent
 
 CLIENT_TIMEOUT_SECONDS = 30
 """The time that a client may be silent within a request before its connection is closed."""
 LISTEN_BACKLOG = 128
 """With socketserver's default, 5, the sixth client of a burst would wait for seconds."""
-MAX_LENGTH_DIGITS = 15
-"""The most digits of a Content-Length. int() refuses thousands of digits."""
+LINGER_SECONDS = 10
+"""The time to read on after a request was refused; see RequestHandler."""
 DISCARD_BYTES = 65_536
 
 create_chalice_server = chalice.local.create_local_server
@@ -101,22 +104,11 @@ class RequestsInFlight:
             self._changed.wait_for(lambda: self._count == 0, timeout=seconds)
 
 
-class RequestError(Exception):
-    """The request cannot be read as HTTP. The text is for the client."""
-
-    def __init__(self, status: HTTPStatus, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class RequestHandler(BaseHTTPRequestHandler):
+class RequestHandler(StreamRequestHandler):
     """Handles the requests of one connection."""
 
-    protocol_version = "HTTP/1.1"
     timeout = CLIENT_TIMEOUT_SECONDS
-    # For responses to requests whose first line cannot be read.
-    command = ""
-    path = ""
+    wbufsize = -1
 
     def __init__(self, *arguments: Any, gateway: ApiGateway, in_flight: RequestsInFlight) -> None:
         self._gateway = gateway
@@ -125,103 +117,61 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         with suppress(ConnectionError, TimeoutError):  # the client disconnected or is silent
-            super().handle()
+            while self._handle_request():
+                pass
 
-    def __getattr__(self, name: str) -> Any:
-        # http.server calls do_GET, do_POST and so on. ApiGateway decides which methods exist.
-        if name.startswith("do_"):
-            return self.handle_request
-        raise AttributeError(name)
-
-    def handle_request(self) -> None:
-        """Respond to the request, whose first line and headers have been read."""
+    def _handle_request(self) -> bool:
+        """Handle one request. Returns whether another one can follow."""
+        exchange = HttpExchange(self.rfile, self.wfile)
         try:
-            self._handle_request()
+            request = exchange.read()
+            if request is None:
+                return False
+            with self._in_flight:
+                if self._in_flight.draining:
+                    return False
+                return self._send(exchange, self._response_to(request))
         except RequestError as error:
-            self.send_error(error.status, str(error))
-        except OSError:
-            raise  # a connection error; see `handle`
+            problem = generic_problem(error.status, str(error))
+            self._send_last(exchange, self._gateway.error(problem))
+        return False
+
+    def _response_to(self, request: HttpRequest) -> HttpResponse:
+        try:
+            if request.method == "GET":
+                document = documentation(request.target)
+                if document is not None:
+                    headers = {"Content-Type": document.content_type}
+                    return HttpResponse(HTTPStatus.OK, headers, document.content)
+            return self._gateway.handle(*request)
         except Exception:
             logging.getLogger(__name__).exception("Unexpected error in the local API Gateway")
-            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return self._gateway.error(UNEXPECTED)
 
-    def _handle_request(self) -> None:
-        body = self._read_body()
-        if self.command == "GET":
-            document = documentation(self.path)
-            if document is not None:
-                headers = {"Content-Type": document.content_type}
-                self._send(HttpResponse(HTTPStatus.OK, headers, document.content))
-                return
-        with self._in_flight:
-            if not self._in_flight.draining:
-                self._send(self._gateway.handle(self.command, self.path, self.headers, body))
-            if self._in_flight.draining:
-                self.close_connection = True
+    def _send(self, exchange: HttpExchange, response: HttpResponse) -> bool:
+        """Send a response. Returns whether another request can follow."""
+        closes = exchange.send(response, close=self._in_flight.draining)
+        self.wfile.flush()
+        self._log(exchange, response)
+        return not closes
 
-    def _read_body(self) -> bytes:
-        """The request's body. Raises RequestError."""
-        length = self._content_length()
-        if length > MAX_BODY:
-            self._discard(length)
-            raise RequestError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"A body may have at most {MAX_BODY:,} bytes.",
-            )
-        body = self.rfile.read(length)
-        if len(body) < length:
-            raise RequestError(
-                HTTPStatus.BAD_REQUEST,
-                f"The body ended after {len(body):,} of {length:,} bytes.",
-            )
-        return body
+    def _send_last(self, exchange: HttpExchange, response: HttpResponse) -> None:
+        """Send a response and stop sending, but read on for a while.
 
-    def _content_length(self) -> int:
-        """The body's length in bytes, according to the headers. Raises RequestError."""
-        values = self.headers.get_all("Content-Length", ["0"])
-        is_number = values[0].isdecimal() and len(values[0]) <= MAX_LENGTH_DIGITS
-        if "Transfer-Encoding" in self.headers or not is_number:
-            raise RequestError(
-                HTTPStatus.LENGTH_REQUIRED, "Send the body's length in Content-Length."
-            )
-        if len(values) > 1 or self.headers.defects:
-            raise RequestError(HTTPStatus.BAD_REQUEST, "The request's headers are malformed.")
-        return int(values[0])
-
-    def _discard(self, length: int) -> None:
-        """Read and discard a body: a client that is still sending would not read a response."""
-        while length > 0:
-            chunk = self.rfile.read(min(length, DISCARD_BYTES))
-            if not chunk:
-                return
-            length -= len(chunk)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Send an error in the API's format, and close the connection.
-
-        http.server also calls this, for requests that it cannot read.
+        A connection that is closed while the client sends is reset, and the client may lose the
+        response (RFC 9112, section 9.6).
         """
-        self.close_connection = True
-        status = HTTPStatus(code)
-        if status == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED:
-            status = HTTPStatus.BAD_REQUEST
-        problem = generic_problem(status, message or status.phrase, {"Connection": "close"})
-        self._send(self._gateway.error(problem))
+        exchange.send(response, close=True)
+        self.wfile.flush()
+        self._log(exchange, response)
+        self.connection.shutdown(socket.SHUT_WR)
+        give_up_at = time.monotonic() + LINGER_SECONDS
+        while time.monotonic() < give_up_at and self.rfile.read1(DISCARD_BYTES):
+            pass
 
-    def _send(self, response: HttpResponse) -> None:
-        # For clients of HTTP/0.9, http.server would omit the status line and the headers.
-        self.request_version = "HTTP/1.1"
-        self.send_response(response.status)
-        for name, value in response.headers.items():
-            values = value if isinstance(value, list) else [value]
-            for line in values:
-                self.send_header(name, line)
-        if response.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
-            self.send_header("Content-Length", str(len(response.body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(response.body)
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
+    def _log(self, exchange: HttpExchange, response: HttpResponse) -> None:
         """Log one line, without the query: it may contain a token."""
-        self.log_message('"%s %s" %s', self.command, self.path.partition("?")[0], code)
+        client = self.client_address[0]
+        now = time.strftime("%d/%b/%Y %H:%M:%S")
+        line = f'{client} - - [{now}] "{exchange.method} {exchange.path}" {response.status}\n'
+        sys.stderr.write(line)

@@ -213,7 +213,7 @@ def test_a_bug_in_the_gateway_is_answered_with_500(
     monkeypatch.setattr(gateway, "handle", broken)
     server, client = socket.socketpair()
     with server, client:
-        client.sendall(b"GET /secret HTTP/1.1\r\n\r\n")
+        client.sendall(b"GET /secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         RequestHandler(
             server, ("127.0.0.1", 1), None, gateway=gateway, in_flight=RequestsInFlight()
         )
