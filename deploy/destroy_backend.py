@@ -59,6 +59,8 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
     `confirmation` is the stage's name, or empty to ask for it on a terminal. Raises
     DeploymentError.
     """
+    if confirmation not in ("", stage):
+        raise _not_confirmed(stage)
     name = backend.stack_name(stage)
     if api.is_deployed(stage):
         raise DeploymentError(
@@ -81,9 +83,7 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
     for line in _description(name, stack, own, sorted({*kept.values(), *unclaimed})):
         print(line)
     if _confirmation(stage, confirmation) != stage:
-        raise DeploymentError(
-            f"nothing was deleted. Set CONFIRM={stage}, or type {stage} when asked on a terminal."
-        )
+        raise _not_confirmed(stage)
     if stack is not None:
         stacks.delete(stack.stack_id, progress)
         progress(f"{name} deleted")
@@ -261,6 +261,12 @@ def _profile_count(table: TableDescriptionTypeDef) -> str:
     if "LastEvaluatedKey" in page:
         return f"more than {page['Count']:,} profiles"
     return f"{page['Count']:,} profiles"
+
+
+def _not_confirmed(stage: str) -> DeploymentError:
+    return DeploymentError(
+        f"nothing was deleted. Set CONFIRM={stage}, or type {stage} when asked on a terminal."
+    )
 
 
 def _confirmation(stage: str, confirmation: str) -> str:

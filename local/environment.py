@@ -64,6 +64,11 @@ def load() -> None:
     enter(json.loads(text))
 
 
+def use_port(port: int) -> None:
+    """Call the emulator on another port than the recorded one, from the environment entered."""
+    os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
+
+
 def emulator_port() -> int:
     """The emulator's port, from the environment that `load` entered."""
     return int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])

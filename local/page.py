@@ -9,13 +9,14 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
 from typing import Any
 
 from deploy import page_config
@@ -138,7 +139,12 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         file = self._requested_file()
-        if file is None or not file.exists():
+        host, colon, port = self.headers.get("Host", "").rpartition(":")
+        if file is not None and file.suffix == ".html" and host == "127.0.0.1":
+            # The user pool sends users back to localhost only, which is another origin.
+            location = f"http://localhost{colon}{port}{self.path}"
+            self._send(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", b"", {"Location": location})
+        elif file is None or not file.exists():
             self._send(HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n")
         else:
             self._send(HTTPStatus.OK, CONTENT_TYPES[file.suffix], file.read_bytes())
@@ -149,9 +155,16 @@ class PageHandler(BaseHTTPRequestHandler):
             return self._config
         return served_files().get(path)
 
-    def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+    def _send(
+        self,
+        status: HTTPStatus,
+        content_type: str,
+        body: bytes,
+        more_headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         headers = {
             **HEADERS,
+            **more_headers,
             "Content-Security-Policy": page_config.content_security_policy(self._config),
             "Content-Type": f"{content_type}; charset=utf-8",
             "Content-Length": str(len(body)),

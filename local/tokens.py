@@ -5,6 +5,7 @@ On AWS, API Gateway does this before it calls the function.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -22,6 +23,23 @@ REFETCH_AFTER_SECONDS = 30
 RETRY_AFTER_SECONDS = 1
 """The time after a failed fetch without another attempt."""
 FETCH_TIMEOUT_SECONDS = 3
+
+
+COMPACT_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+"""A signed token: three parts in base64url without padding (RFC 7515, sections 2 and 3.1)."""
+
+REASONS: dict[type[Exception], str] = {
+    jwt.ExpiredSignatureError: "The token has expired. Refresh it or sign in again.",
+    jwt.ImmatureSignatureError: (
+        "The token was issued in the future: is this machine's clock right?"
+    ),
+    jwt.InvalidSignatureError: "The token's signature is not valid.",
+    jwt.InvalidAlgorithmError: "The token was not signed with RS256.",
+    jwt.InvalidIssuerError: "The token was issued by another user pool.",
+    jwt.InvalidAudienceError: "The token was issued to another app.",
+    jwt.MissingRequiredClaimError: "The token lacks a claim that every id token has.",
+}
+"""Why a token is not valid, by PyJWT's exception. Its own texts change between versions."""
 
 
 class InvalidToken(Exception):
@@ -57,6 +75,8 @@ class TokenVerifier:
 
     def claims(self, token: str) -> dict[str, Any]:
         """The verified claims of an id token. Raises InvalidToken, KeysUnavailable."""
+        if not COMPACT_JWS.fullmatch(token):
+            raise InvalidToken("This is not a token: it must be three texts in base64url.")
         try:
             _require_id_token(token)
             kid = str(jwt.get_unverified_header(token).get("kid"))
@@ -72,8 +92,9 @@ class TokenVerifier:
                     "verify_aud": bool(self.client_ids),
                 },
             )
-        except jwt.InvalidTokenError as error:
-            raise InvalidToken(f"The token is not valid: {error}.") from error
+        except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
+            # PyJWT lets Python's own errors pass for numbers and nesting without limit.
+            raise InvalidToken(_reason(error)) from error
         return claims
 
     def _key(self, kid: str) -> PyJWK:
@@ -99,6 +120,13 @@ class TokenVerifier:
 
     def _unavailable(self) -> KeysUnavailable:
         return KeysUnavailable(f"The user pool's keys are not available at {self.jwks_url}.")
+
+
+def _reason(error: Exception) -> str:
+    for kind, reason in REASONS.items():
+        if isinstance(error, kind):
+            return reason
+    return "The token is not valid: it cannot be read as an id token."
 
 
 def _require_id_token(token: str) -> None:

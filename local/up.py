@@ -83,10 +83,11 @@ def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
     with ExitStack() as stack:
         with _step(f"Starting the page on {ports.page_url}"):
             config = page_config.settings(
-                f"http://localhost:{ports.api}/user/profile",
+                # Not localhost: Node 18 resolves that to ::1, where nothing listens.
+                f"{ports.api_url}/user/profile",
                 outputs["UserPoolArn"],
                 outputs["UserPoolClientId"],
-                f"http://localhost:{ports.aws}",
+                ports.aws_url,
             )
             try:
                 page_config.write_config(config)

@@ -11,9 +11,11 @@ from deploy import chalice_config, cognito
 from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
 from deploy.checks import use_region_of
+from deploy.options import option
 from local import environment
 from local.emulator import confirmation_code
 from local.errors import LocalError
+from local.ports import parse_port
 
 DEMO_EMAIL = "ada@example.com"
 DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - only valid in the AWS emulator; `make local` prints it
@@ -51,6 +53,8 @@ def _local_backend() -> RecordedBackend:
     Raises LocalError, NoBackend.
     """
     environment.load()
+    if option("AWS_PORT"):
+        environment.use_port(parse_port(option("AWS_PORT")))
     return RecordedBackend.from_environment(os.environ, environment.STAGE)
 
 
@@ -59,9 +63,12 @@ def sign_up(email: str, password: str) -> None:
 
     Raises CommandError.
     """
-    if not email or not password:
+    missing = [name for name, value in {"EMAIL": email, "PASSWORD": password}.items() if not value]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
         raise LocalError(
-            "EMAIL and PASSWORD are required: make sign-up EMAIL=grace@example.com PASSWORD=..."
+            f"{' and '.join(missing)} {verb} required: "
+            f"make sign-up EMAIL={email or 'grace@example.com'} PASSWORD=..."
         )
     client_id = _local_backend().first_client_id
     cognito.sign_up(client_id, email, password)

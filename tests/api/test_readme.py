@@ -20,7 +20,7 @@ def script(api: Api, tmp_path: Path) -> Path:
     """The example for the API of the tests, with a call of its function."""
     code = example(README, "Use it from your app", "js")
     file = tmp_path / "example.mjs"
-    file.write_text(code.replace("localhost:8000", f"127.0.0.1:{api.port}") + CALL)
+    file.write_text(code.replace("127.0.0.1:8000", f"127.0.0.1:{api.port}") + CALL)
     return file
 
 

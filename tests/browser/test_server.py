@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import re
 import socket
@@ -17,7 +18,7 @@ from deploy import page_config
 from local import page
 from tests.support.browser import ChromiumNotFoundError, find_chromium
 from tests.support.clone import ROOT
-from tests.support.http_api import Api
+from tests.support.http_api import Answer, Api
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     page.install()
     with page.serving(0, tmp_path_factory.mktemp("page") / "config.json") as port:
         yield Api(port)
+
+
+def get_from_localhost(server: Api, path: str) -> Answer:
+    """The response under the page's own address, http://localhost."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request("GET", path, headers={"Host": f"localhost:{server.port}"})
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/?code=1&state=2", "/index.html"])
+def test_the_page_moves_to_the_address_that_the_user_pool_knows(server: Api, path: str) -> None:
+    """Cognito's callback URL is http://localhost:<port>, without which sign-in would fail."""
+    answer = server("GET", path)
+    assert answer.status == 307
+    assert answer.headers["Location"] == f"http://localhost:{server.port}{path}"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def test_the_pages_files_are_served_with_its_policy(
     server: Api, path: str, content_type: str
 ) -> None:
-    answer = server("GET", path)
+    answer = get_from_localhost(server, path)
     assert answer.status == 200
     assert answer.headers["Content-Type"] == f"{content_type}; charset=utf-8"
     policy = answer.headers["Content-Security-Policy"]

@@ -96,10 +96,10 @@ class Stages:
     file: Path
 
     def environment(self, stage: str) -> dict[str, str]:
-        """Return the stage's environment variables."""
+        """Return the stage's environment variables, including those of all stages."""
         config = json.loads(self.file.read_text())
-        variables: dict[str, str] = config["stages"][stage]["environment_variables"]
-        return variables
+        own: dict[str, str] = config["stages"][stage]["environment_variables"]
+        return config["environment_variables"] | own
 
     def set(self, stage: str, variables: Mapping[str, str]) -> None:
         """Replace the environment variables of a stage, which is added if there is none."""

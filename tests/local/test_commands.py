@@ -65,8 +65,8 @@ def test_make_local_prints_where_everything_is(local: RunningTarget) -> None:
 def test_the_page_is_served_for_the_local_cloud(local: RunningTarget) -> None:
     assert b"Your profile" in local.page()("GET", "/").body
     settings = local.page()("GET", "/config.json").json()
-    assert settings["api"] == f"http://localhost:{local.ports['API_PORT']}/user/profile"
-    assert settings["sign_in"] == f"http://localhost:{local.ports['AWS_PORT']}"
+    assert settings["api"] == f"http://127.0.0.1:{local.ports['API_PORT']}/user/profile"
+    assert settings["sign_in"] == f"http://127.0.0.1:{local.ports['AWS_PORT']}"
 
 
 def test_the_printed_sign_in_page_asks_for_a_password(local: RunningTarget) -> None:

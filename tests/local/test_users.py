@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from deploy import cognito
-from deploy.errors import DeploymentError
+from deploy.errors import CognitoError, DeploymentError
 from local import users
 from local.errors import LocalError
 from tests.support.cloud import Cloud
+from tests.support.ports import free_ports
 from tests.support.users import PASSWORD
 
 
@@ -28,10 +29,26 @@ def test_a_token_needs_what_the_message_names(
         users.print_token(email, password, stage)
 
 
-@pytest.mark.parametrize(("email", "password"), [("", ""), ("grace@example.com", ""), ("", "x")])
-def test_a_sign_up_needs_email_and_password(email: str, password: str) -> None:
-    with pytest.raises(LocalError, match="make sign-up EMAIL="):
+@pytest.mark.parametrize(
+    ("email", "password", "missing"),
+    [
+        ("", "", "EMAIL and PASSWORD are required"),
+        ("grace@example.com", "", r"PASSWORD is required: .* EMAIL=grace@example\.com"),
+        ("", "x", "EMAIL is required"),
+    ],
+)
+def test_a_sign_up_names_what_is_missing(email: str, password: str, missing: str) -> None:
+    with pytest.raises(LocalError, match=missing):
         users.sign_up(email, password)
+
+
+def test_a_token_from_a_port_without_an_emulator_is_refused(
+    cloud: Cloud, restored_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (port,) = free_ports(1)
+    monkeypatch.setenv("OPTION_AWS_PORT", str(port))
+    with pytest.raises(CognitoError, match=f"does not respond.*{port}"):
+        users.print_token("", "", "local")
 
 
 def test_without_a_local_cloud_both_say_how_to_start_it(

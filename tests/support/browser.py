@@ -86,10 +86,10 @@ def serving_site(
             record_environment(cloud, **settings)
             _, api_port = stack.enter_context(serving_api(0, folder / API_LOG_NAME))
         config = page_config.settings(
-            f"http://localhost:{api_port}/user/profile",
+            f"http://127.0.0.1:{api_port}/user/profile",
             outputs["UserPoolArn"],
             outputs["UserPoolClientId"],
-            f"http://localhost:{emulator_port}",
+            f"http://127.0.0.1:{emulator_port}",
         )
         site = Site(url, api_port, emulator_port, folder, outputs)
         site.config_file.write_text(json.dumps(config))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deploy import chalice_config, policy
 from local import page
+from tests.support.bad_bodies import STAGE_LIMIT
 from tests.support.project import copy_project
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,8 @@ def reset_stages(project: Path) -> None:
     """Give a copy of the project the configuration of a fresh clone, with the project's name."""
     folder = project / ".chalice"
     config = json.loads((folder / "config.json").read_text())
-    for name in ("environment_variables", "owner_id"):
-        config.pop(name, None)
+    config.pop("owner_id", None)
+    config["environment_variables"] = {"MAX_PROFILE_BYTES": str(STAGE_LIMIT)}
     config["stages"] = {
         stage: {"environment_variables": settings} for stage, settings in STAGE_SETTINGS.items()
     }

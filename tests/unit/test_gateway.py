@@ -81,7 +81,7 @@ def headers(*lines: tuple[str, str]) -> Message:
 
 
 @pytest.mark.parametrize(
-    "value", ["good", "Bearer good", "bearer good", "BEARER   good ", " good "]
+    "value", ["good", "Bearer good", "bearer good", "BEARER   good ", " good ", "\tgood\t"]
 )
 def test_a_token_is_accepted_with_and_without_bearer(
     gateway: ApiGateway, events: list[dict[str, Any]], value: str
@@ -107,6 +107,9 @@ def test_a_token_is_accepted_with_and_without_bearer(
         [("Authorization", "Bearer ")],
         [("Authorization", "Basic good")],
         [("Authorization", "good x")],
+        [("Authorization", "good\x0b")],
+        [("Authorization", "\xa0good")],
+        [("Authorization", "Bearer \x0cgood")],
         [("Authorization", "bad")],
         [("Authorization", "good"), ("Authorization", "good")],
         [("Authorization", "good"), ("authorization", "bad")],

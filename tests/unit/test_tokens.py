@@ -194,6 +194,47 @@ def test_a_token_that_proves_no_identity_is_refused(verifier: TokenVerifier, tok
         verifier.claims(token)
 
 
+def token_with_payload(payload: str) -> str:
+    """A token whose payload is any text. Its signature is not valid."""
+    head, _, signature = signed().split(".")
+    return ".".join([head, urlsafe_b64encode(payload.encode()).rstrip(b"=").decode(), signature])
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (signed(exp=NOW - 3600, iat=NOW - 7200), "The token has expired."),
+        (signed(iat=NOW + 3600, exp=NOW + 7200), "is this machine's clock right?"),
+        (signed(nbf=NOW + 3600), "is this machine's clock right?"),
+        (signed(iss=ISSUER + "x"), "another user pool"),
+        (signed(aud="other"), "another app"),
+        (signed(sub=None), "lacks a claim"),
+        (signed()[:-8] + "AAAAAAAA", "signature is not valid"),
+        (signed(None, algorithm="none") + "AA", "RS256"),
+        (signed(token_use="access"), "Send the id token"),
+        (signed() + "==", "This is not a token"),
+        (signed().replace(".", "=.", 1), "This is not a token"),
+        (signed() + "\x0b", "This is not a token"),
+        ("a.b.c", "cannot be read"),
+        (token_with_payload("["), "cannot be read"),
+        (token_with_payload("[]"), "cannot be read"),
+        (token_with_payload('{"token_use": "id", "exp": ' + "9" * 5000 + "}"), "cannot be read"),
+        (token_with_payload("[" * 100_000), "cannot be read"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_a_sentence_of_ours(
+    verifier: TokenVerifier, token: str, reason: str
+) -> None:
+    """RFC 7515, section 2: base64url without padding. No text of PyJWT or Python is quoted."""
+    with pytest.raises(InvalidToken) as caught:
+        verifier.claims(token)
+    text = str(caught.value)
+    assert reason in text
+    assert not text.endswith("..")
+    for foreign in ("sys.", "recursion", "segments", "Signature", "audience", "Invalid"):
+        assert foreign not in text
+
+
 def test_keys_are_fetched_once(verifier: TokenVerifier, pool: Pool) -> None:
     for _ in range(5):
         verifier.claims(signed())
