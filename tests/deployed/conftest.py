@@ -98,8 +98,9 @@ class Stages:
     def environment(self, stage: str) -> dict[str, str]:
         """Return the stage's environment variables, including those of all stages."""
         config = json.loads(self.file.read_text())
+        shared: dict[str, str] = config["environment_variables"]
         own: dict[str, str] = config["stages"][stage]["environment_variables"]
-        return config["environment_variables"] | own
+        return shared | own
 
     def set(self, stage: str, variables: Mapping[str, str]) -> None:
         """Replace the environment variables of a stage, which is added if there is none."""
