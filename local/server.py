@@ -150,9 +150,9 @@ class RequestHandler(StreamRequestHandler):
 
     def _send(self, exchange: HttpExchange, response: HttpResponse) -> bool:
         """Send a response. Returns whether another request can follow."""
+        self._log(exchange, response)
         closes = exchange.send(response, close=self._in_flight.draining)
         self.wfile.flush()
-        self._log(exchange, response)
         return not closes
 
     def _send_last(self, exchange: HttpExchange, response: HttpResponse) -> None:
@@ -161,9 +161,9 @@ class RequestHandler(StreamRequestHandler):
         A connection that is closed while the client sends is reset, and the client may lose the
         response (RFC 9112, section 9.6).
         """
+        self._log(exchange, response)
         exchange.send(response, close=True)
         self.wfile.flush()
-        self._log(exchange, response)
         self.connection.shutdown(socket.SHUT_WR)
         give_up_at = time.monotonic() + LINGER_SECONDS
         while time.monotonic() < give_up_at and self.rfile.read1(DISCARD_BYTES):

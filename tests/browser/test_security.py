@@ -43,7 +43,7 @@ def test_a_script_can_call_the_api_and_read_its_errors(
     visitor: Visitor, site: Site, user: User
 ) -> None:
     tab = visitor.open()
-    url = f"http://localhost:{site.api_port}/user/profile"
+    url = f"http://127.0.0.1:{site.api_port}/user/profile"
     headers = {"Authorization": f"Bearer {user.id_token}", "Content-Type": "application/json"}
 
     refused = fetch(tab, "PATCH", url, {"Authorization": "Bearer x", "If-Match": '"a"'}, "{}")

@@ -22,6 +22,7 @@ from tests.deployed.conftest import (
 )
 from tests.local.make import running
 from tests.support.api_server import running_command
+from tests.support.bad_bodies import STAGE_LIMIT
 from tests.support.cloud import Cloud
 from tests.support.documents import DOCS, commands
 from tests.support.http_api import assert_problem
@@ -37,7 +38,10 @@ ALARM_TOPIC = "arn:aws:sns:us-east-1:000000000000:alarms"
 
 
 def test_the_backend_is_recorded(account: Account, dev_backend: Cloud) -> None:
-    assert account.environment("dev") == backend.chalice_environment(dev_backend.outputs)
+    assert account.environment("dev") == {
+        "MAX_PROFILE_BYTES": str(STAGE_LIMIT),
+        **backend.chalice_environment(dev_backend.outputs),
+    }
     policy = (account.folder / ".chalice" / "policy-dev.json").read_text()
     assert f'"{dev_backend.outputs["TableArn"]}"' in policy
 
@@ -196,7 +200,7 @@ def test_a_stage_from_its_first_deployment_to_its_deletion(
     assert table in output
     assert not existing.table_exists(table)
     assert not existing.pool_exists(trial.cloud.outputs["UserPoolId"])
-    assert account.environment("trial") == {}
+    assert account.environment("trial") == {"MAX_PROFILE_BYTES": str(STAGE_LIMIT)}
     gone = shell.error("destroy-backend", "trial", "--confirm=trial")
     assert backend.stack_name("trial") in gone
     assert "make backend STAGE=trial" in shell.error("web-config", "trial")

@@ -63,7 +63,9 @@ def test_make_local_prints_where_everything_is(local: RunningTarget) -> None:
 
 
 def test_the_page_is_served_for_the_local_cloud(local: RunningTarget) -> None:
-    assert b"Your profile" in local.page()("GET", "/").body
+    location = local.page()("GET", "/").headers["Location"]
+    assert location == f"http://localhost:{local.ports['WEB_PORT']}/"
+    assert b"ProfilePage" in local.page()("GET", "/main.js").body
     settings = local.page()("GET", "/config.json").json()
     assert settings["api"] == f"http://127.0.0.1:{local.ports['API_PORT']}/user/profile"
     assert settings["sign_in"] == f"http://127.0.0.1:{local.ports['AWS_PORT']}"
