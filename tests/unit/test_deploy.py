@@ -9,7 +9,16 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from deploy import api, aws, chalice_cli, chalice_config, packaging, polling, stacks
+from deploy import (
+    api,
+    aws,
+    chalice_cli,
+    chalice_config,
+    destroy_backend,
+    packaging,
+    polling,
+    stacks,
+)
 from deploy.arn import UserPoolArn
 from deploy.errors import DeploymentError
 
@@ -177,3 +186,15 @@ def test_a_bucket_of_another_account_is_not_used(
 ) -> None:
     with pytest.raises(DeploymentError, match=f"{APP}-packages"):
         upload(FakeS3("us-east-1", bucket_status=403), zip_file, monkeypatch)
+
+
+def test_a_wrong_confirmation_is_refused_before_aws_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_aws(*_: object) -> None:
+        pytest.fail("AWS was asked")
+
+    monkeypatch.setattr("boto3.client", no_aws)
+    monkeypatch.setattr("boto3.session.Session", no_aws)
+    with pytest.raises(DeploymentError, match="CONFIRM=dev"):
+        destroy_backend.run("dev", "prod", lambda _: None)
