@@ -59,10 +59,11 @@ class ClientAuthorizer(CognitoUserPoolAuthorizer):
 
 
 def cors_of(routes: RouteSettings) -> CORSConfig:
-    """What preflight requests are answered with, as constants, by API Gateway.
+    """The CORS headers. API Gateway also sends them in preflight responses, as constants.
 
-    With several origins that is `*`. Requests carry no ambient credentials, such as cookies, so the
-    preflight grants nothing; ProfileApp names the request's origin in each response.
+    With several origins, the constant origin is `*`. A preflight response grants nothing, because
+    requests carry no ambient credentials, such as cookies. ProfileApp names the request's origin in
+    each response.
     """
     allow_origin = ANY_ORIGIN
     if len(routes.cors_allow_origins) == 1:

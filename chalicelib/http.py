@@ -15,7 +15,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -91,9 +91,9 @@ class ProfileApp(Chalice):
         """Replace the constant of `cors`: a response can allow only one origin (Fetch standard)."""
         headers["Vary"] = "Origin"
         del headers["Access-Control-Allow-Origin"]
-        for name, value in event.get("headers", {}).items():
-            if name.lower() == "origin" and value in self._origins:
-                headers["Access-Control-Allow-Origin"] = value
+        for origin in _header_lines(event, "origin"):
+            if origin in self._origins:
+                headers["Access-Control-Allow-Origin"] = origin
 
     def route(self, path: str, **kwargs: Any) -> Callable[[View], Any]:
         """Chalice's decorator, with two differences.
@@ -193,7 +193,8 @@ class ProfileApp(Chalice):
         route = methods.get(request.method)
         if route is None or not route.content_types:
             return None  # a method that does not exist, or a view that reads no body
-        codings = ",".join(_header_lines(request, "content-encoding")).split(",")
+        lines = _header_lines(request.to_original_event(), "content-encoding")
+        codings = ",".join(lines).split(",")
         if any(coding.strip(" \t").lower() not in ("", "identity") for coding in codings):
             detail = "Send the body without a Content-Encoding: compressed bodies are not read."
             headers: Headers = {"Accept-Encoding": "identity"}
@@ -311,9 +312,10 @@ def read_precondition(request: Request, *, required: bool) -> Precondition:
 
     `required`: whether a change of an existing profile needs one of these headers.
     """
+    event = request.to_original_event()
     return Precondition(
-        if_match=parse_tags("If-Match", _header_lines(request, "if-match")),
-        if_none_match=parse_tags("If-None-Match", _header_lines(request, "if-none-match")),
+        if_match=parse_tags("If-Match", _header_lines(event, "if-match")),
+        if_none_match=parse_tags("If-None-Match", _header_lines(event, "if-none-match")),
         required=required,
     )
 
@@ -323,7 +325,7 @@ def _media_type(request: Request) -> str:
 
     A missing Content-Type is treated as JSON.
     """
-    lines = _header_lines(request, "content-type")
+    lines = _header_lines(request.to_original_event(), "content-type")
     if not lines:
         return JSON_TYPE
     media_type, _, parameters = ",".join(lines).partition(";")
@@ -332,9 +334,9 @@ def _media_type(request: Request) -> str:
     return media_type.strip(" \t").lower()
 
 
-def _header_lines(request: Request, name: str) -> list[str]:
-    """The lines of a header; empty if it was not sent. `name` is in lower case."""
-    headers: Any = request.to_original_event().get("multiValueHeaders") or request.headers
+def _header_lines(event: Mapping[str, Any], name: str) -> list[str]:
+    """The lines of a header in an event; empty if it was not sent. `name` is in lower case."""
+    headers = event.get("multiValueHeaders") or event.get("headers") or {}
     lines: list[str] = []
     for key, value in headers.items():
         if key.lower() == name:

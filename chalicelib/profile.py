@@ -36,7 +36,7 @@ and the expression of UpdateItem, which counts too, take less than 300 bytes of 
 against AWS; see docs/decisions/storage.md)."""
 
 MAX_RESPONSE_BYTES = 5_000_000
-"""The size of the data in a response. Lambda answers at most 6 MB (AWS: "Lambda quotas"), in which
+"""The size of the data in a response. Lambda returns at most 6 MB (AWS: "Lambda quotas"), in which
 the JSON text of a profile is a JSON string and escaped once more."""
 MAX_EXPANSION = 43
 """The most bytes in a response for one byte in the database: an array of 1E124 takes 3 bytes for

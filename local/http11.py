@@ -1,8 +1,8 @@
 """Reads HTTP/1.1 requests from a connection, and writes responses. h11 implements the protocol.
 
-Whatever cannot be read without doubt is refused, and the connection is closed: bytes that one
-program takes for a body and another for the next request are how requests are smuggled (RFC 9112,
-section 11.2).
+A request that cannot be read unambiguously is refused, and the connection is closed. Otherwise one
+program could read bytes as a body that another program reads as the next request (RFC 9112, section
+11.2: request smuggling).
 """
 
 from __future__ import annotations
@@ -70,12 +70,7 @@ class HttpExchange:
         head = self._read_head()
         if not head:
             return None
-        lengths = CONTENT_LENGTH.findall(head)
-        if any(not length.isdigit() for length in lengths) or len(lengths) > 1:
-            # h11 accepts `7, 7` as 7.
-            raise RequestError(HTTPStatus.BAD_REQUEST, "Content-Length must be one whole number.")
-        if lengths and len(lengths[0]) <= MAX_LENGTH_DIGITS and int(lengths[0]) > MAX_BODY:
-            raise _body_too_large()
+        length = _content_length(head)
         try:
             self._connection.receive_data(head)
             request = self._connection.next_event()
@@ -85,7 +80,7 @@ class HttpExchange:
             target = _origin_form(request.target.decode("ascii"))
             self.path = target.partition("?")[0]
             self._check(request)
-            body = self._read_body(int(lengths[0]) if lengths else None)
+            body = self._read_body(length)
         except h11.RemoteProtocolError as error:
             status = HTTPStatus(error.error_status_hint)
             raise RequestError(status, "The request is not valid HTTP/1.1.") from error
@@ -184,6 +179,22 @@ def _header_lines(response: HttpResponse) -> list[tuple[str, str]]:
         values = value if isinstance(value, list) else [value]
         lines.extend((name, line) for line in values)
     return lines
+
+
+def _content_length(head: bytes) -> int | None:
+    """The length of the body in bytes; None if `head` does not name it. Raises RequestError.
+
+    h11 accepts `7, 7` as 7. RFC 9112, section 6.3, also allows a server to refuse it.
+    """
+    values = CONTENT_LENGTH.findall(head)
+    if not values:
+        return None
+    if len(values) > 1 or not values[0].isdigit() or len(values[0]) > MAX_LENGTH_DIGITS:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "Content-Length must be one whole number.")
+    length = int(values[0])
+    if length > MAX_BODY:
+        raise _body_too_large()
+    return length
 
 
 def _origin_form(target: str) -> str:

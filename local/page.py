@@ -9,14 +9,13 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from types import MappingProxyType
 from typing import Any
 
 from deploy import page_config
@@ -143,7 +142,7 @@ class PageHandler(BaseHTTPRequestHandler):
         if file is not None and file.suffix == ".html" and host == "127.0.0.1":
             # The user pool sends users back to localhost only, which is another origin.
             location = f"http://localhost{colon}{port}{self.path}"
-            self._send(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", b"", {"Location": location})
+            self._send(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", b"", location)
         elif file is None or not file.exists():
             self._send(HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n")
         else:
@@ -160,15 +159,16 @@ class PageHandler(BaseHTTPRequestHandler):
         status: HTTPStatus,
         content_type: str,
         body: bytes,
-        more_headers: Mapping[str, str] = MappingProxyType({}),
+        location: str | None = None,
     ) -> None:
         headers = {
             **HEADERS,
-            **more_headers,
             "Content-Security-Policy": page_config.content_security_policy(self._config),
             "Content-Type": f"{content_type}; charset=utf-8",
             "Content-Length": str(len(body)),
         }
+        if location is not None:
+            headers["Location"] = location
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -108,7 +108,7 @@ class RequestHandler(StreamRequestHandler):
     """Handles the requests of one connection."""
 
     timeout = CLIENT_TIMEOUT_SECONDS
-    wbufsize = -1
+    wbufsize = -1  # buffered: a response is sent in one piece
 
     def __init__(self, *arguments: Any, gateway: ApiGateway, in_flight: RequestsInFlight) -> None:
         self._gateway = gateway
