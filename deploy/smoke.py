@@ -8,6 +8,7 @@ OVERWRITE=yes it continues and restores the profile's data at the end.
 from __future__ import annotations
 
 import argparse
+import http.client
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,11 +25,13 @@ from deploy.options import check_options, option
 from deploy.smoke_checks import (
     CHECKS,
     PROFILE,
+    UNDOCUMENTED_PATHS,
     CheckFailed,
     CheckNotPossible,
     Client,
     expect,
     profile_data,
+    status_of_path,
 )
 
 # --- the command ----------------------------------------------------------------------------------
@@ -136,7 +139,20 @@ def run(client: Client, *, overwrite: bool) -> int:
                 failed += 1
                 result = f"FAILED: {reason}"
             print(f"  {name:<54}{result}", flush=True)
+        _show_undocumented_paths(client)
     return failed
+
+
+def _show_undocumented_paths(client: Client) -> None:
+    """Print how the deployment answers other spellings of the path. Nothing here can fail."""
+    print("Not documented by AWS, for your information (200: read as the profile's path):")
+    for path in UNDOCUMENTED_PATHS:
+        try:
+            client.send("PUT", "{}")
+            answer = str(status_of_path(client, path))
+        except (OSError, http.client.HTTPException) as reason:  # OSError: requests' errors, too
+            answer = f"no response ({reason})"
+        print(f"  {'GET ' + path:<54}{answer}", flush=True)
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -224,3 +226,27 @@ CHECKS: dict[str, Callable[[Client], None]] = {
 
 The order matters: the first checks expect no profile, and later ones use the stored profile.
 """
+
+
+# --- what AWS does not document -------------------------------------------------------------------
+
+UNDOCUMENTED_PATHS = ("/user/%70rofile", "/user/profile;x=1", "//user/profile")
+"""Other spellings of the profile's path. AWS does not say how API Gateway reads them."""
+
+
+def status_of_path(client: Client, path: str) -> int:
+    """GET a path exactly as it is spelled, which `requests` would rewrite; return the status.
+
+    Raises OSError and http.client.HTTPException.
+    """
+    url = urlsplit(client.url)
+    connection: http.client.HTTPConnection
+    if url.scheme == "https":
+        connection = http.client.HTTPSConnection(url.netloc, timeout=TIMEOUT_SECONDS)
+    else:
+        connection = http.client.HTTPConnection(url.netloc, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", url.path + path, headers={"Authorization": client.id_token})
+        return connection.getresponse().status
+    finally:
+        connection.close()

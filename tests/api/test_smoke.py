@@ -27,7 +27,10 @@ def test_all_checks_pass_and_leave_nothing(
 ) -> None:
     user = new_user()
     assert smoke.run(client_of(api, user), overwrite=False) == 0
-    assert capsys.readouterr().out.count("  ok\n") == len(CHECKS)
+    output = capsys.readouterr().out
+    assert output.count("  ok\n") == len(CHECKS)
+    statuses = [line.split()[-1] for line in output.splitlines() if line.startswith("  GET ")]
+    assert statuses == ["200", "404", "404"], "as docs/local.md says"
     assert_problem(api.get(user), 404, "profile-not-found")
 
 
