@@ -1,8 +1,8 @@
 """Reads HTTP/1.1 requests from a connection, and writes responses. h11 implements the protocol.
 
-A request that cannot be read unambiguously is refused, and the connection is closed. Otherwise one
-program could read bytes as a body that another program reads as the next request (RFC 9112, section
-11.2: request smuggling).
+A request that cannot be read unambiguously is refused, and the caller must then close the
+connection. Otherwise one program could read bytes as a body that another program reads as the next
+request (RFC 9112, section 11.2: request smuggling).
 """
 
 from __future__ import annotations
@@ -20,17 +20,26 @@ MAX_BODY = 10 * 1024 * 1024
 """Bytes. Source: "Amazon API Gateway quotas", payload size."""
 MAX_HEAD = 10_240
 """Bytes of the request line and all headers. Source: the same page."""
-MAX_LENGTH_DIGITS = 20
+MAX_CONTENT_LENGTH_DIGITS = 20
 """The most digits of a Content-Length that are read as a number; more are malformed."""
 HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 """RFC 9110, section 7.2: a host and an optional port, as in RFC 3986, section 3.2."""
 CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+"""The header's value in the bytes of a head. In h11's events, `7, 7` has already become 7."""
+WHOLE_URL = re.compile("https?://[^/?#]*", re.IGNORECASE)
+"""The scheme and host of a URL."""
 END_OF_HEAD = (b"\r\n", b"\n")
 SUPPORTED_VERSIONS = (b"1.0", b"1.1")
+NOT_VALID = "The request is not valid HTTP/1.1."
+REASONS = {
+    HTTPStatus.NOT_IMPLEMENTED: "The only supported Transfer-Encoding is chunked.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The fields of the chunked body are too large.",
+}
+"""Why h11 refuses a request, by its status. For all others: NOT_VALID."""
 
 
 class RequestError(Exception):
-    """The request cannot be read. The text is for the client; the connection must be closed."""
+    """The request is refused. The text is for the client; the connection must be closed."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -38,7 +47,7 @@ class RequestError(Exception):
 
 
 class HttpRequest(NamedTuple):
-    """A request. `target` is the path with the query, as in the request line."""
+    """A request. `target` is the path with the query, without scheme and host."""
 
     method: str
     target: str
@@ -60,13 +69,13 @@ class HttpExchange:
     def __init__(self, rfile: BufferedIOBase, wfile: BufferedIOBase) -> None:
         self._rfile = rfile
         self._wfile = wfile
-        self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_BODY)
+        self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self.method = ""
         self.path = ""
-        """Of the request, for the log; empty if its first line cannot be read."""
+        """Of the request, for the log; empty if it was refused before h11 accepted its head."""
 
     def read(self) -> HttpRequest | None:
-        """The request; None if the client has closed the connection. Raises RequestError."""
+        """The request; None if the client closed the connection before it. Raises RequestError."""
         head = self._read_head()
         if not head:
             return None
@@ -79,18 +88,18 @@ class HttpExchange:
             self.method = request.method.decode("ascii")
             target = _origin_form(request.target.decode("ascii"))
             self.path = target.partition("?")[0]
-            self._check(request)
+            self._refuse_ambiguous(request)
             body = self._read_body(length)
         except h11.RemoteProtocolError as error:
             status = HTTPStatus(error.error_status_hint)
-            raise RequestError(status, "The request is not valid HTTP/1.1.") from error
+            raise RequestError(status, REASONS.get(status, NOT_VALID)) from error
         headers = Message()
         for name, value in request.headers.raw_items():
             headers[name.decode("ascii")] = value.decode("latin-1")
         return HttpRequest(self.method, target, headers, body)
 
     def _read_head(self) -> bytes:
-        """The request line and headers; empty at the end of the connection."""
+        """The request line and headers; empty or incomplete at the end of the connection."""
         line = self._rfile.readline(MAX_HEAD + 1)
         while line in END_OF_HEAD:  # empty lines before a request are skipped (RFC 9112, 2.2)
             line = self._rfile.readline(MAX_HEAD + 1)
@@ -105,8 +114,8 @@ class HttpExchange:
             head += line
         return head
 
-    def _check(self, request: h11.Request) -> None:
-        """Refuse what h11 accepts. Raises RequestError."""
+    def _refuse_ambiguous(self, request: h11.Request) -> None:
+        """Refuse what h11 accepts and other programs may read differently. Raises RequestError."""
         if request.http_version not in SUPPORTED_VERSIONS:
             raise RequestError(
                 HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 and HTTP/1.0 are supported."
@@ -124,8 +133,8 @@ class HttpExchange:
     def _read_body(self, length: int | None) -> bytes:
         """The body, of `length` bytes if the request says so. Raises RequestError."""
         if self._connection.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, headers=[])
-            self._wfile.write(self._connection.send(go_on) or b"")
+            continue_response = h11.InformationalResponse(status_code=100, headers=[])
+            self._wfile.write(self._connection.send(continue_response) or b"")
             self._wfile.flush()
         body = bytearray()
         while True:
@@ -144,16 +153,16 @@ class HttpExchange:
         if length is not None:
             data = self._rfile.read(length - received)
         else:
-            # Every part of a chunked body ends with a line break, also the last.
+            # A chunked body is read by lines: its last line ends where the next request begins.
             data = self._rfile.readline(MAX_HEAD)
         if not data:
             raise RequestError(HTTPStatus.BAD_REQUEST, "The body ended too early.")
         self._connection.receive_data(data)
 
     def send(self, response: HttpResponse, *, close: bool = False) -> bool:
-        """Send the response to the request that was read. Returns whether to close the connection.
+        """Write the response. Returns whether the caller must close the connection.
 
-        close: whether to close it in any case.
+        close: whether to close it in any case. It must be set after a RequestError.
         """
         lines = list(_header_lines(response))
         if response.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
@@ -165,11 +174,11 @@ class HttpExchange:
             headers=lines,
             reason=HTTPStatus(response.status).phrase,
         )
-        sent = self._connection.send(head) or b""
+        data = self._connection.send(head) or b""
         if self.method != "HEAD":
-            sent += self._connection.send(h11.Data(data=response.body)) or b""
-        sent += self._connection.send(h11.EndOfMessage()) or b""
-        self._wfile.write(sent)
+            data += self._connection.send(h11.Data(data=response.body)) or b""
+        data += self._connection.send(h11.EndOfMessage()) or b""
+        self._wfile.write(data)
         return self._connection.our_state is not h11.DONE
 
 
@@ -177,19 +186,19 @@ def _header_lines(response: HttpResponse) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for name, value in response.headers.items():
         values = value if isinstance(value, list) else [value]
-        lines.extend((name, line) for line in values)
+        lines.extend((name, one_value) for one_value in values)
     return lines
 
 
 def _content_length(head: bytes) -> int | None:
     """The length of the body in bytes; None if `head` does not name it. Raises RequestError.
 
-    h11 accepts `7, 7` as 7. RFC 9112, section 6.3, also allows a server to refuse it.
+    `7, 7` is refused. RFC 9112, section 6.3, also allows to read it as 7.
     """
     values = CONTENT_LENGTH.findall(head)
     if not values:
         return None
-    if len(values) > 1 or not values[0].isdigit() or len(values[0]) > MAX_LENGTH_DIGITS:
+    if len(values) > 1 or not values[0].isdigit() or len(values[0]) > MAX_CONTENT_LENGTH_DIGITS:
         raise RequestError(HTTPStatus.BAD_REQUEST, "Content-Length must be one whole number.")
     length = int(values[0])
     if length > MAX_BODY:
@@ -199,11 +208,12 @@ def _content_length(head: bytes) -> int | None:
 
 def _origin_form(target: str) -> str:
     """The path and query of a target. A server also accepts whole URLs (RFC 9112, 3.2.2)."""
-    scheme, separator, rest = target.partition("://")
-    if separator and scheme.lower() in ("http", "https"):
-        _, slash, path = rest.partition("/")
-        return slash + path
-    return target
+    if not WHOLE_URL.match(target):
+        return target
+    path_and_query = WHOLE_URL.sub("", target)
+    if not path_and_query.startswith("/"):
+        path_and_query = "/" + path_and_query  # an empty path is / (RFC 9110, section 4.2.3)
+    return path_and_query
 
 
 def _body_too_large() -> RequestError:

@@ -231,7 +231,7 @@ def status_of(api: Api, target: str, method: str = "OPTIONS") -> int:
 
 @pytest.mark.parametrize(
     "target",
-    ["/user/profile?a=%20b", "/user/%70rofile", "/%75ser/profile", "http://a/user/profile"],
+    ["/user/profile?a=%20b", "/user/%70rofile", "/%75ser/profile", "HTTP://a/user/profile"],
 )
 def test_the_same_url_may_be_written_differently(api: Api, target: str) -> None:
     """RFC 3986, section 6.2.2.2; RFC 9112, section 3.2.2."""
@@ -249,11 +249,22 @@ def test_the_same_url_may_be_written_differently(api: Api, target: str) -> None:
         "/user/profile%3B",
         "/user/profile#x",
         "/User/profile",
+        "http://a",
+        "http://a?b=/user/profile",
         "*",
     ],
 )
 def test_another_url_is_a_404(api: Api, target: str) -> None:
     assert status_of(api, target) == 404
+
+
+def test_the_trailers_of_a_chunked_body_have_a_limit(api: Api, user: User) -> None:
+    """Like its headers (RFC 9112, section 7.1.2)."""
+    head = f"PUT /user/profile HTTP/1.1\r\nHost: a\r\nAuthorization: {user.id_token}\r\n"
+    body = b"2\r\n{}\r\n0\r\n" + b"a: b\r\n" * 4000
+    answer = send_bytes(api, f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + body)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b"too large" in answer
 
 
 def test_the_head_of_a_request_has_a_limit(api: Api) -> None:
