@@ -79,12 +79,12 @@ def cors_of(routes: RouteSettings) -> CORSConfig:
 
 def create_app(
     routes: RouteSettings,
-    profile_settings: Callable[[], ProfileSettings],
+    read_settings: Callable[[], ProfileSettings],
     open_store: Callable[[], ProfileStore],
 ) -> ProfileApp:
     """The Chalice app, with the profiles in the store that `open_store` returns.
 
-    `profile_settings` and `open_store` are called for each request, not before.
+    `read_settings` and `open_store` are called for each request, not before.
     """
     cors = cors_of(routes)
     app = ProfileApp(
@@ -108,7 +108,7 @@ def create_app(
         return identify(current_request().context, routes.client_ids)
 
     def current_precondition() -> Precondition:
-        required = profile_settings().require_preconditions
+        required = read_settings().require_preconditions
         return http.read_precondition(current_request(), required=required)
 
     @app.route("/user/profile", methods=["GET"], **signed_in)
@@ -148,29 +148,37 @@ def create_app(
     return app
 
 
-@functools.cache
 def profile_settings() -> ProfileSettings:
-    """The stage's settings, read at the first call. Raises InvalidSetting."""
+    """The stage's settings. Raises InvalidSetting."""
     return ProfileSettings.from_environment(os.environ)
 
 
-@functools.cache
-def stage_check() -> ProfileCheck:
-    """The check of profile data in this stage. Raises InvalidSetting if the schema has an error."""
-    return profile_check(profile_settings().profile_schema)
+def data_check(settings: ProfileSettings) -> ProfileCheck:
+    """The check of profile data in a stage. Raises InvalidSetting if the schema has an error."""
+    return profile_check(settings.profile_schema)
 
 
 @functools.cache
+def store_for(settings: ProfileSettings) -> ProfileStore:
+    """The store of a stage. A function has one stage; a test process can have several.
+
+    Raises MissingSetting if the stage has no table, or InvalidSetting.
+    """
+    return ProfileStore.connect(
+        settings.table_name(), data_check(settings), settings.max_profile_bytes
+    )
+
+
 def profile_store() -> ProfileStore:
-    """The one store of this process. Raises MissingSetting if the stage has no table."""
-    settings = profile_settings()
-    return ProfileStore.connect(settings.table_name(), stage_check(), settings.max_profile_bytes)
+    """The stage's store. Raises MissingSetting or InvalidSetting."""
+    return store_for(profile_settings())
 
 
 try:
     route_settings = RouteSettings.from_environment(os.environ)
     if startup.IN_LAMBDA or startup.IN_CHALICE_COMMAND:
-        stage_check()  # a mistake in a setting stops packaging, and a function does not start
+        # A mistake in a setting stops packaging, and a function does not start.
+        data_check(profile_settings())
 except InvalidSetting as error:
     sys.exit(f"error: {error}")
 

@@ -88,9 +88,14 @@ class ProfileApp(Chalice):
         return response
 
     def _allow_own_origin(self, event: dict[str, Any], headers: dict[str, str]) -> None:
-        """Replace the constant of `cors`: a response can allow only one origin (Fetch standard)."""
-        headers["Vary"] = "Origin"
-        del headers["Access-Control-Allow-Origin"]
+        """Replace the constant of `cors`: a response can allow only one origin (Fetch standard).
+
+        A route without CORS has no such header.
+        """
+        if headers.pop("Access-Control-Allow-Origin", None) is None:
+            return
+        varies_with = [headers["Vary"]] if "Vary" in headers else []
+        headers["Vary"] = ", ".join([*varies_with, "Origin"])
         for origin in _header_lines(event, "origin"):
             if origin in self._origins:
                 headers["Access-Control-Allow-Origin"] = origin
@@ -171,10 +176,8 @@ class ProfileApp(Chalice):
                 "are not supported.",
             )
             return problem_response(problem, request_id, self._cors), None
-        refusal = self._refused_media_type(request)
-        if refusal is not None:
-            return problem_response(refusal, request_id, self._cors), None
         try:
+            self._require_readable_body(request)
             response = get_response(request)
         except ChaliceUnhandledError as unhandled:
             error = unhandled.__cause__ or unhandled
@@ -184,28 +187,27 @@ class ProfileApp(Chalice):
             return self._completed(request, response, request_id), None
         return problem_response(_problem(error), request_id, self._cors), error
 
-    def _refused_media_type(self, request: Request) -> Problem | None:
-        """415 (RFC 9110, section 15.5.16), if a view reads the body and cannot read this one.
+    def _require_readable_body(self, request: Request) -> None:
+        """Raise UnsupportedMediaType if the route reads a body and cannot read this one.
 
         Chalice also accepts `*/*` and lists of types, and ignores Content-Encoding.
         """
         methods = self.routes[request.context["resourcePath"]]
         route = methods.get(request.method)
         if route is None or not route.content_types:
-            return None  # a method that does not exist, or a view that reads no body
-        lines = _header_lines(request.to_original_event(), "content-encoding")
-        codings = ",".join(lines).split(",")
-        if any(coding.strip(" \t").lower() not in ("", "identity") for coding in codings):
-            detail = "Send the body without a Content-Encoding: compressed bodies are not read."
-            headers: Headers = {"Accept-Encoding": "identity"}
-            return generic_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers)
+            return  # a method that does not exist, or a view that reads no body
+        if _is_encoded(request):
+            raise UnsupportedMediaType(
+                "Send the body without a Content-Encoding: compressed bodies are not read.",
+                {"Accept-Encoding": "identity"},
+            )
         if _media_type(request) not in route.content_types:
-            detail = f"Send the body as {' or '.join(route.content_types)}, in Content-Type."
-            headers = {}
+            headers: Headers = {}
             if request.method == "PATCH":
                 headers["Accept-Patch"] = ", ".join(route.content_types)
-            return generic_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers)
-        return None
+            raise UnsupportedMediaType(
+                f"Set Content-Type to {' or '.join(route.content_types)}.", headers
+            )
 
     def _completed(self, request: Request, response: Response, request_id: str) -> Response:
         """`response`; as a problem if it is one of Chalice's own errors, such as 405.
@@ -260,6 +262,17 @@ class ProfileApp(Chalice):
         )
 
 
+class UnsupportedMediaType(Exception):
+    """The body's media type or content coding is not supported (RFC 9110, section 15.5.16).
+
+    `headers` name what is supported.
+    """
+
+    def __init__(self, detail: str, headers: Headers) -> None:
+        super().__init__(detail)
+        self.headers = headers
+
+
 def _with_exceptions_passed_on(view: View) -> View:
     """`view`, with its exceptions wrapped in ChaliceUnhandledError.
 
@@ -278,6 +291,8 @@ def _with_exceptions_passed_on(view: View) -> View:
 
 def _problem(error: BaseException) -> Problem:
     """The problem for an exception, including Chalice's view errors such as NotFoundError."""
+    if isinstance(error, UnsupportedMediaType):
+        return generic_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error), error.headers)
     if isinstance(error, ChaliceViewError):
         status: int = error.STATUS_CODE
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -318,6 +333,13 @@ def read_precondition(request: Request, *, required: bool) -> Precondition:
         if_none_match=parse_tags("If-None-Match", _header_lines(event, "if-none-match")),
         required=required,
     )
+
+
+def _is_encoded(request: Request) -> bool:
+    """Whether the body has a Content-Encoding, other than `identity`, which means none."""
+    lines = _header_lines(request.to_original_event(), "content-encoding")
+    codings = {coding.strip(" \t").lower() for coding in ",".join(lines).split(",")}
+    return not codings <= {"", "identity"}
 
 
 def _media_type(request: Request) -> str:

@@ -6,6 +6,7 @@ Numbers are never floats: they are read as int or Decimal, and written digit for
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 OUT_OF_RANGE = Decimal("1E+999999")
 """Replaces a number whose exponent Decimal cannot hold. profile.py refuses it as too large."""
 
+MAX_NESTING = 500
+"""Levels of objects and arrays that are read. Python 3.11 can read about 900."""
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+BRACKET = re.compile(r"[\[\]{}]")
+
 LONE_SURROGATE = "The body has a lone surrogate (\\ud800 to \\udfff)."
 
 
@@ -25,8 +31,8 @@ def read_json(body: bytes) -> JSON:
 
     Raises MalformedJSON for what RFC 8259 or I-JSON (RFC 7493) does not allow: a syntax error,
     another encoding, a byte order mark, a duplicate name in an object, a lone surrogate, NaN,
-    Infinity, an empty body, and nesting deeper than Python's parser can follow (about 900 levels).
-    The messages are our own: those of the parser differ between versions of Python.
+    Infinity, an empty body, and more than MAX_NESTING levels. The messages are our own: those of
+    the parser differ between versions of Python, as do the levels that it can read.
     """
     try:
         text = str(body, "utf-8")
@@ -34,6 +40,7 @@ def read_json(body: bytes) -> JSON:
         raise MalformedJSON("The body is not UTF-8 text.") from error
     if text.startswith("\ufeff"):
         raise MalformedJSON("The body starts with a byte order mark. Send UTF-8 without one.")
+    _refuse_deep_nesting(text)
     try:
         value: JSON = json.loads(
             text,
@@ -43,11 +50,20 @@ def read_json(body: bytes) -> JSON:
             object_pairs_hook=_object_without_duplicates,
         )
         _refuse_lone_surrogates(text, value)
-    except RecursionError as error:
-        raise MalformedJSON("The body is nested too deeply to be read.") from error
     except json.JSONDecodeError as error:
         raise MalformedJSON(_description(text, error)) from error
     return value
+
+
+def _refuse_deep_nesting(text: str) -> None:
+    """Raise MalformedJSON if objects and arrays are nested in more than MAX_NESTING levels."""
+    if text.count("[") + text.count("{") <= MAX_NESTING:
+        return
+    depth = 0
+    for bracket in BRACKET.finditer(STRING.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MAX_NESTING:
+            raise MalformedJSON(f"The body has more than {MAX_NESTING} levels of nesting.")
 
 
 def _description(text: str, error: json.JSONDecodeError) -> str:

@@ -121,7 +121,7 @@ def check_profile_data(data: JSON) -> int:
 
 
 def size_of(data: JSON) -> int:
-    """The size of stored data in bytes, as DynamoDB counts it. DynamoDB enforces its limits."""
+    """The size of stored data in bytes, as DynamoDB counts it. Its limits are not checked."""
     return _inspect(data, (), [])
 
 

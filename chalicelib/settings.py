@@ -20,12 +20,13 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0
 """An origin as browsers send it (RFC 6454, section 6.2): in lower case, without a path."""
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 """Browsers leave these ports out of an origin."""
-HEADER_NAME = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+")
-"""A header's name (RFC 9110, section 5.1). `*` is left out: it does not stand for all headers."""
+HEADER_NAME = re.compile(r"[!#$%&+.^_`|~0-9A-Za-z-]+")
+"""A header's name (RFC 9110, section 5.1), except for two characters: `*`, because a browser does
+not read it as Authorization, and `'`, in which Chalice encloses the list for API Gateway."""
 
 
 class InvalidSetting(Exception):
-    """A setting has a value that it cannot have. This is a deployment mistake."""
+    """A setting has an invalid value. This is a deployment mistake."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -111,9 +112,7 @@ def _origins(text: str) -> tuple[str, ...]:
     if origins in ((), (ANY_ORIGIN,)):
         return (ANY_ORIGIN,)
     for origin in origins:
-        scheme = origin.partition(":")[0]
-        default_port = DEFAULT_PORTS.get(scheme, "no default port")
-        if not ORIGIN.fullmatch(origin) or origin.endswith(default_port):
+        if not ORIGIN.fullmatch(origin) or origin.endswith(_default_port(origin)):
             raise InvalidSetting(
                 "CORS_ALLOW_ORIGIN",
                 f"{origin!r} is not an origin as browsers send it, such as "
@@ -121,6 +120,12 @@ def _origins(text: str) -> tuple[str, ...]:
                 "the default port. Use * alone to allow every origin.",
             )
     return origins
+
+
+def _default_port(origin: str) -> tuple[str, ...]:
+    """The end of an origin that names the default port of its scheme; empty if it has none."""
+    scheme = origin.partition(":")[0]
+    return (DEFAULT_PORTS[scheme],) if scheme in DEFAULT_PORTS else ()
 
 
 def _header_names(text: str) -> tuple[str, ...]:
@@ -134,8 +139,7 @@ def _header_names(text: str) -> tuple[str, ...]:
 def _profile_bytes(text: str) -> int:
     if not text:
         return MAX_BYTES
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_BYTES))
-    if not is_number or not 1 <= int(text) <= MAX_BYTES:
+    if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= MAX_BYTES:
         raise InvalidSetting(
             "MAX_PROFILE_BYTES", f"{text!r} is not a whole number from 1 to {MAX_BYTES}."
         )

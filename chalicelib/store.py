@@ -115,13 +115,13 @@ class ProfileStore:
         item: Item = {}
         condition = conditions.from_precondition(precondition)
         if size > self.max_bytes:
-            # Allowed only over a profile that is larger still, so that one is read first.
+            # Only allowed if the stored profile is larger, so read it first.
             item = self._read(sub)
             precondition.check(items.revision_of(item))
             condition = conditions.unchanged(item)
 
-        def update(item: Item, condition: Condition) -> Profile:
-            self._require_room(size, item)
+        def update(stored: Item, condition: Condition) -> Profile:
+            self._require_room(size, stored)
             return self._update(sub, data, condition)
 
         return self._retry_conflicts(update, precondition, item, condition, deadline)
@@ -134,12 +134,13 @@ class ProfileStore:
         # Errors that do not depend on the stored profile take precedence.
         check_profile_data(merge_patch({}, patch))
 
-        def merge_and_update(item: Item, condition: Condition) -> Profile:
-            current = items.profile_from(item).data if item else {}
+        def merge_and_update(stored: Item, condition: Condition) -> Profile:
+            current = items.profile_from(stored).data if stored else {}
             merged = merge_patch(current, patch)
-            if item and _are_equal(merged, current):
-                return items.profile_from(item)
-            self._require_room(self.check(merged), item)
+            if stored and _are_equal(merged, current):
+                return items.profile_from(stored)
+            size = self.check(merged)
+            self._require_room(size, stored)
             return self._update(sub, merged, condition)
 
         deadline = _conflict_deadline()

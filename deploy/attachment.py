@@ -54,19 +54,24 @@ def check_user_pool(
     limitations: list[str] = []
     for client_id in client_ids:
         limitations += _limitations(lookup.app_client(pool_id, client_id))
-    hosts = _sign_in_hosts(pool)
     if sign_in_domain:
         host = _named_host(pool, sign_in_domain)
-    elif recorded_domain in hosts:
-        host = recorded_domain
-    elif hosts:
-        host = hosts[0]
     else:
-        host = ""
+        host = sign_in_host(pool, recorded_domain)
+    if not host:
         limitations.append(
             f"The user pool {pool_id} has no sign-in domain, so the page cannot sign users in."
         )
     return AttachedPool(pool["Arn"], host, tuple(limitations))
+
+
+def sign_in_host(pool: UserPool, recorded_host: str) -> str:
+    """The host of a pool's sign-in page: the recorded one, if the pool still has it, or else the
+    pool's own; empty if the pool has none."""
+    hosts = _sign_in_hosts(pool)
+    if recorded_host in hosts:
+        return recorded_host
+    return hosts[0] if hosts else ""
 
 
 def _check_region(pool_id: str) -> None:

@@ -25,12 +25,13 @@ from deploy import (
     backend_plan,
     chalice_config,
     live_settings,
+    lookup,
     ownership,
     policy,
     stacks,
     template,
 )
-from deploy.attachment import AttachedPool, check_user_pool
+from deploy.attachment import AttachedPool, sign_in_host
 from deploy.backend_plan import CheckedResources, Plan, Request
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress, Stack
@@ -202,20 +203,21 @@ def _record(
     before = chalice_config.environment(stage)
     variables = _variables(before, plan, resources.pool, outputs)
     present = chalice_config.backend_record(stage)
-    pool = resources.pool
-    if pool is None:
-        pool = check_user_pool(outputs["UserPoolId"], [], "", present.sign_in_domain)
+    if resources.pool is not None:
+        host = resources.pool.sign_in_domain
+    else:
+        host = sign_in_host(lookup.user_pool(outputs["UserPoolId"]), present.sign_in_domain)
     record = replace(
         present,
         app_name=chalice_config.app_name(),
         attached=plan.attached,
-        sign_in_domain=pool.sign_in_domain,
+        sign_in_domain=host,
     )
     chalice_config.record(stage, variables, record)
     policy.write(stage, chalice_config.recorded_backend(stage))
     for name, value in variables.items():
         print(f"  {name:<21}{_change(before.get(name), value)}")
-    sign_in_page = _change(present.sign_in_domain, pool.sign_in_domain or "none")
+    sign_in_page = _change(present.sign_in_domain, host or "none")
     print(f"  {'sign-in page':<21}{sign_in_page}")
 
 

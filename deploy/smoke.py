@@ -144,13 +144,15 @@ def run(client: Client, *, overwrite: bool) -> int:
 
 
 def _show_undocumented_paths(client: Client) -> None:
-    """Print how the deployment answers other spellings of the path. Nothing here can fail."""
+    """Print how the deployment answers other spellings of the path. No answer is a failure."""
     print("Not documented by AWS, for your information (200: read as the profile's path):")
     for path in UNDOCUMENTED_PATHS:
         try:
-            client.send("PUT", "{}")
+            expect(client.send("PUT", "{}"), 200)
             answer = str(status_of_path(client, path))
-        except (OSError, http.client.HTTPException) as reason:  # OSError: requests' errors, too
+        except CheckFailed as reason:
+            answer = f"not checked, as no profile could be stored: {reason}"
+        except (requests.RequestException, OSError, http.client.HTTPException) as reason:
             answer = f"no response ({reason})"
         print(f"  {'GET ' + path:<54}{answer}", flush=True)
 

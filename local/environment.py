@@ -65,7 +65,7 @@ def load() -> None:
 
 
 def use_port(port: int) -> None:
-    """Call the emulator on another port than the recorded one, from the environment entered."""
+    """Use another emulator port than the recorded one. Call this after `load`."""
     os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
 
 

@@ -84,9 +84,10 @@ class ApiGateway:
 
     def _matched_route(self, path: str) -> str:
         """The route of a path with a query. Raises ValueError if there is none."""
-        # The matcher reads //host/path as a URL without a scheme, and ignores ;parameters and
-        # #fragments.
-        if path.startswith("//") or set(";#") & set(path.partition("?")[0]):
+        # The matcher parses a URL. It would ignore a scheme, the host of //host/path, ;parameters
+        # and a #fragment.
+        without_query = path.partition("?")[0]
+        if not re.fullmatch("/(?!/)[^;#]*", without_query):
             raise ValueError(path)
         route: str = self._matcher.match_route(path).route
         return route
@@ -146,7 +147,7 @@ class ApiGateway:
         )
         event["requestContext"]["requestId"] = context.aws_request_id
         if _payload_bytes(event) > MAX_PAYLOAD:
-            detail = "The body is too large: escaped as JSON, a request may have 6 MB."
+            detail = "The request is too large: Lambda accepts 6 MB, after JSON escaping."
             return self.error(generic_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail))
         response = self._app(event, context)
         if _payload_bytes(response) > MAX_PAYLOAD:

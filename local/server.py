@@ -164,10 +164,13 @@ class RequestHandler(StreamRequestHandler):
         self._log(exchange, response)
         exchange.send(response, close=True)
         self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_WR)
-        give_up_at = time.monotonic() + LINGER_SECONDS
-        while time.monotonic() < give_up_at and self.rfile.read1(DISCARD_BYTES):
-            pass
+        deadline = time.monotonic() + LINGER_SECONDS
+        with suppress(OSError):  # the client has disconnected, or the time is over
+            self.connection.shutdown(socket.SHUT_WR)
+            while (remaining := deadline - time.monotonic()) > 0:
+                self.connection.settimeout(remaining)
+                if not self.rfile.read1(DISCARD_BYTES):
+                    break
 
     def _log(self, exchange: HttpExchange, response: HttpResponse) -> None:
         """Log one line, without the query: it may contain a token."""

@@ -76,7 +76,9 @@ class TokenVerifier:
     def claims(self, token: str) -> dict[str, Any]:
         """The verified claims of an id token. Raises InvalidToken, KeysUnavailable."""
         if not COMPACT_JWS.fullmatch(token):
-            raise InvalidToken("This is not a token: it must be three texts in base64url.")
+            raise InvalidToken(
+                "This is not a token: it needs three base64url parts, with dots between."
+            )
         try:
             _require_id_token(token)
             kid = str(jwt.get_unverified_header(token).get("kid"))
@@ -93,7 +95,7 @@ class TokenVerifier:
                 },
             )
         except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
-            # PyJWT lets Python's own errors pass for numbers and nesting without limit.
+            # PyJWT does not catch Python's errors for huge numbers and deep nesting.
             raise InvalidToken(_reason(error)) from error
         return claims
 

@@ -63,11 +63,9 @@ def sign_up(email: str, password: str) -> None:
 
     Raises CommandError.
     """
-    missing = [name for name, value in {"EMAIL": email, "PASSWORD": password}.items() if not value]
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
+    if not email or not password:
         raise LocalError(
-            f"{' and '.join(missing)} {verb} required: "
+            "EMAIL and PASSWORD are required: "
             f"make sign-up EMAIL={email or 'grace@example.com'} PASSWORD=..."
         )
     client_id = _local_backend().first_client_id

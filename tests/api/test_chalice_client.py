@@ -23,14 +23,17 @@ with Client(app, stage_name="dev") as client:
     send = lambda method, body: getattr(client.http, method)(
         "/user/profile", headers=headers, body=body
     )
-    print(json.dumps({
+    answers = {
         "signed out": client.http.get("/user/profile").status_code,
         "not conforming": send("put", b'{"age": "old"}').status_code,
         "too large": send("put", b'{"text": "%s"}' % (b"x" * 100)).status_code,
         "stored": send("put", b'{"age": 36}').status_code,
         "without a precondition": send("put", b'{"age": 37}').status_code,
         "read": send("get", b"").json_body["profile_data"],
-    }))
+    }
+with Client(app, stage_name="prod") as client:
+    answers["too large in prod"] = send("put", b'{"age": "old enough"}').status_code
+print(json.dumps(answers))
 """
 
 
@@ -51,6 +54,11 @@ def test_the_client_sets_a_stages_variables_after_the_import(
         "REQUIRE_PRECONDITIONS": "true",
     }
     record_backend(project, "dev", settings)
+    record_backend(
+        project,
+        "prod",
+        settings | {"PROFILE_SCHEMA": "", "REQUIRE_PRECONDITIONS": "", "MAX_PROFILE_BYTES": "10"},
+    )
     output = output_of([sys.executable, "-c", TEST, user.id_token], os.environ, project)
     assert json.loads(output.splitlines()[-1]) == {
         "signed out": 401,
@@ -59,4 +67,5 @@ def test_the_client_sets_a_stages_variables_after_the_import(
         "stored": 200,
         "without a precondition": 428,
         "read": {"age": 36},
+        "too large in prod": 413,
     }

@@ -250,6 +250,8 @@ def test_the_same_url_may_be_written_differently(api: Api, target: str) -> None:
         "/user/profile#x",
         "/User/profile",
         "http://a",
+        "http:/user/profile",
+        "a:/user/profile",
         "http://a?b=/user/profile",
         "*",
     ],

@@ -32,9 +32,9 @@ def test_a_token_needs_what_the_message_names(
 @pytest.mark.parametrize(
     ("email", "password", "missing"),
     [
-        ("", "", "EMAIL and PASSWORD are required"),
-        ("grace@example.com", "", r"PASSWORD is required: .* EMAIL=grace@example\.com"),
-        ("", "x", "EMAIL is required"),
+        ("", "", "EMAIL and PASSWORD are required: make sign-up EMAIL="),
+        ("grace@example.com", "", r"PASSWORD are required: .* EMAIL=grace@example\.com"),
+        ("", "x", "EMAIL and PASSWORD are required"),
     ],
 )
 def test_a_sign_up_names_what_is_missing(email: str, password: str, missing: str) -> None:

@@ -69,6 +69,35 @@ def problem(response: dict[str, Any], status: int) -> dict[str, Any]:
     return document
 
 
+# --- Several origins ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("has_cors", "own_headers", "vary", "allowed"),
+    [
+        (True, {}, "Origin", ORIGIN),
+        (True, {"Vary": "Authorization"}, "Authorization, Origin", ORIGIN),
+        (False, {}, None, None),
+        (False, {"Vary": "Authorization"}, "Authorization", None),
+    ],
+)
+def test_only_responses_with_cors_vary_with_the_origin(
+    has_cors: bool, own_headers: dict[str, str], vary: str | None, allowed: str | None
+) -> None:
+    cors = CORSConfig(allow_origin="*")
+    origins = (ORIGIN, "https://other.example")
+    app = ProfileApp("test-http", cors, database_calls, origins, configure_logs=False)
+
+    @app.route("/thing", methods=["GET"], cors=cors if has_cors else None)
+    def thing() -> Response:
+        return Response({}, dict(own_headers))
+
+    event = request_event("GET", multiValueHeaders={"Origin": [ORIGIN]})
+    headers = app(event, None)["headers"]
+    assert headers.get("Vary") == vary
+    assert headers.get("Access-Control-Allow-Origin") == allowed
+
+
 # --- Events ---------------------------------------------------------------------------------------
 
 

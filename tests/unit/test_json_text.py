@@ -1,5 +1,6 @@
 """JSON texts: accepted texts, refused texts with their reasons, and exact numbers."""
 
+import json
 from contextlib import suppress
 from decimal import Decimal
 
@@ -61,12 +62,23 @@ def test_malformed_json_is_refused_with_a_reason(body: bytes, reason: str) -> No
         read_json(body)
 
 
-@pytest.mark.parametrize(
-    "text", ["[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000]
-)
-def test_nesting_too_deep_to_parse_is_malformed(text: str) -> None:
-    with pytest.raises(MalformedJSON, match="nested too deeply"):
-        read_json(text.encode())
+@pytest.mark.parametrize("levels", [501, 990, 1400, 100_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":[', "]}"), ('[{"[":', "}]")])
+def test_more_than_500_levels_are_malformed_on_every_python(
+    opening: str, closing: str, levels: int
+) -> None:
+    with pytest.raises(MalformedJSON, match="more than 500 levels"):
+        read_json((opening * levels + "1" + closing * levels).encode())
+
+
+def test_500_levels_are_read() -> None:
+    text = "[" * 500 + "1" + "]" * 500
+    assert json.dumps(read_json(text.encode())) == text
+
+
+def test_brackets_in_strings_and_beside_each_other_are_no_levels() -> None:
+    text = json.dumps({"[{": "[" * 1000 + '"{\\"', "elements": [[]] * 1000})
+    assert read_json(text.encode()) == json.loads(text)
 
 
 @pytest.mark.parametrize("levels", [30, 900, 990, 100_000])
