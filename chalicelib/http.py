@@ -36,7 +36,7 @@ from chalicelib.preconditions import Precondition, parse_tags
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
 
 if TYPE_CHECKING:
-    from chalicelib.profile import JSON, Profile
+    from chalicelib.profile import JSON, Document
 
 JSON_TYPE = "application/json"
 MERGE_PATCH_TYPE = "application/merge-patch+json"
@@ -376,7 +376,7 @@ def json_response(value: JSON) -> Response:
     return Response(write_json(value), headers, HTTPStatus.OK)
 
 
-def profile_response(profile: Profile) -> Response:
+def profile_response(profile: Document) -> Response:
     """200 with the profile in the format of the original example, and its ETag."""
     body: dict[str, JSON] = {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
     if profile.created_at is not None:
@@ -388,7 +388,7 @@ def profile_response(profile: Profile) -> Response:
     return response
 
 
-def not_modified(profile: Profile) -> Response:
+def not_modified(profile: Document) -> Response:
     """304: the caller's copy of the profile is current."""
     return Response("", {"ETag": _etag(profile), **NO_STORE}, HTTPStatus.NOT_MODIFIED)
 
@@ -409,5 +409,5 @@ def problem_response(problem: Problem, request_id: str, cors: CORSConfig) -> Res
     return Response(json.dumps(problem.document(request_id)), headers, problem.status)
 
 
-def _etag(profile: Profile) -> str:
+def _etag(profile: Document) -> str:
     return f'"{profile.revision}"'

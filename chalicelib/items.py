@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from chalicelib.profile import JSON, Profile, normalized
+from chalicelib.profile import JSON, Document, normalized
 
 AttributeValue: TypeAlias = dict[str, Any]
 """A value in DynamoDB's own form: {"S": "text"}, {"N": "1"}, {"M": {...}}."""
@@ -44,9 +44,9 @@ def key(sub: str) -> dict[str, AttributeValue]:
     return {PARTITION_KEY: {"S": "USERS#ALL"}, SORT_KEY: {"S": f"USER#{sub}"}}
 
 
-def profile_from(item: Item) -> Profile:
+def profile_from(item: Item) -> Document:
     """The profile in an item as DynamoDB returns it. `item` is not empty."""
-    return Profile(
+    return Document(
         pk=item[PARTITION_KEY]["S"],
         sk=item[SORT_KEY]["S"],
         data=from_attribute_value(item.get(DATA, NO_DATA)),

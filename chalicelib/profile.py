@@ -1,4 +1,4 @@
-"""A profile, the limits of its data, and merge patch. Standard library only.
+"""Profile data: its limits, and merge patch. Standard library only. Metadata has the same limits.
 
 The limits are DynamoDB's. They are checked before the database is called: DynamoDB does not report
 where in the data a limit is exceeded, and emulators do not enforce all of them.
@@ -55,13 +55,13 @@ _DYNAMODB_DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 @dataclass(frozen=True)
-class Profile:
-    """One user's profile as it is stored."""
+class Document:
+    """A stored JSON object of a user: the profile or the metadata."""
 
     pk: str
     sk: str
     data: JSON
-    """An object, unless another program stored a different value."""
+    """An object, unless another program stored a different value. For metadata: see metadata.py."""
     revision: str
     """An opaque text. Every change creates a new one, which is never reused. It is the ETag."""
     created_at: str | None = None
@@ -101,7 +101,7 @@ def check_profile_data(data: JSON) -> int:
     """
     if not isinstance(data, dict):
         raise InvalidProfile(
-            [Violation("", 'Profile data must be a JSON object, such as {"name": "Ada"}.')]
+            [Violation("", 'The data must be a JSON object, such as {"name": "Ada"}.')]
         )
     violations: list[Violation] = []
     size = _inspect(data, (), violations)

@@ -23,7 +23,7 @@ from chalicelib.preconditions import UNCONDITIONAL, Precondition
 from chalicelib.profile import (
     JSON,
     MAX_BYTES,
-    Profile,
+    Document,
     ProfileCheck,
     check_profile_data,
     merge_patch,
@@ -93,7 +93,7 @@ class ProfileStore:
         rules, credentials, late imports and TLS connection."""
         self._read("nobody")
 
-    def get(self, sub: str) -> Profile:
+    def get(self, sub: str) -> Document:
         """The profile of user `sub`. It includes every write that was confirmed before.
 
         Raises ProfileNotFound or StoreUnavailable.
@@ -103,7 +103,7 @@ class ProfileStore:
             raise ProfileNotFound("No profile is stored for you yet. POST one to create it.")
         return items.profile_from(item)
 
-    def replace(self, sub: str, data: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
+    def replace(self, sub: str, data: JSON, precondition: Precondition = UNCONDITIONAL) -> Document:
         """Store `data` as the profile of user `sub`: create it, or replace its data.
 
         Attributes that other writers added to the item are kept.
@@ -120,13 +120,13 @@ class ProfileStore:
             precondition.check(items.revision_of(item))
             condition = conditions.unchanged(item)
 
-        def update(stored: Item, condition: Condition) -> Profile:
+        def update(stored: Item, condition: Condition) -> Document:
             self._require_room(size, stored)
             return self._update(sub, data, condition)
 
         return self._retry_conflicts(update, precondition, item, condition, deadline)
 
-    def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Profile:
+    def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Document:
         """Apply a merge patch (RFC 7396) to the profile of user `sub`, or to an empty one.
 
         A patch that changes nothing writes nothing. Raises the same errors as `replace`.
@@ -134,7 +134,7 @@ class ProfileStore:
         # Errors that do not depend on the stored profile take precedence.
         check_profile_data(merge_patch({}, patch))
 
-        def merge_and_update(stored: Item, condition: Condition) -> Profile:
+        def merge_and_update(stored: Item, condition: Condition) -> Document:
             current = items.profile_from(stored).data if stored else {}
             merged = merge_patch(current, patch)
             if stored and _are_equal(merged, current):
@@ -209,7 +209,7 @@ class ProfileStore:
             )
         return response.get("Item", {})
 
-    def _update(self, sub: str, data: JSON, condition: Condition) -> Profile:
+    def _update(self, sub: str, data: JSON, condition: Condition) -> Document:
         revision = {"S": self.revisions()}
         values = {
             ":data": items.to_attribute_value(data),

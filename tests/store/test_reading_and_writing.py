@@ -22,7 +22,7 @@ from chalicelib.errors import (
     ProfileTooLarge,
 )
 from chalicelib.preconditions import Precondition
-from chalicelib.profile import JSON, MAX_BYTES, Profile
+from chalicelib.profile import JSON, MAX_BYTES, Document
 from chalicelib.store import ProfileStore
 from tests.store.conftest import ENDPOINT
 from tests.support.json_values import json_values, nested, typed
@@ -168,7 +168,7 @@ def of_size(size: int) -> JSON:
     return {"text": "x" * (size - 8)}
 
 
-WRITES: list[Callable[[ProfileStore, str, JSON], Profile]] = [
+WRITES: list[Callable[[ProfileStore, str, JSON], Document]] = [
     lambda store, sub, data: store.replace(sub, data),
     lambda store, sub, data: store.patch(sub, data),
 ]
@@ -176,7 +176,7 @@ WRITES: list[Callable[[ProfileStore, str, JSON], Profile]] = [
 
 @pytest.mark.parametrize("write", WRITES, ids=["replace", "patch"])
 def test_a_profile_may_take_max_bytes(
-    limited: ProfileStore, sub: str, write: Callable[..., Profile]
+    limited: ProfileStore, sub: str, write: Callable[..., Document]
 ) -> None:
     assert write(limited, sub, of_size(LIMIT)).data == of_size(LIMIT)
     before = stored_item(limited, sub)
@@ -187,7 +187,7 @@ def test_a_profile_may_take_max_bytes(
 
 @pytest.mark.parametrize("write", WRITES, ids=["replace", "patch"])
 def test_the_limit_holds_where_nothing_is_stored(
-    limited: ProfileStore, sub: str, write: Callable[..., Profile]
+    limited: ProfileStore, sub: str, write: Callable[..., Document]
 ) -> None:
     with pytest.raises(ProfileTooLarge):
         write(limited, sub, of_size(LIMIT + 1))
@@ -196,7 +196,7 @@ def test_the_limit_holds_where_nothing_is_stored(
 
 @pytest.mark.parametrize("write", WRITES, ids=["replace", "patch"])
 def test_a_larger_stored_profile_can_be_made_smaller(
-    store: ProfileStore, limited: ProfileStore, sub: str, write: Callable[..., Profile]
+    store: ProfileStore, limited: ProfileStore, sub: str, write: Callable[..., Document]
 ) -> None:
     """The limit was lowered after the profile was stored."""
     store.replace(sub, of_size(3_000))

@@ -11,7 +11,7 @@ from app import cors_of, create_app
 from chalicelib.errors import ProfileNotFound
 from chalicelib.http import ProfileApp
 from chalicelib.preconditions import UNCONDITIONAL, Precondition
-from chalicelib.profile import JSON, Profile
+from chalicelib.profile import JSON, Document
 from chalicelib.settings import ProfileSettings, RouteSettings
 from tests.support.events import PROFILE_PATH, api_gateway_event, id_token_claims
 
@@ -25,17 +25,17 @@ class OneProfile:
     """A store for one profile. It records the preconditions."""
 
     def __init__(self) -> None:
-        self.profile: Profile | None = None
+        self.profile: Document | None = None
         self.preconditions: list[Precondition] = []
 
-    def get(self, sub: str) -> Profile:
+    def get(self, sub: str) -> Document:
         if self.profile is None:
             raise ProfileNotFound("Nothing is stored.")
         return self.profile
 
-    def replace(self, sub: str, data: JSON, precondition: Precondition) -> Profile:
+    def replace(self, sub: str, data: JSON, precondition: Precondition) -> Document:
         self.preconditions.append(precondition)
-        self.profile = Profile("USERS#ALL", f"USER#{sub}", data, "r1")
+        self.profile = Document("USERS#ALL", f"USER#{sub}", data, "r1")
         return self.profile
 
     patch = replace
@@ -91,7 +91,7 @@ def test_a_write_stores_the_body_for_the_caller(
     response = call(app, method, '{"a": 1}')
     assert response["statusCode"] == 200
     assert response["headers"]["ETag"] == '"r1"'
-    assert store.profile == Profile("USERS#ALL", "USER#5f0c", {"a": 1}, "r1")
+    assert store.profile == Document("USERS#ALL", "USER#5f0c", {"a": 1}, "r1")
     assert json.loads(call(app, "GET")["body"]) == json.loads(response["body"])
 
 

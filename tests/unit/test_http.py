@@ -17,7 +17,7 @@ from chalice.app import CORSConfig, Request, Response
 from chalicelib import errors, http
 from chalicelib.http import ProfileApp
 from chalicelib.preconditions import Precondition, Wildcard
-from chalicelib.profile import Profile
+from chalicelib.profile import Document
 from tests.support.events import api_gateway_event
 
 ORIGIN = "https://app.example.com"
@@ -367,7 +367,7 @@ def test_any_value_can_be_a_response() -> None:
 
 
 def test_a_profile_has_the_examples_shape_and_an_etag() -> None:
-    profile = Profile("USERS#ALL", "USER#1", {"a": 1}, "r1", "then", "now")
+    profile = Document("USERS#ALL", "USER#1", {"a": 1}, "r1", "then", "now")
     response = http.profile_response(profile)
     assert response.status_code == 200
     assert json.loads(response.body) == {
@@ -385,12 +385,12 @@ def test_a_profile_has_the_examples_shape_and_an_etag() -> None:
 
 
 def test_unknown_times_are_left_out() -> None:
-    response = http.profile_response(Profile("USERS#ALL", "USER#1", {}, "r1"))
+    response = http.profile_response(Document("USERS#ALL", "USER#1", {}, "r1"))
     assert json.loads(response.body) == {"pk": "USERS#ALL", "sk": "USER#1", "profile_data": {}}
 
 
 def test_not_modified_has_the_etag_and_no_body() -> None:
-    response = http.not_modified(Profile("USERS#ALL", "USER#1", {}, "r1"))
+    response = http.not_modified(Document("USERS#ALL", "USER#1", {}, "r1"))
     assert response.status_code == 304
     assert response.body == ""
     assert response.headers == {"ETag": '"r1"', "Cache-Control": "no-store"}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from chalicelib import items
-from chalicelib.profile import JSON, Profile
+from chalicelib.profile import JSON, Document
 from tests.support.json_values import json_values, typed
 
 EXAMPLE = {
@@ -25,7 +25,7 @@ def test_an_item_of_this_service_is_read() -> None:
         "updated_at": {"S": "2026-11-23T10:00:00Z"},
     }
     profile = items.profile_from({**EXAMPLE, **times, "revision": {"S": "r1"}})
-    assert profile == Profile(
+    assert profile == Document(
         "USERS#ALL",
         "USER#5f0c",
         {"name": "Ada"},

@@ -16,7 +16,7 @@ from chalicelib.profile import (
     MAX_EXPANSION,
     MAX_RESPONSE_BYTES,
     MAX_VIOLATIONS,
-    Profile,
+    Document,
     check_profile_data,
 )
 from tests.support.json_values import nested
@@ -30,7 +30,7 @@ def violations(data: Any) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("data", "members"), [({"a": 1}, {"a": 1}), (["a"], {}), (None, {})])
 def test_only_an_object_has_members(data: JSON, members: JSON) -> None:
-    assert Profile("USERS#ALL", "USER#1", data, "r1").members == members
+    assert Document("USERS#ALL", "USER#1", data, "r1").members == members
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 1, Decimal("1.5"), True])
