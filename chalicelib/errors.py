@@ -36,15 +36,15 @@ class MalformedPrecondition(ProfileError):
 
 
 class PreconditionFailed(ProfileError):
-    """The stored profile does not meet the request's If-Match or If-None-Match.
+    """What is stored does not meet the request's If-Match or If-None-Match.
 
-    `revision` is the stored profile's revision, or None if no profile is stored.
+    `revision` is the stored revision; None if nothing is stored.
     """
 
-    def __init__(self, revision: str | None) -> None:
-        state = "There is no profile" if revision is None else "The profile has changed"
+    def __init__(self, state: str, revision: str | None) -> None:
         super().__init__(
-            f"{state}, so the request was not carried out. Read the profile before you try again."
+            f"{state}, so the request was not carried out. Read what is stored before you try "
+            "again."
         )
         self.revision = revision
 

@@ -42,15 +42,20 @@ class Precondition:
         """
         self.require_match(revision)
         if self.excludes(revision):
-            raise PreconditionFailed(revision)
+            if self.if_none_match is Wildcard.ANY:
+                raise PreconditionFailed("Data is already stored", revision)
+            raise PreconditionFailed("If-None-Match names the stored data", revision)
         is_unconditional = self.if_match is None and self.if_none_match is None
         if self.required and is_unconditional and revision is not None:
-            raise PreconditionRequired("Send the ETag of the profile that you change in If-Match.")
+            raise PreconditionRequired("Send the ETag of the data that you change in If-Match.")
 
     def require_match(self, revision: str | None) -> None:
         """Raise PreconditionFailed if If-Match was sent and does not name `revision`."""
-        if self.if_match is not None and not _includes(self.if_match, revision):
-            raise PreconditionFailed(revision)
+        if self.if_match is None or _includes(self.if_match, revision):
+            return
+        if revision is None:
+            raise PreconditionFailed("Nothing is stored", revision)
+        raise PreconditionFailed("The stored data has changed", revision)
 
     def excludes(self, revision: str | None) -> bool:
         """Whether If-None-Match was sent and names `revision`."""

@@ -97,7 +97,8 @@ def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
 def check_profile_data(data: JSON) -> int:
     """Check that `data` can be stored and read back exactly. Returns its size; see ProfileCheck.
 
-    Raises InvalidProfile with the first MAX_VIOLATIONS violations, or ProfileTooLarge.
+    The store compares the size with the stage's limit. Raises InvalidProfile with the first
+    MAX_VIOLATIONS violations, or ProfileTooLarge if the data is too large to be returned.
     """
     if not isinstance(data, dict):
         raise InvalidProfile(
@@ -107,8 +108,6 @@ def check_profile_data(data: JSON) -> int:
     size = _inspect(data, (), violations)
     if violations:
         raise InvalidProfile(violations)
-    if size > MAX_BYTES:
-        raise too_large(size, MAX_BYTES)
     if size * MAX_EXPANSION > MAX_RESPONSE_BYTES:
         response_bytes = _response_bytes(data)
         if response_bytes > MAX_RESPONSE_BYTES:

@@ -59,6 +59,8 @@ def _load_validator(file: Path) -> Any:
     import jsonschema_rs  # noqa: PLC0415 - takes a third of a cold start; only a schema needs it
 
     schema = json.loads(file.read_text("utf-8"))
+    if not isinstance(schema, dict):
+        raise ValueError("A JSON Schema must be an object here")
     if schema.get("$schema", DRAFT) != DRAFT:
         raise ValueError(f'"$schema" must be "{DRAFT}"')
     return jsonschema_rs.Draft202012Validator(

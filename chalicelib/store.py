@@ -111,6 +111,7 @@ class ProfileStore:
         StoreUnavailable.
         """
         size = self.check(data)
+        self._require_storable(size)
         deadline = _conflict_deadline()
         item: Item = {}
         condition = conditions.from_precondition(precondition)
@@ -132,7 +133,7 @@ class ProfileStore:
         A patch that changes nothing writes nothing. Raises the same errors as `replace`.
         """
         # Errors that do not depend on the stored profile take precedence.
-        check_profile_data(merge_patch({}, patch))
+        self._require_storable(check_profile_data(merge_patch({}, patch)))
 
         def merge_and_update(stored: Item, condition: Condition) -> Document:
             current = items.profile_from(stored).data if stored else {}
@@ -189,12 +190,18 @@ class ProfileStore:
             "Try again shortly."
         )
 
+    def _require_storable(self, size: int) -> None:
+        """Raise ProfileTooLarge if data of `size` bytes fits no item, whatever is stored."""
+        if size > MAX_BYTES:
+            raise too_large(size, self.max_bytes)
+
     def _require_room(self, size: int, item: Item) -> None:
         """Raise ProfileTooLarge if data of `size` bytes is too large to be stored over `item`.
 
         MAX_PROFILE_BYTES may have been lowered after a larger profile was stored. Such a profile
         can be changed as long as it becomes smaller.
         """
+        self._require_storable(size)
         if size <= self.max_bytes:
             return
         if not item or size >= size_of(items.profile_from(item).data):

@@ -183,6 +183,8 @@ def test_a_profile_may_take_max_bytes(
     with pytest.raises(ProfileTooLarge, match=r"1,001 bytes.*At most 1,000 bytes"):
         write(limited, sub, of_size(LIMIT + 1))
     assert stored_item(limited, sub) == before
+    with pytest.raises(ProfileTooLarge, match=r"500,000 bytes.*At most 1,000 bytes"):
+        write(limited, sub, of_size(500_000))
 
 
 @pytest.mark.parametrize("write", WRITES, ids=["replace", "patch"])
