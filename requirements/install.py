@@ -8,12 +8,15 @@ It runs on a Python without any packages. It prints to standard error only, beca
 
 import fcntl
 import hashlib
+import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 OLDEST_PYTHON = (3, 11)
 if sys.version_info < OLDEST_PYTHON:  # before the imports and lines that an older Python rejects
@@ -35,9 +38,10 @@ EXACTLY = ("--require-hashes", "--only-binary", ":all:")
 FAST = ("--no-deps", "--no-compile")
 
 
-def install(lock: Path, environment: Path, *, is_python_given: bool) -> None:
+def install(lock: Path, environment: Path, mutex: IO[str], *, is_python_given: bool) -> None:
     """Install the lock, into a new virtual environment if there is no usable one.
 
+    mutex: see one_at_a_time.
     is_python_given: whether the user chose the Python that runs this. If not, an environment of
     another Python is usable: another terminal may have chosen it.
     """
@@ -65,10 +69,10 @@ def install(lock: Path, environment: Path, *, is_python_given: bool) -> None:
                 f"error: {environment.name} must be made again, and a `make local` of this folder "
                 "uses it. Stop that first."
             )
-        make_environment(environment)
+        make_environment(environment, mutex)
         installed = [python_line]
     stamp.unlink(missing_ok=True)  # so that an interrupted installation is repeated
-    run_pip(environment, lock)
+    run_pip(environment, lock, mutex)
     others = [line for line in installed if not line.startswith(f"{lock.name} ")]
     stamp.write_text("\n".join([*others, lock_line, ""]))
 
@@ -86,8 +90,11 @@ def is_running_here() -> bool:
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Wait until no other `make` in this folder installs."""
+def one_at_a_time() -> Iterator[IO[str]]:
+    """Wait until no other `make` in this folder installs.
+
+    Yields the locked file. The lock ends when every process that has the file has closed it.
+    """
     with Path(__file__).open() as file:  # any file of the project serves as the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,37 +102,48 @@ def one_at_a_time() -> Iterator[None]:
             waiting = "Waiting until another make in this folder has finished installing ..."
             print(waiting, file=sys.stderr, flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file
 
 
-def make_environment(environment: Path) -> None:
+def make_environment(environment: Path, mutex: IO[str]) -> None:
     """Make an empty virtual environment. An existing one is deleted."""
     print(f"Making {environment.name} ...", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "venv", "--clear", str(environment)]
-    if run(command):
+    if run(command, mutex):
         sys.exit(
             f"error: could not make {environment}; the reason is above. If the module venv or "
             "ensurepip is missing on Debian or Ubuntu: apt install python3-venv"
         )
 
 
-def run_pip(environment: Path, lock: Path) -> None:
+def run_pip(environment: Path, lock: Path, mutex: IO[str]) -> None:
     print(f"Installing requirements/{lock.name} ...", file=sys.stderr, flush=True)
     command = [f"{environment}/bin/python", *PIP_INSTALL, *EXACTLY, *FAST, "-r", str(lock)]
-    if run(command):
+    if run(command, mutex):
         sys.exit(
             f"error: pip could not install requirements/{lock.name}; its message is above. If it "
             "could not connect, check the network and pip's configuration (pip config list)."
         )
 
 
-def run(command: list[str]) -> int:
+def run(command: list[str], mutex: IO[str]) -> int:
     """Run a command with its output on standard error, and return its exit status.
 
-    Ctrl-C does not reach the command, which would print a traceback; this process ends it.
+    Ctrl-C does not reach the command, which would print a traceback. This process ends the command
+    and the processes that it has started: `python -m venv` starts ensurepip, which starts pip.
+
+    If this process is killed, they continue. The locked file is their standard input, so that the
+    next `make` waits for them. Unlike other file descriptors, all of them inherit that.
     """
-    done = subprocess.run(command, stdout=sys.stderr, check=False, start_new_session=True)
-    return done.returncode
+    with subprocess.Popen(
+        command, stdin=mutex, stdout=sys.stderr, start_new_session=True
+    ) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            with suppress(ProcessLookupError, PermissionError):  # the command has just ended
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 if __name__ == "__main__":
@@ -134,9 +152,9 @@ if __name__ == "__main__":
     if reason is not None:
         sys.exit(f"error: {reason}. Run: make lock")
     try:
-        with one_at_a_time():
+        with one_at_a_time() as mutex:
             target = TOOLS if wanted.name == "tools.txt" else VENV
-            install(wanted, target, is_python_given="--python-given" in sys.argv)
+            install(wanted, target, mutex, is_python_given="--python-given" in sys.argv)
     except KeyboardInterrupt:
         sys.exit("error: interrupted. Run the same command again to finish.")
     except OSError as error:

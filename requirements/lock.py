@@ -33,9 +33,9 @@ def write_lock(name: str, options: list[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        with one_at_a_time():
+        with one_at_a_time() as mutex:
             # Even if the lock is stale: it contains uv.
-            install(ROOT / "requirements" / "develop.txt", VENV, is_python_given=False)
+            install(ROOT / "requirements" / "develop.txt", VENV, mutex, is_python_given=False)
             for lock_name in INPUTS:
                 write_lock(lock_name, sys.argv[1:])
     except KeyboardInterrupt:

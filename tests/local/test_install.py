@@ -14,10 +14,12 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from local.process import wait_until
 from requirements.sources import header
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +59,18 @@ def make(
     )
     assert done.stdout == "", "standard output belongs to `make -s token`"
     return done
+
+
+def start_install(folder: Path) -> subprocess.Popen[str]:
+    """Start `make install`. Like a foreground job, it has its own process group."""
+    return subprocess.Popen(
+        ["make", "-s", "install", f"PYTHON={sys.executable}"],
+        cwd=folder,
+        env=BARE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def write_locks(folder: Path, run: str = "", develop: str = "") -> None:
@@ -156,15 +170,7 @@ def test_an_interrupted_installation_is_started_again(project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as index:
         url = f"http://127.0.0.1:{index.getsockname()[1]}/tiny-1.0-py3-none-any.whl"
         write_locks(project, run=f"tiny @ {url} --hash=sha256:{'0' * 64}")
-        command = ["make", "-s", "install", f"PYTHON={sys.executable}"]
-        process = subprocess.Popen(
-            command,
-            cwd=project,
-            env=BARE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        process = start_install(project)
         index.settimeout(60)
         connection, _ = index.accept()
         with connection:  # pip waits for a response
@@ -175,6 +181,58 @@ def test_an_interrupted_installation_is_started_again(project: Path) -> None:
     write_locks(project)
     without_venv(project)
     assert "Making .venv" in make(project).stderr
+
+
+SLOW_VENV = """
+import subprocess, sys
+subprocess.check_output([sys.executable, "slow_ensurepip.py"])
+"""
+SLOW_ENSUREPIP = """
+import time
+from pathlib import Path
+Path("started").touch()
+end = time.monotonic() + 60
+while not Path("finish").exists() and time.monotonic() < end:
+    time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def slow_install(clone: Path) -> Iterator[subprocess.Popen[str]]:
+    """A `make install` in the middle of `python -m venv`, which runs ensurepip as its child.
+
+    ensurepip ends when the file `finish` exists.
+    """
+    (clone / "venv.py").write_text(SLOW_VENV)
+    (clone / "slow_ensurepip.py").write_text(SLOW_ENSUREPIP)
+    process = start_install(clone)
+    assert wait_until((clone / "started").exists, timeout=60)
+    (clone / "venv.py").unlink()  # the next one is Python's own
+    yield process
+    (clone / "finish").touch()
+    process.communicate(timeout=60)
+
+
+def test_ctrl_c_ends_every_process_of_the_installation(
+    clone: Path, slow_install: subprocess.Popen[str]
+) -> None:
+    os.killpg(slow_install.pid, signal.SIGINT)
+    _, errors = slow_install.communicate(timeout=10)  # until no process can write to it any more
+    assert "error: interrupted" in errors
+    assert make(clone).returncode == 0
+
+
+def test_after_kill_9_the_next_make_waits_for_what_is_left(
+    clone: Path, slow_install: subprocess.Popen[str]
+) -> None:
+    os.killpg(slow_install.pid, signal.SIGKILL)
+    slow_install.wait()
+    second = start_install(clone)
+    assert second.stderr is not None
+    assert second.stderr.readline().startswith("Waiting")
+    (clone / "finish").touch()
+    _, errors = second.communicate(timeout=60)
+    assert second.returncode == 0, errors
 
 
 @pytest.mark.parametrize("change", ["the Python", "the folder", "the Python that it links to"])
@@ -223,13 +281,7 @@ def test_an_environment_in_use_is_not_replaced(project: Path) -> None:
 def test_a_second_make_waits_until_the_first_has_installed(project: Path) -> None:
     with (project / "requirements" / "install.py").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        process = subprocess.Popen(
-            ["make", "-s", "install", f"PYTHON={sys.executable}"],
-            cwd=project,
-            env=BARE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = start_install(project)
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Waiting")
     _, errors = process.communicate(timeout=60)
