@@ -1,7 +1,8 @@
-"""The user profile service: the routes and their authorizer.
+"""The user profile service: the routes, and who may call them.
 
-Each signed-in user has one JSON profile, at /user/profile. To read the code, start here and follow
-one request: chalicelib/http.py runs before and after a view, and a view calls chalicelib/store.py.
+Each signed-in user has one JSON profile, at /user/profile. Back ends and operators reach every
+user's profile and metadata under /users. To read the code, start here and follow one request:
+chalicelib/http.py runs before and after a view, and a view calls chalicelib/store.py.
 """
 
 from chalicelib import startup
@@ -16,13 +17,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, cast
 
-from chalice import CognitoUserPoolAuthorizer, CORSConfig
+from chalice import CognitoUserPoolAuthorizer, CORSConfig, IAMAuthorizer
 from chalice.app import Request, Response
 
 from chalicelib import http
 from chalicelib.dynamodb import database_calls
 from chalicelib.http import ProfileApp
-from chalicelib.identity import identify
+from chalicelib.identity import identify, require_operator
+from chalicelib.items import content_revision
 from chalicelib.preconditions import Precondition
 from chalicelib.profile import ProfileCheck
 from chalicelib.schema import profile_check
@@ -32,7 +34,7 @@ from chalicelib.settings import (
     ProfileSettings,
     RouteSettings,
 )
-from chalicelib.store import ProfileStore
+from chalicelib.store import MetadataStore, ProfileStore
 
 if startup.IN_CHALICE_COMMAND:
     # This runs on a developer's machine only. The deployed package does not contain local/.
@@ -101,27 +103,40 @@ def create_app(
         "cors": cors,
     }
 
+    # API Gateway verifies an AWS signature. Without CORS, no web page can be the client.
+    signed: dict[str, Any] = {"authorizer": IAMAuthorizer()}
+
     def current_request() -> Request:
         return cast(Request, app.current_request)  # Chalice sets it before it calls a view
 
     def current_sub() -> str:
-        return identify(current_request().context, routes.client_ids)
+        return identify(current_request().to_original_event(), routes.client_ids)
 
     def current_precondition() -> Precondition:
         required = read_settings().require_preconditions
         return http.read_precondition(current_request(), required=required)
 
+    def open_metadata() -> MetadataStore:
+        return MetadataStore.beside(open_store())
+
+    # --- profiles ---------------------------------------------------------------------------------
+    # Each view has two routes. Only `identify` reads the {sub} of a path.
+
     @app.route("/user/profile", methods=["GET"], **signed_in)
+    @app.route("/users/{sub}/profile", methods=["GET"], **signed)
     def get_profile() -> Response:
         profile = open_store().get(current_sub())
         precondition = http.read_precondition(current_request(), required=False)
         precondition.require_match(profile.revision)
         if precondition.excludes(profile.revision):
-            return http.not_modified(profile)
+            return http.not_modified(profile.revision)
         return http.profile_response(profile)
 
     @app.route(
         "/user/profile", methods=["POST", "PUT"], content_types=[http.JSON_TYPE], **signed_in
+    )
+    @app.route(
+        "/users/{sub}/profile", methods=["POST", "PUT"], content_types=[http.JSON_TYPE], **signed
     )
     def replace_profile() -> Response:
         sub = current_sub()
@@ -131,6 +146,7 @@ def create_app(
         return http.profile_response(profile)
 
     @app.route("/user/profile", methods=["PATCH"], content_types=http.PATCH_TYPES, **signed_in)
+    @app.route("/users/{sub}/profile", methods=["PATCH"], content_types=http.PATCH_TYPES, **signed)
     def patch_profile() -> Response:
         sub = current_sub()
         precondition = current_precondition()
@@ -139,10 +155,64 @@ def create_app(
         return http.profile_response(profile)
 
     @app.route("/user/profile", methods=["DELETE"], **signed_in)
+    @app.route("/users/{sub}/profile", methods=["DELETE"], **signed)
     def delete_profile() -> Response:
         sub = current_sub()
         precondition = current_precondition()
         open_store().delete(sub, precondition)
+        return http.no_content()
+
+    @app.route("/users", methods=["GET"], **signed)
+    def list_users() -> Response:
+        require_operator(current_request().to_original_event())
+        page = http.read_page_request(current_request())
+        return http.user_list_response(open_store().list_after(page.after, page.limit))
+
+    # --- metadata ---------------------------------------------------------------------------------
+
+    @app.route("/user/metadata", methods=["GET"], **signed_in)
+    def get_app_metadata() -> Response:
+        app_metadata = open_metadata().get_app_metadata(current_sub())
+        # The revision of the item would tell the user that the private metadata has changed.
+        revision = content_revision(app_metadata)
+        precondition = http.read_precondition(current_request(), required=False)
+        precondition.require_match(revision)
+        if precondition.excludes(revision):
+            return http.not_modified(revision)
+        return http.app_metadata_response(app_metadata, revision)
+
+    @app.route("/users/{sub}/metadata", methods=["GET"], **signed)
+    def get_metadata() -> Response:
+        sub = current_sub()
+        metadata = open_metadata().find(sub)
+        precondition = http.read_precondition(current_request(), required=False)
+        revision = metadata.revision if metadata else None
+        precondition.require_match(revision)
+        if revision is not None and precondition.excludes(revision):
+            return http.not_modified(revision)
+        return http.metadata_response(sub, metadata)
+
+    @app.route("/users/{sub}/metadata", methods=["PUT"], content_types=[http.JSON_TYPE], **signed)
+    def replace_metadata() -> Response:
+        sub = current_sub()
+        precondition = current_precondition()
+        data = http.json_body(current_request())
+        metadata = open_metadata().replace(sub, data, precondition)
+        return http.metadata_response(sub, metadata)
+
+    @app.route("/users/{sub}/metadata", methods=["PATCH"], content_types=http.PATCH_TYPES, **signed)
+    def patch_metadata() -> Response:
+        sub = current_sub()
+        precondition = current_precondition()
+        patch = http.json_body(current_request())
+        metadata = open_metadata().patch(sub, patch, precondition)
+        return http.metadata_response(sub, metadata)
+
+    @app.route("/users/{sub}/metadata", methods=["DELETE"], **signed)
+    def delete_metadata() -> Response:
+        sub = current_sub()
+        precondition = current_precondition()
+        open_metadata().delete(sub, precondition)
         return http.no_content()
 
     return app

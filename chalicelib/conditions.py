@@ -54,14 +54,19 @@ def _matching(tags: Tags) -> Condition:
     return Condition(f"{items.REVISION} IN ({', '.join(values)})", values)
 
 
-def unchanged(item: items.Item) -> Condition:
+def unchanged(item: items.Item, kind: items.Kind) -> Condition:
     """The condition that exactly `item` is stored. For an empty item: that no item is stored."""
     if not item:
         return ABSENT
     if items.REVISION in item:
         return Condition(f"{items.REVISION} = :seen", {":seen": item[items.REVISION]})
     # An item of the original example has no revision. Its data is compared instead.
-    without_revision = f"{EXISTS.expression} AND attribute_not_exists({items.REVISION})"
-    if items.DATA not in item:
-        return Condition(f"{without_revision} AND attribute_not_exists({items.DATA})")
-    return Condition(f"{without_revision} AND {items.DATA} = :seen", {":seen": item[items.DATA]})
+    terms = [EXISTS.expression, f"attribute_not_exists({items.REVISION})"]
+    values: items.Item = {}
+    for name in kind.attributes:
+        if name in item:
+            values[f":seen_{name}"] = item[name]
+            terms.append(f"{name} = :seen_{name}")
+        else:
+            terms.append(f"attribute_not_exists({name})")
+    return Condition(" AND ".join(terms), values)

@@ -2,6 +2,8 @@
 
     ProfileError
     ├── NotSignedIn
+    ├── Forbidden
+    ├── MalformedQuery
     ├── MalformedJSON
     ├── MalformedPrecondition
     ├── PreconditionFailed
@@ -9,6 +11,7 @@
     ├── InvalidProfile
     ├── ProfileTooLarge
     ├── ProfileNotFound
+    ├── UserNotFound
     └── StoreUnavailable
 
 problems.py maps each of them to a status code and a problem type. dynamodb.py translates
@@ -25,6 +28,14 @@ class ProfileError(Exception):
 
 class NotSignedIn(ProfileError):
     """The request has no verified identity, or its token is not an id token of this app."""
+
+
+class Forbidden(ProfileError):
+    """The caller is not a back end or an operator with a verified IAM signature."""
+
+
+class MalformedQuery(ProfileError):
+    """A parameter in the URL is unknown, repeated, or has an invalid value."""
 
 
 class MalformedJSON(ProfileError):
@@ -80,6 +91,10 @@ class ProfileTooLarge(ProfileError):
 
 class ProfileNotFound(ProfileError):
     """No profile is stored for this user."""
+
+
+class UserNotFound(ProfileError):
+    """The path names no possible user."""
 
 
 class StoreUnavailable(ProfileError):

@@ -30,32 +30,39 @@ from chalice.app import (
 )
 
 from chalicelib.errors import MalformedJSON
-from chalicelib.identity import claimed_sub
+from chalicelib.identity import logged_identity
 from chalicelib.json_text import LONE_SURROGATE, read_json, write_json
+from chalicelib.metadata import APP, PRIVATE
+from chalicelib.paging import PageRequest, cursor_after, page_request
 from chalicelib.preconditions import Precondition, parse_tags
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
+from chalicelib.profile import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from chalicelib.profile import JSON, Document
+    from chalicelib.store import ProfilePage
 
 JSON_TYPE = "application/json"
 MERGE_PATCH_TYPE = "application/merge-patch+json"
 PATCH_TYPES = [MERGE_PATCH_TYPE, JSON_TYPE]
 PROBLEM_TYPE = "application/problem+json"
 QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+LISTED_USER_OVERHEAD = 1_000
+"""More bytes than the other members of a listed user take in a response."""
 NO_STORE = {"Cache-Control": "no-store"}
 """Keeps personal data out of every cache, including the browser's on a shared computer."""
 
 Headers: TypeAlias = dict[str, str | list[str]]
 """Chalice's type. A list is a header with several lines."""
 GetResponse: TypeAlias = Callable[[Request], Response]
-View: TypeAlias = Callable[..., Any]
+View: TypeAlias = Callable[[], Any]
 
 
 class ProfileApp(Chalice):
     """A Chalice app whose errors are RFC 9457 problems.
 
-    `cors` is sent with every error, so that a script can read why a request was refused.
+    `cors` is sent with every error, so that a script can read why a request was refused. Errors of
+    a route without CORS do not have it.
     The store counts its calls in `database_calls`, for the log.
     If there are several `origins`, each response allows the request's own, if it is one of them.
     `configure_logs`: see Chalice.
@@ -101,10 +108,11 @@ class ProfileApp(Chalice):
                 headers["Access-Control-Allow-Origin"] = origin
 
     def route(self, path: str, **kwargs: Any) -> Callable[[View], Any]:
-        """Chalice's decorator, with two differences.
+        """Chalice's decorator, with three differences.
 
-        A view may raise any exception: see `_respond`. A route accepts any Content-Type, unless it
-        has `content_types`. Only a route that reads a body needs them.
+        A view may raise any exception: see `_respond`. It has no arguments, so that several routes
+        can share it; identity.py reads the path. A route accepts any Content-Type, unless it has
+        `content_types`. Only a route that reads a body needs them.
         """
         kwargs.setdefault("content_types", [])
         register: Callable[[View], Any] = super().route(path, **kwargs)
@@ -153,8 +161,18 @@ class ProfileApp(Chalice):
         request_id = self._request_id(request, context)
         response, error = self._respond(request, get_response, request_id)
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
-        self._log_request(context, request_id, response.status_code, duration_ms, error)
+        self._log_request(request, request_id, response.status_code, duration_ms, error)
         return response
+
+    def _problem_response(
+        self, problem: Problem, request_id: str, request: Request | None
+    ) -> Response:
+        """The response that reports `problem`. It has CORS headers if the route has them."""
+        cors: CORSConfig | None = self._cors
+        if request is not None:
+            entries = self.routes[request.context["resourcePath"]]
+            cors = next(iter(entries.values())).cors
+        return problem_response(problem, request_id, cors)
 
     def _request_id(self, request: Request | None, context: dict[str, Any]) -> str:
         """API Gateway's id, which its logs also contain; the function's id if there is none."""
@@ -175,7 +193,7 @@ class ProfileApp(Chalice):
                 "resources of this service. HTTP APIs (payload format 2.0) and {proxy+} resources "
                 "are not supported.",
             )
-            return problem_response(problem, request_id, self._cors), None
+            return self._problem_response(problem, request_id, request), None
         try:
             self._require_readable_body(request)
             response = get_response(request)
@@ -185,7 +203,7 @@ class ProfileApp(Chalice):
             error = raised
         else:
             return self._completed(request, response, request_id), None
-        return problem_response(_problem(error), request_id, self._cors), error
+        return self._problem_response(_problem(error), request_id, request), error
 
     def _require_readable_body(self, request: Request) -> None:
         """Raise UnsupportedMediaType if the route reads a body and cannot read this one.
@@ -216,24 +234,26 @@ class ProfileApp(Chalice):
         """
         status = response.status_code
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return problem_response(UNEXPECTED, request_id, self._cors)
+            return self._problem_response(UNEXPECTED, request_id, request)
         if status < HTTPStatus.BAD_REQUEST or not _is_chalice_error(response):
             return response
         detail: str = response.body["Message"]
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             detail = f"The method {request.method} is not supported here."
         problem = generic_problem(status, detail, dict(response.headers))
-        return problem_response(problem, request_id, self._cors)
+        return self._problem_response(problem, request_id, request)
 
     def _log_request(
         self,
-        context: dict[str, Any],
+        request: Request | None,
         request_id: str,
         status: int,
         duration_ms: float,
         error: BaseException | None,
     ) -> None:
         """Log one line per request. Client errors are logged without a traceback."""
+        event = request.to_original_event() if request else {}
+        context = event.get("requestContext", {})
         method = context.get("httpMethod", "-")
         route = context.get("resourcePath", "-")
         is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -254,7 +274,7 @@ class ProfileApp(Chalice):
                 "method": method,
                 "route": route,
                 "status": int(status),
-                "sub": claimed_sub(context),
+                **logged_identity(event),
                 "duration_ms": duration_ms,
                 "database_calls": self._database_calls.get(),
                 "error": None if error is None else type(error).__name__,
@@ -274,15 +294,17 @@ class UnsupportedMediaType(Exception):
 
 
 def _with_exceptions_passed_on(view: View) -> View:
-    """`view`, with its exceptions wrapped in ChaliceUnhandledError.
+    """`view` without arguments, with its exceptions wrapped in ChaliceUnhandledError.
 
     Chalice handles all other exceptions of a view itself, before any middleware sees them.
     """
 
     @functools.wraps(view)
-    def passing_exceptions_on(*args: Any, **kwargs: Any) -> Any:
+    def passing_exceptions_on(**_: str) -> Any:
         try:
-            return view(*args, **kwargs)
+            return view()
+        except ChaliceUnhandledError:  # a view with several routes is wrapped for each of them
+            raise
         except Exception as error:
             raise ChaliceUnhandledError from error
 
@@ -335,6 +357,12 @@ def read_precondition(request: Request, *, required: bool) -> Precondition:
     )
 
 
+def read_page_request(request: Request) -> PageRequest:
+    """The page of a list that the query asks for. Raises MalformedQuery."""
+    event = request.to_original_event()
+    return page_request(_object(event["multiValueQueryStringParameters"]))
+
+
 def _is_encoded(request: Request) -> bool:
     """Whether the body has a Content-Encoding, other than `identity`, which means none."""
     lines = _header_lines(request.to_original_event(), "content-encoding")
@@ -378,19 +406,67 @@ def json_response(value: JSON) -> Response:
 
 def profile_response(profile: Document) -> Response:
     """200 with the profile in the format of the original example, and its ETag."""
-    body: dict[str, JSON] = {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
-    if profile.created_at is not None:
-        body["created_at"] = profile.created_at
-    if profile.updated_at is not None:
-        body["updated_at"] = profile.updated_at
-    response = json_response(body)
-    response.headers["ETag"] = _etag(profile)
-    return response
+    return _with_etag(json_response(_profile_members(profile)), profile.revision)
 
 
-def not_modified(profile: Document) -> Response:
-    """304: the caller's copy of the profile is current."""
-    return Response("", {"ETag": _etag(profile), **NO_STORE}, HTTPStatus.NOT_MODIFIED)
+def metadata_response(sub: str, metadata: Document | None) -> Response:
+    """200 with the metadata of user `sub`, and its ETag. Without metadata: empty, and no ETag."""
+    if metadata is None:
+        return json_response({"sub": sub, APP: {}, PRIVATE: {}})
+    body = {"sub": sub, **metadata.members, **_times(metadata)}
+    return _with_etag(json_response(body), metadata.revision)
+
+
+def app_metadata_response(app_metadata: JSON, revision: str) -> Response:
+    """200 with what the user may see of their metadata, and its ETag."""
+    return _with_etag(json_response({APP: app_metadata}), revision)
+
+
+def user_list_response(page: ProfilePage) -> Response:
+    """200 with a page of the list of users and, unless it is the last page, the cursor of the next.
+
+    A page ends before the profile with which it would exceed MAX_RESPONSE_BYTES.
+    """
+    users: list[str] = []
+    size = 0
+    last = ""
+    has_more = page.has_more
+    for sub, profile in page.profiles.items():
+        user = _listed_user(sub, profile)
+        size += _bytes_in_response(user)
+        if users and size > MAX_RESPONSE_BYTES:
+            has_more = True
+            break
+        users.append(user)
+        last = sub
+    next_page = f',"next":"{cursor_after(last)}"' if has_more else ""
+    headers: Headers = {"Content-Type": JSON_TYPE, **NO_STORE}
+    return Response(f'{{"users":[{",".join(users)}]{next_page}}}', headers, HTTPStatus.OK)
+
+
+def _listed_user(sub: str, profile: Document) -> str:
+    """A user of a list, as JSON.
+
+    Another program may have stored a profile that is larger than any response. It is listed without
+    its data, so that the list goes on.
+    """
+    members: dict[str, JSON] = {"sub": sub, **_profile_members(profile)}
+    members["etag"] = _etag(profile.revision)
+    user = write_json(members)
+    if _bytes_in_response(user) <= MAX_RESPONSE_BYTES + LISTED_USER_OVERHEAD:
+        return user
+    del members["profile_data"]
+    return write_json({**members, "too_large": True})
+
+
+def _bytes_in_response(text: str) -> int:
+    """The bytes of `text` in Lambda's response, where it is part of a JSON string."""
+    return len(json.dumps(text))
+
+
+def not_modified(revision: str) -> Response:
+    """304: the caller's copy is current."""
+    return _with_etag(Response("", dict(NO_STORE), HTTPStatus.NOT_MODIFIED), revision)
 
 
 def no_content() -> Response:
@@ -398,16 +474,29 @@ def no_content() -> Response:
     return Response("", dict(NO_STORE), HTTPStatus.NO_CONTENT)
 
 
-def problem_response(problem: Problem, request_id: str, cors: CORSConfig) -> Response:
-    """The response that reports `problem`."""
-    headers: Headers = {
-        **problem.headers,
-        "Content-Type": PROBLEM_TYPE,
-        **NO_STORE,
-        **cors.get_access_control_headers(),
-    }
+def problem_response(problem: Problem, request_id: str, cors: CORSConfig | None) -> Response:
+    """The response that reports `problem`, with CORS headers if there is a `cors`."""
+    headers: Headers = {**problem.headers, "Content-Type": PROBLEM_TYPE, **NO_STORE}
+    if cors is not None:
+        headers.update(cors.get_access_control_headers())
     return Response(json.dumps(problem.document(request_id)), headers, problem.status)
 
 
-def _etag(profile: Document) -> str:
-    return f'"{profile.revision}"'
+def _profile_members(profile: Document) -> dict[str, JSON]:
+    members = {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
+    return {**members, **_times(profile)}
+
+
+def _times(document: Document) -> dict[str, JSON]:
+    """The times that are known, by name."""
+    times = {"created_at": document.created_at, "updated_at": document.updated_at}
+    return {name: time for name, time in times.items() if time is not None}
+
+
+def _with_etag(response: Response, revision: str) -> Response:
+    response.headers["ETag"] = _etag(revision)
+    return response
+
+
+def _etag(revision: str) -> str:
+    return f'"{revision}"'

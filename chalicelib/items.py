@@ -1,14 +1,20 @@
-"""Profiles as DynamoDB items. Only this module knows the table's keys and attribute names.
+"""Profiles and metadata as DynamoDB items. Only this module knows the table's keys and attributes.
 
-    pk            "USERS#ALL"                    S  partition key: one partition for all users
-    sk            "USER#<sub>"                   S  sort key
-    profile_data  the user's JSON object         M
-    revision      the opaque text of the ETag    S
-    created_at    RFC 3339, UTC                  S
-    updated_at    RFC 3339, UTC                  S
+    profile:  pk            "USERS#ALL"              S  partition key: one partition for all users
+              sk            "USER#<sub>"             S  sort key
+              profile_data  the user's JSON object   M
+
+    metadata: pk                "USER#<sub>"         S  a partition for each user
+              sk                "METADATA#<sub>"     S  the index is partitioned by it
+              app_metadata      a JSON object        M
+              private_metadata  a JSON object        M
+
+    both:     revision      the opaque text of the ETag    S
+              created_at    RFC 3339, UTC                  S
+              updated_at    RFC 3339, UTC                  S
 
 The original example, a Serverless Framework application that this service replaces, writes only the
-first three attributes. Its items are read like all others.
+first three attributes of a profile. Its items are read like all others.
 
 None of these names is a reserved word (AWS: "Reserved words in DynamoDB"), so expressions can use
 them as they are.
@@ -18,10 +24,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from chalicelib import metadata
 from chalicelib.profile import JSON, Document, normalized
 
 AttributeValue: TypeAlias = dict[str, Any]
@@ -37,44 +45,98 @@ CREATED_AT = "created_at"
 UPDATED_AT = "updated_at"
 
 NO_DATA: AttributeValue = {"M": {}}
+USERS_PARTITION = "USERS#ALL"
+USER_PREFIX = "USER#"
 
 
-def key(sub: str) -> dict[str, AttributeValue]:
-    """The key of the item with the profile of user `sub`."""
-    return {PARTITION_KEY: {"S": "USERS#ALL"}, SORT_KEY: {"S": f"USER#{sub}"}}
+@dataclass(frozen=True)
+class Kind:
+    """A kind of item: where it is, and the attributes that hold a document's data."""
+
+    key: Callable[[str], Item]
+    """The key of the item of a user, by `sub`."""
+    attributes: tuple[str, ...]
+    data_in: Callable[[Item], JSON]
+    """The data in an item."""
+    values_of: Callable[[JSON], Item]
+    """The attributes that hold data. The data has passed the kind's check."""
+
+    def document_in(self, item: Item) -> Document:
+        """The document in an item as DynamoDB returns it. `item` is not empty."""
+        return Document(
+            pk=item[PARTITION_KEY]["S"],
+            sk=item[SORT_KEY]["S"],
+            data=self.data_in(item),
+            revision=self._revision(item),
+            created_at=item.get(CREATED_AT, {}).get("S"),
+            updated_at=item.get(UPDATED_AT, {}).get("S"),
+        )
+
+    def revision_of(self, item: Item) -> str | None:
+        """The revision of the document in an item; None if there is no item."""
+        if not item:
+            return None
+        return self._revision(item)
+
+    def _revision(self, item: Item) -> str:
+        stored: str | None = item.get(REVISION, {}).get("S")
+        return stored or content_revision(self.data_in(item))
 
 
-def profile_from(item: Item) -> Document:
-    """The profile in an item as DynamoDB returns it. `item` is not empty."""
-    return Document(
-        pk=item[PARTITION_KEY]["S"],
-        sk=item[SORT_KEY]["S"],
-        data=from_attribute_value(item.get(DATA, NO_DATA)),
-        revision=_revision(item),
-        created_at=item.get(CREATED_AT, {}).get("S"),
-        updated_at=item.get(UPDATED_AT, {}).get("S"),
-    )
+def content_revision(data: JSON) -> str:
+    """A revision for data without a stored one: a hash, which changes with the data."""
+    import hashlib  # noqa: PLC0415 - slows a cold start, and most requests do not need it
 
-
-def revision_of(item: Item) -> str | None:
-    """The revision of the profile in an item; None if there is no item."""
-    if not item:
-        return None
-    return _revision(item)
-
-
-def _revision(item: Item) -> str:
-    stored: str | None = item.get(REVISION, {}).get("S")
-    return stored or _content_revision(item)
-
-
-def _content_revision(item: Item) -> str:
-    """A revision for an item that has none: a hash of its data, which changes with the data."""
-    import hashlib  # noqa: PLC0415 - slows a cold start, and only old items need it
-
-    data = from_attribute_value(item.get(DATA, NO_DATA))
     text = json.dumps(data, sort_keys=True, default=repr)
     return "content-" + hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+# --- profiles -------------------------------------------------------------------------------------
+
+
+def key(sub: str) -> Item:
+    """The key of the item with the profile of user `sub`."""
+    return {PARTITION_KEY: {"S": USERS_PARTITION}, SORT_KEY: {"S": f"{USER_PREFIX}{sub}"}}
+
+
+def sub_of(item: Item) -> str:
+    """The `sub` in the key of a profile's item."""
+    sort_key: str = item[SORT_KEY]["S"]
+    return sort_key.removeprefix(USER_PREFIX)
+
+
+def _profile_data(item: Item) -> JSON:
+    return from_attribute_value(item.get(DATA, NO_DATA))
+
+
+def _profile_values(data: JSON) -> Item:
+    return {DATA: to_attribute_value(data)}
+
+
+PROFILE = Kind(key, (DATA,), _profile_data, _profile_values)
+
+
+# --- metadata -------------------------------------------------------------------------------------
+
+
+def metadata_key(sub: str) -> Item:
+    """The key of the item with the metadata of user `sub`."""
+    return {PARTITION_KEY: {"S": f"{USER_PREFIX}{sub}"}, SORT_KEY: {"S": f"METADATA#{sub}"}}
+
+
+def _metadata(item: Item) -> JSON:
+    return {name: from_attribute_value(item.get(name, NO_DATA)) for name in metadata.MEMBERS}
+
+
+def _metadata_values(data: JSON) -> Item:
+    members = data if isinstance(data, dict) else {}
+    return {name: to_attribute_value(members.get(name, {})) for name in metadata.MEMBERS}
+
+
+METADATA = Kind(metadata_key, metadata.MEMBERS, _metadata, _metadata_values)
+
+
+# --- values ---------------------------------------------------------------------------------------
 
 
 def to_attribute_value(value: JSON) -> AttributeValue:

@@ -42,6 +42,13 @@ PROBLEM_TYPES: dict[type[errors.ProfileError], ProblemType] = {
         "You are not signed in",
         {"WWW-Authenticate": 'Bearer realm="user-profile"'},
     ),
+    errors.Forbidden: ProblemType(HTTPStatus.FORBIDDEN, "forbidden", "You may not do this"),
+    errors.MalformedQuery: ProblemType(
+        HTTPStatus.BAD_REQUEST, "malformed-query", "The query is not valid"
+    ),
+    errors.UserNotFound: ProblemType(
+        HTTPStatus.NOT_FOUND, "user-not-found", "There is no such user"
+    ),
     errors.ProfileNotFound: ProblemType(
         HTTPStatus.NOT_FOUND, "profile-not-found", "There is no profile yet"
     ),
@@ -51,10 +58,10 @@ PROBLEM_TYPES: dict[type[errors.ProfileError], ProblemType] = {
         "The precondition does not hold",
     ),
     errors.ProfileTooLarge: ProblemType(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "profile-too-large", "The profile is too large"
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "profile-too-large", "The data is too large"
     ),
     errors.InvalidProfile: ProblemType(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-profile", "The profile is not valid"
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-profile", "The data is not valid"
     ),
     errors.PreconditionRequired: ProblemType(
         HTTPStatus.PRECONDITION_REQUIRED,

@@ -1,4 +1,4 @@
-"""The DynamoDB access layer: read and write one user's profile.
+"""The DynamoDB access layer: read and write a user's profile and metadata, and list profiles.
 
 Every write request contains its condition. If the condition fails, DynamoDB returns the stored
 item with the refusal, and the next attempt starts from that item. No change is lost.
@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from chalicelib import conditions, items
 from chalicelib.conditions import Condition
 from chalicelib.dynamodb import ConditionFailed, create_client, translated_errors
 from chalicelib.errors import ProfileNotFound, StoreUnavailable
-from chalicelib.items import Item
+from chalicelib.identity import is_sub
+from chalicelib.items import Item, Kind
+from chalicelib.metadata import APP, check_metadata
 from chalicelib.preconditions import UNCONDITIONAL, Precondition
 from chalicelib.profile import (
     JSON,
@@ -39,14 +41,11 @@ ConditionalWrite: TypeAlias = Callable[[Item, Condition], Result]
 """A function that writes under a condition, over the item last seen. Raises ConditionFailed."""
 
 MAX_WRITE_ATTEMPTS = 10
+MAX_LIST_SECONDS = 8.0
+"""The time after which a list reads no more pages without a user. One call takes at most 7 s."""
 MAX_CONFLICT_SECONDS = 5.0
 """The limits for repeating a write that conflicts with other writes. The time starts with the first
 call, so that a patch takes at most 14 s: a read and a write of 7 s each (see dynamodb.py)."""
-
-UPDATE_EXPRESSION = (
-    f"SET {items.DATA} = :data, {items.REVISION} = :revision, {items.UPDATED_AT} = :now, "
-    f"{items.CREATED_AT} = if_not_exists({items.CREATED_AT}, :now)"
-)
 
 
 def utc_now() -> str:
@@ -66,12 +65,14 @@ def random_pause(attempt: int) -> None:
 
 
 @dataclass(frozen=True)
-class ProfileStore:
-    """The profiles in one DynamoDB table. Safe to share between threads.
+class DocumentStore:
+    """The documents of one kind in one DynamoDB table. Safe to share between threads.
 
     `check` refuses data that may not be stored. Data larger than `max_bytes` is refused unless it
-    makes a larger stored profile smaller. Tests replace `clock`, `revisions` and `pause`.
+    makes a larger stored document smaller. Tests replace `clock`, `revisions` and `pause`.
     """
+
+    kind: ClassVar[Kind]
 
     client: DynamoDBClient
     table: str
@@ -81,30 +82,17 @@ class ProfileStore:
     revisions: Callable[[], str] = new_revision
     pause: Callable[[int], None] = random_pause
 
-    @classmethod
-    def connect(
-        cls, table: str, check: ProfileCheck = check_profile_data, max_bytes: int = MAX_BYTES
-    ) -> ProfileStore:
-        """The store in `table`, in the environment's region and account. It sends nothing yet."""
-        return cls(create_client(), table, check, max_bytes)
-
-    def warm_up(self) -> None:
-        """Read an item that does not exist, so that no user waits for the first call's endpoint
-        rules, credentials, late imports and TLS connection."""
-        self._read("nobody")
-
-    def get(self, sub: str) -> Document:
-        """The profile of user `sub`. It includes every write that was confirmed before.
-
-        Raises ProfileNotFound or StoreUnavailable.
+    def find(self, sub: str) -> Document | None:
+        """The document of user `sub`; None if there is none. It includes every write that was
+        confirmed before. Raises StoreUnavailable.
         """
         item = self._read(sub)
         if not item:
-            raise ProfileNotFound("No profile is stored for you yet. POST one to create it.")
-        return items.profile_from(item)
+            return None
+        return self.kind.document_in(item)
 
     def replace(self, sub: str, data: JSON, precondition: Precondition = UNCONDITIONAL) -> Document:
-        """Store `data` as the profile of user `sub`: create it, or replace its data.
+        """Store `data` as the document of user `sub`: create it, or replace its data.
 
         Attributes that other writers added to the item are kept.
         Raises InvalidProfile, ProfileTooLarge, PreconditionFailed, PreconditionRequired or
@@ -116,10 +104,10 @@ class ProfileStore:
         item: Item = {}
         condition = conditions.from_precondition(precondition)
         if size > self.max_bytes:
-            # Only allowed if the stored profile is larger, so read it first.
+            # Only allowed if the stored document is larger, so read it first.
             item = self._read(sub)
-            precondition.check(items.revision_of(item))
-            condition = conditions.unchanged(item)
+            precondition.check(self.kind.revision_of(item))
+            condition = conditions.unchanged(item, self.kind)
 
         def update(stored: Item, condition: Condition) -> Document:
             self._require_room(size, stored)
@@ -128,30 +116,30 @@ class ProfileStore:
         return self._retry_conflicts(update, precondition, item, condition, deadline)
 
     def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Document:
-        """Apply a merge patch (RFC 7396) to the profile of user `sub`, or to an empty one.
+        """Apply a merge patch (RFC 7396) to the document of user `sub`, or to an empty one.
 
         A patch that changes nothing writes nothing. Raises the same errors as `replace`.
         """
-        # Errors that do not depend on the stored profile take precedence.
+        # Errors that do not depend on what is stored take precedence.
         self._require_storable(check_profile_data(merge_patch({}, patch)))
 
         def merge_and_update(stored: Item, condition: Condition) -> Document:
-            current = items.profile_from(stored).data if stored else {}
+            current = self.kind.data_in(stored)
             merged = merge_patch(current, patch)
             if stored and _are_equal(merged, current):
-                return items.profile_from(stored)
+                return self.kind.document_in(stored)
             size = self.check(merged)
             self._require_room(size, stored)
             return self._update(sub, merged, condition)
 
         deadline = _conflict_deadline()
         item = self._read(sub)
-        precondition.check(items.revision_of(item))
-        condition = conditions.unchanged(item)
+        precondition.check(self.kind.revision_of(item))
+        condition = conditions.unchanged(item, self.kind)
         return self._retry_conflicts(merge_and_update, precondition, item, condition, deadline)
 
     def delete(self, sub: str, precondition: Precondition = UNCONDITIONAL) -> None:
-        """Remove the profile of user `sub`, if there is one.
+        """Remove the document of user `sub`, if there is one.
 
         Raises PreconditionFailed, PreconditionRequired or StoreUnavailable.
         """
@@ -180,14 +168,13 @@ class ProfileStore:
                 return write(item, condition)
             except ConditionFailed as conflict:
                 item = conflict.item
-            precondition.check(items.revision_of(item))
+            precondition.check(self.kind.revision_of(item))
             if attempt == MAX_WRITE_ATTEMPTS or time.monotonic() > deadline:
                 break
-            condition = conditions.unchanged(item)
+            condition = conditions.unchanged(item, self.kind)
             self.pause(attempt)
         raise StoreUnavailable(
-            "Too many clients are changing this profile. Your change was not made. "
-            "Try again shortly."
+            "Too many clients are changing this data. Your change was not made. Try again shortly."
         )
 
     def _require_storable(self, size: int) -> None:
@@ -198,28 +185,35 @@ class ProfileStore:
     def _require_room(self, size: int, item: Item) -> None:
         """Raise ProfileTooLarge if data of `size` bytes is too large to be stored over `item`.
 
-        MAX_PROFILE_BYTES may have been lowered after a larger profile was stored. Such a profile
+        MAX_PROFILE_BYTES may have been lowered after a larger document was stored. Such a document
         can be changed as long as it becomes smaller.
         """
         self._require_storable(size)
         if size <= self.max_bytes:
             return
-        if not item or size >= size_of(items.profile_from(item).data):
+        if not item or size >= size_of(self.kind.data_in(item)):
             raise too_large(size, self.max_bytes)
 
     def _read(self, sub: str) -> Item:
         with translated_errors():
             response = self.client.get_item(
                 TableName=self.table,
-                Key=items.key(sub),
+                Key=self.kind.key(sub),
                 ConsistentRead=True,  # a user must see what they have just saved
             )
         return response.get("Item", {})
 
     def _update(self, sub: str, data: JSON, condition: Condition) -> Document:
         revision = {"S": self.revisions()}
+        attributes = self.kind.values_of(data)
+        assignments = [
+            *(f"{name} = :{name}" for name in attributes),
+            f"{items.REVISION} = :revision",
+            f"{items.UPDATED_AT} = :now",
+            f"{items.CREATED_AT} = if_not_exists({items.CREATED_AT}, :now)",
+        ]
         values = {
-            ":data": items.to_attribute_value(data),
+            **{f":{name}": value for name, value in attributes.items()},
             ":revision": revision,
             ":now": {"S": self.clock()},
             **condition.values,
@@ -228,8 +222,8 @@ class ProfileStore:
             with translated_errors():
                 response = self.client.update_item(
                     TableName=self.table,
-                    Key=items.key(sub),
-                    UpdateExpression=UPDATE_EXPRESSION,
+                    Key=self.kind.key(sub),
+                    UpdateExpression="SET " + ", ".join(assignments),
                     ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
                     **_condition_arguments(condition),
@@ -237,11 +231,11 @@ class ProfileStore:
         except ConditionFailed as conflict:
             if conflict.item.get(items.REVISION) == revision:
                 # botocore sent this write twice. The first succeeded, but its response was lost.
-                return items.profile_from(conflict.item)
+                return self.kind.document_in(conflict.item)
             if conflict.outcome_unknown:
                 _raise_outcome_unknown(conflict)
             raise
-        return items.profile_from(response["Attributes"])
+        return self.kind.document_in(response["Attributes"])
 
     def _delete(self, sub: str, condition: Condition) -> None:
         arguments = _condition_arguments(condition)
@@ -249,13 +243,115 @@ class ProfileStore:
             arguments["ExpressionAttributeValues"] = condition.values
         try:
             with translated_errors():
-                self.client.delete_item(TableName=self.table, Key=items.key(sub), **arguments)
+                self.client.delete_item(TableName=self.table, Key=self.kind.key(sub), **arguments)
         except ConditionFailed as conflict:
             if not conflict.outcome_unknown:
                 raise
             if conflict.item:
                 _raise_outcome_unknown(conflict)
             # botocore sent this delete twice. The first succeeded, but its response was lost.
+
+
+@dataclass(frozen=True)
+class ProfileStore(DocumentStore):
+    """The profiles in one DynamoDB table."""
+
+    kind = items.PROFILE
+
+    @classmethod
+    def connect(
+        cls, table: str, check: ProfileCheck = check_profile_data, max_bytes: int = MAX_BYTES
+    ) -> ProfileStore:
+        """The store in `table`, in the environment's region and account. It sends nothing yet."""
+        return cls(create_client(), table, check, max_bytes)
+
+    def warm_up(self) -> None:
+        """Read an item that does not exist, so that no user waits for the first call's endpoint
+        rules, credentials, late imports and TLS connection."""
+        self._read("nobody")
+
+    def get(self, sub: str) -> Document:
+        """The profile of user `sub`. Raises ProfileNotFound or StoreUnavailable."""
+        profile = self.find(sub)
+        if profile is None:
+            raise ProfileNotFound("No profile is stored yet. POST one to create it.")
+        return profile
+
+    def list_after(self, sub: str | None, limit: int) -> ProfilePage:
+        """Up to `limit` profiles after `sub`, sorted by the users' subs; None: the first ones.
+
+        Reads are eventually consistent. Items of other programs, which belong to no user, are
+        skipped. Raises StoreUnavailable.
+        """
+        start = None if sub is None else items.key(sub)
+        deadline = time.monotonic() + MAX_LIST_SECONDS
+        while True:
+            response = self._query(start, limit)
+            profiles = {
+                items.sub_of(item): self.kind.document_in(item)
+                for item in response["Items"]
+                if is_sub(items.sub_of(item))
+            }
+            start = response.get("LastEvaluatedKey")
+            if profiles or start is None:
+                return ProfilePage(profiles, has_more=start is not None)
+            if time.monotonic() > deadline:
+                raise StoreUnavailable("The list took too long. Try again shortly.")
+
+    def _query(self, start: Item | None, limit: int) -> dict[str, Any]:
+        """Read up to `limit` items, and at most 1 MB, after the key `start`."""
+        arguments: dict[str, Any] = {
+            "TableName": self.table,
+            "KeyConditionExpression": (
+                f"{items.PARTITION_KEY} = :all AND begins_with({items.SORT_KEY}, :user)"
+            ),
+            "ExpressionAttributeValues": {
+                ":all": {"S": items.USERS_PARTITION},
+                ":user": {"S": items.USER_PREFIX},
+            },
+            "Limit": limit,
+        }
+        if start is not None:
+            arguments["ExclusiveStartKey"] = start
+        with translated_errors():
+            response: dict[str, Any] = self.client.query(**arguments)  # type: ignore[assignment]
+        return response
+
+
+class ProfilePage(NamedTuple):
+    """A part of the list of profiles."""
+
+    profiles: dict[str, Document]
+    """By `sub`, in the list's order. It is empty only at the list's end."""
+    has_more: bool
+    """Whether the list may go on after the last of them."""
+
+
+@dataclass(frozen=True)
+class MetadataStore(DocumentStore):
+    """The metadata of users, in the same table as their profiles."""
+
+    kind = items.METADATA
+
+    @classmethod
+    def beside(cls, profiles: ProfileStore) -> MetadataStore:
+        """The store in the same table, with the same limit."""
+        return cls(profiles.client, profiles.table, check_metadata, profiles.max_bytes)
+
+    def get_app_metadata(self, sub: str) -> JSON:
+        """The `app_metadata` of user `sub`; {} if there is none. Nothing else leaves the database.
+
+        Raises StoreUnavailable.
+        """
+        with translated_errors():
+            response = self.client.get_item(
+                TableName=self.table,
+                Key=self.kind.key(sub),
+                ProjectionExpression=APP,
+                ConsistentRead=True,
+            )
+        item = response.get("Item", {})
+        return items.from_attribute_value(item.get(APP, items.NO_DATA))
 
 
 def _conflict_deadline() -> float:
@@ -280,10 +376,10 @@ def _condition_arguments(condition: Condition) -> dict[str, Any]:
 def _raise_outcome_unknown(conflict: ConditionFailed) -> NoReturn:
     """Report that the result of the write is unknown.
 
-    botocore's first attempt may have been carried out, and another writer has changed the profile
+    botocore's first attempt may have been carried out, and another writer has changed the data
     since. A 412 could be wrong, and another attempt could undo the other writer's change.
     """
     raise StoreUnavailable(
-        "The database's response was lost, and the profile has changed since. "
-        "Read the profile before you try again."
+        "The database's response was lost, and the data has changed since. "
+        "Read it before you try again."
     ) from conflict.__cause__

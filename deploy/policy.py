@@ -29,7 +29,12 @@ def statements(stage: str, recorded: RecordedBackend) -> list[Statement]:
         {
             "Sid": "ReadAndWriteProfiles",
             "Effect": "Allow",
-            "Action": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+            "Action": [
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
             "Resource": f"arn:{pool.partition}:dynamodb:{place}:table/{recorded.table}",
         },
         {

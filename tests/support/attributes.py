@@ -5,7 +5,8 @@ from chalicelib import items
 ATTRIBUTES = (
     items.PARTITION_KEY,
     items.SORT_KEY,
-    items.DATA,
+    *items.PROFILE.attributes,
+    *items.METADATA.attributes,
     items.REVISION,
     items.CREATED_AT,
     items.UPDATED_AT,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from chalice import IAMAuthorizer
 
 from app import cors_of, create_app
 from chalicelib.errors import ProfileNotFound
@@ -149,8 +150,10 @@ def test_only_this_apps_clients_may_call(app: ProfileApp, store: OneProfile, met
     assert store.preconditions == []
 
 
-def test_every_route_has_the_authorizer_and_cors(app: ProfileApp) -> None:
+def test_every_route_for_users_has_the_authorizer_and_cors(app: ProfileApp) -> None:
     for path, methods in app.routes.items():
+        if path.startswith("/users"):
+            continue
         for method, route in methods.items():
             assert route.cors is not None, f"{method} {path}: add **signed_in to its decorator"
             assert route.authorizer is not None, f"{method} {path}: add **signed_in"
@@ -158,6 +161,23 @@ def test_every_route_has_the_authorizer_and_cors(app: ProfileApp) -> None:
             assert definition["providerARNs"] == [ROUTES.user_pool_arn]
             expression = definition["identityValidationExpression"]
             assert expression == r"^(client\.one|client\-two)$"
+
+
+def test_every_route_under_users_has_iam_authorization_and_no_cors(app: ProfileApp) -> None:
+    for path, methods in app.routes.items():
+        if not path.startswith("/users"):
+            continue
+        for method, route in methods.items():
+            assert isinstance(route.authorizer, IAMAuthorizer), f"{method} {path}: add **signed"
+            assert not route.cors, f"{method} {path}: no web page is a client of this route"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "PATCH", "DELETE"])
+def test_a_user_and_an_operator_call_the_same_view(app: ProfileApp, method: str) -> None:
+    of_users = app.routes["/user/profile"][method]
+    of_operators = app.routes["/users/{sub}/profile"][method]
+    assert of_users.view_name == of_operators.view_name
+    assert of_users.content_types == of_operators.content_types
 
 
 def test_without_client_ids_every_client_may_call(store: OneProfile) -> None:

@@ -46,8 +46,9 @@ def test_a_precondition_becomes_a_condition(
         (
             {name: STORED[name] for name in ("pk", "sk", "profile_data")},
             Condition(
-                "attribute_exists(sk) AND attribute_not_exists(revision) AND profile_data = :seen",
-                {":seen": {"M": {"n": {"N": "1"}}}},
+                "attribute_exists(sk) AND attribute_not_exists(revision) AND "
+                "profile_data = :seen_profile_data",
+                {":seen_profile_data": {"M": {"n": {"N": "1"}}}},
             ),
         ),
         (
@@ -60,7 +61,7 @@ def test_a_precondition_becomes_a_condition(
     ],
 )
 def test_unchanged_means_exactly_what_was_seen(item: items.Item, condition: Condition) -> None:
-    assert conditions.unchanged(item) == condition
+    assert conditions.unchanged(item, items.PROFILE) == condition
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)

@@ -52,7 +52,7 @@ def app(view: Callable[[], Any]) -> ProfileApp:
     app = ProfileApp("test-http", cors, database_calls, ("*",), configure_logs=False)
     app.log.setLevel(logging.INFO)
 
-    @app.route("/thing", methods=["GET", "PATCH"], content_types=["application/json"])
+    @app.route("/thing", methods=["GET", "PATCH"], content_types=["application/json"], cors=cors)
     def thing() -> Any:
         return view()
 
@@ -390,7 +390,7 @@ def test_unknown_times_are_left_out() -> None:
 
 
 def test_not_modified_has_the_etag_and_no_body() -> None:
-    response = http.not_modified(Document("USERS#ALL", "USER#1", {}, "r1"))
+    response = http.not_modified("r1")
     assert response.status_code == 304
     assert response.body == ""
     assert response.headers == {"ETag": '"r1"', "Cache-Control": "no-store"}

@@ -24,7 +24,7 @@ def test_an_item_of_this_service_is_read() -> None:
         "created_at": {"S": "2026-11-22T10:00:00Z"},
         "updated_at": {"S": "2026-11-23T10:00:00Z"},
     }
-    profile = items.profile_from({**EXAMPLE, **times, "revision": {"S": "r1"}})
+    profile = items.PROFILE.document_in({**EXAMPLE, **times, "revision": {"S": "r1"}})
     assert profile == Document(
         "USERS#ALL",
         "USER#5f0c",
@@ -36,7 +36,7 @@ def test_an_item_of_this_service_is_read() -> None:
 
 
 def test_an_item_of_the_example_has_no_times() -> None:
-    profile = items.profile_from(EXAMPLE)
+    profile = items.PROFILE.document_in(EXAMPLE)
     assert profile.data == {"name": "Ada"}
     assert profile.created_at is None
     assert profile.updated_at is None
@@ -44,7 +44,7 @@ def test_an_item_of_the_example_has_no_times() -> None:
 
 def test_a_missing_revision_follows_the_content() -> None:
     def revision(**members: Any) -> str:
-        return items.profile_from({**EXAMPLE, "profile_data": {"M": members}}).revision
+        return items.PROFILE.document_in({**EXAMPLE, "profile_data": {"M": members}}).revision
 
     assert revision(a={"N": "1"}, b={"S": "x"}) == revision(b={"S": "x"}, a={"N": "1"})
     contents = [
@@ -71,18 +71,20 @@ def test_a_missing_revision_follows_the_content() -> None:
     ],
 )
 def test_values_written_by_hand_are_read_as_json(stored: dict[str, Any], read: JSON) -> None:
-    assert items.profile_from({**EXAMPLE, "profile_data": {"M": {"x": stored}}}).data == {"x": read}
-    assert items.profile_from({**EXAMPLE, "profile_data": stored}).data == read
+    assert items.PROFILE.document_in({**EXAMPLE, "profile_data": {"M": {"x": stored}}}).data == {
+        "x": read
+    }
+    assert items.PROFILE.document_in({**EXAMPLE, "profile_data": stored}).data == read
 
 
 def test_an_item_without_profile_data_is_an_empty_profile() -> None:
     item = items.key("5f0c") | {"created_at": {"N": "5"}}
-    assert items.profile_from(item).data == {}
+    assert items.PROFILE.document_in(item).data == {}
 
 
 def test_no_item_has_no_revision() -> None:
-    assert items.revision_of({}) is None
-    assert items.revision_of(EXAMPLE | {"revision": {"S": "r1"}}) == "r1"
+    assert items.PROFILE.revision_of({}) is None
+    assert items.PROFILE.revision_of(EXAMPLE | {"revision": {"S": "r1"}}) == "r1"
 
 
 @pytest.mark.parametrize(

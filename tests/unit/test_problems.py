@@ -37,7 +37,7 @@ def test_the_document_has_the_members_of_rfc_9457() -> None:
     error = errors.InvalidProfile([errors.Violation("/a", "Wrong.")])
     assert problem_for(error).document("request-1") == {
         "type": "urn:problem-type:user-profile:invalid-profile",
-        "title": "The profile is not valid",
+        "title": "The data is not valid",
         "status": 422,
         "detail": str(error),
         "errors": [{"pointer": "/a", "detail": "Wrong."}],

@@ -87,11 +87,11 @@ def update(condition: str, name: str) -> tuple[str, dict[str, Any]]:
         "TableName": "profiles",
         "Key": KEY,
         "UpdateExpression": (
-            "SET profile_data = :data, revision = :revision, updated_at = :now, "
+            "SET profile_data = :profile_data, revision = :revision, updated_at = :now, "
             "created_at = if_not_exists(created_at, :now)"
         ),
         "ExpressionAttributeValues": {
-            ":data": {"M": {"a": {"N": "1"}}},
+            ":profile_data": {"M": {"a": {"N": "1"}}},
             ":revision": {"S": "r1"},
             ":now": {"S": "t1"},
             name: {"S": "r0"},
