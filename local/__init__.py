@@ -16,5 +16,6 @@ chalice_command.py  the preparation of a `chalice` command
 server.py           HTTP under `chalice local`
 gateway.py          API Gateway under `chalice local`: routes, tokens, CORS, events
 tokens.py           verifies id tokens as API Gateway's Cognito authorizer does
+signature.py        verifies AWS Signature Version 4 as API Gateway's IAM authorization does
 documentation.py    docs/openapi.yaml in Swagger UI
 """
