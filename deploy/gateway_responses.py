@@ -24,22 +24,26 @@ from deploy.packaging import TEMPLATE
 
 MEMBER = "x-amazon-apigateway-gateway-responses"
 
-UNKNOWN_ROUTE = "The path does not exist or does not support this method."
+NOT_FOUND_OR_UNSIGNED = "There is nothing here, or it needs a signature."
+NOT_AUTHORIZED = "The request is not authorized."
+"""Neutral: API Gateway has one response of a type for all paths."""
 RETRY_SHORTLY = {"Retry-After": "1"}
 RETRY_IN_A_MINUTE = {"Retry-After": "60"}
 
 RESPONSES: dict[str, Problem] = {
     "UNAUTHORIZED": problem_for(NotSignedIn(NOT_SIGNED_IN)),
     "EXPIRED_TOKEN": problem_for(
-        NotSignedIn("The token has expired. Refresh it or sign in again.")
+        NotSignedIn("The token or the signature has expired. Refresh it, or sign in or sign again.")
     ),
-    # API Gateway reads the Authorization header of an unknown route as an AWS signature.
-    "INVALID_SIGNATURE": generic_problem(404, UNKNOWN_ROUTE),
-    "ACCESS_DENIED": generic_problem(403, "Access is denied."),
+    # Under /users, a wrong signature. Elsewhere, an unknown route with a token in Authorization,
+    # which API Gateway reads as an AWS signature.
+    "INVALID_SIGNATURE": generic_problem(403, NOT_AUTHORIZED),
+    "ACCESS_DENIED": generic_problem(403, NOT_AUTHORIZED),
     "INVALID_API_KEY": generic_problem(403, "The API key is missing or unknown."),
     "WAF_FILTERED": generic_problem(403, "The request was refused by a firewall rule."),
-    # API Gateway's response type for a request to an unknown route without a signature.
-    "MISSING_AUTHENTICATION_TOKEN": generic_problem(404, UNKNOWN_ROUTE),
+    # API Gateway's response type for an unknown route, and for a request under /users without a
+    # signature.
+    "MISSING_AUTHENTICATION_TOKEN": generic_problem(404, NOT_FOUND_OR_UNSIGNED),
     "RESOURCE_NOT_FOUND": generic_problem(404, "The path does not exist."),
     "BAD_REQUEST_BODY": generic_problem(400, "The body is malformed."),
     "BAD_REQUEST_PARAMETERS": generic_problem(400, "A header or parameter is malformed."),

@@ -1,4 +1,4 @@
-"""API Gateway under `chalice local`: routes, the Cognito authorizer, preflight, events as in AWS.
+"""API Gateway under `chalice local`: routes, authorization, preflight, events as in AWS.
 
 Chalice's own local server (1.34.0) accepts every request for a CognitoUserPoolAuthorizer, even
 without a token. It keeps one of several header lines. Its response for an unknown path has another
@@ -8,6 +8,7 @@ format and no CORS headers. A front end tested against it would receive its firs
 from __future__ import annotations
 
 import json
+import os
 import re
 import string
 import uuid
@@ -16,7 +17,8 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
-from chalice import Chalice
+from botocore.credentials import Credentials
+from chalice import Chalice, IAMAuthorizer
 from chalice.app import CORSConfig, RouteEntry
 from chalice.config import Config
 from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
@@ -26,12 +28,16 @@ from chalicelib.http import problem_response
 from chalicelib.identity import NOT_SIGNED_IN
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
 from chalicelib.settings import MissingSetting, RouteSettings
-from local.http11 import HttpResponse
+from deploy.gateway_responses import NOT_AUTHORIZED, NOT_FOUND_OR_UNSIGNED
+from local import environment, signature
+from local.http11 import HttpRequest, HttpResponse
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
 MAX_PAYLOAD = 6_291_556
 """The most bytes of an event or a response of Lambda, as JSON. Source: the message of Lambda's
 RequestTooLargeException; "Lambda quotas" rounds it to 6 MB."""
+LOCAL_CALLER = "arn:aws:iam::000000000000:user/local"
+"""The ARN of the caller with the emulator's credentials. 000000000000 is the emulator's account."""
 PERCENT_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
 
@@ -47,13 +53,42 @@ def verifier_from(environ: Mapping[str, str]) -> TokenVerifier | None:
     return TokenVerifier(settings.user_pool_arn, settings.client_ids, endpoint)
 
 
-class ApiGateway:
-    """API Gateway's part in a request, before the function and after it."""
+def credentials_from(stage: str, environ: Mapping[str, str]) -> Credentials | None:
+    """The AWS credentials that may sign requests for back ends and operators.
 
-    def __init__(self, app: Chalice, config: Config, verifier: TokenVerifier | None) -> None:
+    None for every stage but `local`: they are public, and other stages have real tables.
+    """
+    if stage != environment.STAGE or "AWS_ACCESS_KEY_ID" not in environ:
+        return None
+    return Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"])
+
+
+class SignatureRefused(Exception):
+    """A request for back ends and operators is not let in. `problem` tells the caller why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+class ApiGateway:
+    """API Gateway's part in a request, before the function and after it.
+
+    Requests of users are verified by `verifier`. Those of back ends and operators must be signed
+    with `credentials`.
+    """
+
+    def __init__(
+        self,
+        app: Chalice,
+        config: Config,
+        verifier: TokenVerifier | None,
+        credentials: Credentials | None = None,
+    ) -> None:
         self._app = app
         self._config = config
         self._verifier = verifier
+        self._credentials = credentials
         self._matcher = RouteMatcher(list(app.routes))
         self._converter = LambdaEventConverter(self._matcher, app.api.binary_types)
         self._cors = _cors_of_all_routes(app)
@@ -70,16 +105,22 @@ class ApiGateway:
             return self._not_found(target.partition("?")[0])
         entries: dict[str, RouteEntry] = self._app.routes[route]
         if method == "OPTIONS":
-            return self._preflight([*entries, "OPTIONS"])
+            return self._preflight(target, entries)
         event = self._event(method, path, headers, body)
         if method in entries and entries[method].authorizer:
             try:
-                claims = self._claims(headers.get_all("Authorization", []))
+                if isinstance(entries[method].authorizer, IAMAuthorizer):
+                    self._require_signature(HttpRequest(method, target, headers, body))
+                    event["requestContext"]["identity"]["userArn"] = LOCAL_CALLER
+                else:
+                    claims = self._claims(headers.get_all("Authorization", []))
+                    event["requestContext"]["authorizer"] = {"claims": claims}
+            except SignatureRefused as error:
+                return self.error(error.problem)
             except NotSignedIn as error:
                 return self.error(problem_for(error))
             except (KeysUnavailable, MissingSetting) as error:
                 return self._unavailable(f"{error} Tokens cannot be verified.")
-            event["requestContext"]["authorizer"] = {"claims": claims}
         return self._invoke(event)
 
     def _matched_route(self, path: str) -> str:
@@ -104,10 +145,13 @@ class ApiGateway:
         headers = {"Retry-After": "1"}
         return self.error(generic_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers))
 
-    def _preflight(self, methods: list[str]) -> HttpResponse:
+    def _preflight(self, target: str, entries: dict[str, RouteEntry]) -> HttpResponse:
+        """The answer to OPTIONS. API Gateway has that method only where a route has CORS."""
+        if not any(entry.cors for entry in entries.values()):
+            return self._not_found(target.partition("?")[0])
         headers = {
             **self._cors.get_access_control_headers(),
-            "Access-Control-Allow-Methods": ",".join(methods),
+            "Access-Control-Allow-Methods": ",".join([*entries, "OPTIONS"]),
         }
         return HttpResponse(HTTPStatus.OK, headers, b"")
 
@@ -138,6 +182,27 @@ class ApiGateway:
             raise NotSignedIn(str(error)) from error
         return {name: _claim_as_text(value) for name, value in claims.items()}
 
+    def _require_signature(self, request: HttpRequest) -> None:
+        """Return if the request is signed with the credentials of the stage local.
+
+        Raises SignatureRefused.
+        """
+        if self._credentials is None:
+            detail = (
+                "On this machine, /users is served for the stage local only. To reach another "
+                "stage's users, call its deployed API."
+            )
+            raise SignatureRefused(generic_problem(HTTPStatus.FORBIDDEN, detail))
+        region = os.environ.get("AWS_REGION", "")
+        try:
+            signature.verify(request, self._credentials, region)
+        except signature.MissingSignature as error:
+            problem = generic_problem(HTTPStatus.NOT_FOUND, NOT_FOUND_OR_UNSIGNED)
+            raise SignatureRefused(problem) from error
+        except signature.InvalidSignature as error:
+            problem = generic_problem(HTTPStatus.FORBIDDEN, f"{NOT_AUTHORIZED} {error}")
+            raise SignatureRefused(problem) from error
+
     def _invoke(self, event: dict[str, Any]) -> HttpResponse:
         """Call the function."""
         context = LambdaContext(
@@ -157,10 +222,9 @@ class ApiGateway:
 
 
 def _cors_of_all_routes(app: Chalice) -> CORSConfig:
-    """The CORS settings of the first route. All routes have the same, and unknown paths too."""
-    first_route = next(iter(app.routes.values()))
-    first_entry = next(iter(first_route.values()))
-    return first_entry.cors
+    """The CORS settings of the API. All routes that have CORS have the same, and so do errors."""
+    entries = [entry for methods in app.routes.values() for entry in methods.values()]
+    return next(entry.cors for entry in entries if entry.cors)
 
 
 def _normalized(target: str) -> str:

@@ -30,7 +30,7 @@ from chalice.local import LocalDevServer
 
 from chalicelib.problems import UNEXPECTED, generic_problem
 from local.documentation import documentation
-from local.gateway import ApiGateway, verifier_from
+from local.gateway import ApiGateway, credentials_from, verifier_from
 from local.http11 import HttpExchange, HttpRequest, HttpResponse, RequestError
 from local.process import STOP_WITH_PARENT, stop_with_parent
 
@@ -59,7 +59,8 @@ def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> Loc
             f"error: cannot serve on port {port}: {error.strerror}. Choose another: --port ..."
         )
     server.port = server.server.server_port  # Chalice prints it; `port` may be 0, any free one
-    gateway = ApiGateway(app_obj, config, verifier_from(os.environ))
+    credentials = credentials_from(config.chalice_stage, os.environ)
+    gateway = ApiGateway(app_obj, config, verifier_from(os.environ), credentials)
     in_flight = RequestsInFlight()
     server.server.RequestHandlerClass = partial(
         RequestHandler, gateway=gateway, in_flight=in_flight
