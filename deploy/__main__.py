@@ -149,10 +149,7 @@ def _let_boto3_read_aws_region() -> None:
 def _check_stage_name(options: argparse.Namespace) -> None:
     if not options.stage:
         raise DeploymentError(f"STAGE is required: make {options.command} STAGE=dev")
-    if options.stage == "local":
-        raise DeploymentError(
-            "make local runs the stage local on this machine. Choose another stage, such as dev."
-        )
+    chalice_config.refuse_local_stage(options.stage)
     if not STAGE_NAME.fullmatch(options.stage) or options.stage.endswith(RESERVED_ENDINGS):
         raise DeploymentError(
             f"the stage's name {options.stage!r} cannot be used. It must have up to 20 lower-case "

@@ -25,6 +25,8 @@ FILE = Path(".chalice/config.json")
 APP_NAME = re.compile("(?!.*(aws|amazon|cognito))[a-z][a-z0-9-]{0,19}")
 """Every resource is named after the app, so the name must suit the strictest: Cognito's sign-in
 domain (no reserved words), and the bucket for packages (63 characters with its other parts)."""
+LOCAL_STAGE = "local"
+"""The stage of `make local`. Its backend is in the AWS emulator, and it is never deployed."""
 FIRST_APP_NAME = "user-profile"
 """The name that backends without a `backend` record have: it was fixed before that record."""
 API_GATEWAY_STAGE = "api"
@@ -54,10 +56,11 @@ class RecordedBackend:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str], stage: str) -> RecordedBackend:
-        """Read the variables of `stage`. Raises NoBackend if they do not name a backend."""
+        """Read the variables of `stage`. Raises DeploymentError if they do not name a backend."""
         table = variables.get("DYNAMODB_TABLE")
         user_pool_arn = variables.get("USER_POOL_ARN")
         if not table or not user_pool_arn:
+            refuse_local_stage(stage)
             raise NoBackend(stage)
         return cls(table, user_pool_arn, variables.get("USER_POOL_CLIENT_ID", ""))
 
@@ -133,6 +136,14 @@ def _parameters(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _are_strings(values: Iterable[object]) -> bool:
     return all(isinstance(value, str) for value in values)
+
+
+def refuse_local_stage(stage: str) -> None:
+    """Raise DeploymentError if `stage` is LOCAL_STAGE: no command for AWS can help it."""
+    if stage == LOCAL_STAGE:
+        raise DeploymentError(
+            "make local runs the stage local on this machine. Choose another stage, such as dev."
+        )
 
 
 def first_client_id(client_ids: str) -> str:

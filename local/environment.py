@@ -11,9 +11,13 @@ import json
 import os
 from pathlib import Path
 
+from deploy import backend, chalice_config
 from local.errors import LocalError
 
-STAGE = "local"
+STAGE = chalice_config.LOCAL_STAGE
+ENDPOINT = "AWS_ENDPOINT_URL"
+REQUIRED = (ENDPOINT, *backend.OUTPUT_OF_VARIABLE)
+"""The variables that the file must have: the emulator's address, the table, pool and app client."""
 
 
 def folder() -> Path:
@@ -24,7 +28,7 @@ def folder() -> Path:
 def for_endpoint(port: int) -> dict[str, str]:
     """The variables with which every AWS client calls the AWS emulator on `port`."""
     return {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        ENDPOINT: f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_REGION": "us-east-1",
@@ -47,37 +51,65 @@ def enter(variables: dict[str, str]) -> None:
     os.environ.update(variables)
 
 
+def file() -> Path:
+    """The file with the recorded environment."""
+    return folder() / "environment.json"
+
+
 def record(variables: dict[str, str]) -> None:
-    """Save `variables` for later commands."""
-    (folder() / "environment.json").write_text(json.dumps(variables, indent=2) + "\n")
+    """Save `variables` for later commands. Raises DeploymentError if that is impossible.
+
+    An interruption leaves either the old or the new file.
+    """
+    chalice_config.replace_file(file(), json.dumps(variables, indent=2) + "\n")
 
 
 def load() -> None:
-    """Enter the recorded environment. Raises LocalError if none is recorded yet."""
+    """Enter the recorded environment. Raises LocalError if there is none, or it is damaged."""
     try:
-        text = (folder() / "environment.json").read_text()
+        variables = json.loads(file().read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise LocalError(
             "the AWS emulator has not run in this folder yet. Start it with `make local` or "
             "`make cloud`."
         ) from error
-    enter(json.loads(text))
+    except (OSError, ValueError) as error:
+        raise _unreadable() from error
+    if not _is_complete(variables):
+        raise _unreadable()
+    enter(variables)
+
+
+def _is_complete(variables: object) -> bool:
+    """Whether `variables` are a dict of strings that names everything in REQUIRED."""
+    if not isinstance(variables, dict):
+        return False
+    if not all(isinstance(value, str) for value in variables.values()):
+        return False
+    return all(variables.get(name) for name in REQUIRED)
+
+
+def _unreadable() -> LocalError:
+    path = file()
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return LocalError(f"{path} cannot be read. Run make local again.")
 
 
 def use_port(port: int) -> None:
     """Use another emulator port than the recorded one. Call this after `load`."""
-    os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
+    os.environ[ENDPOINT] = f"http://127.0.0.1:{port}"
 
 
 def emulator_port() -> int:
     """The emulator's port, from the environment that `load` entered."""
-    return int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    return int(os.environ[ENDPOINT].rpartition(":")[2])
 
 
 def load_if_local() -> None:
     """Enter the recorded environment if this is a `chalice` command for the stage `local`.
 
-    If none is recorded, a warning is printed and the command continues.
+    If none is recorded, or it is damaged, a warning is printed and the command continues.
 
     That stage has the variable USE_LOCAL_CLOUD in .chalice/config.json.
     """

@@ -50,7 +50,7 @@ def print_token(email: str, password: str, stage: str) -> None:
 def _local_backend() -> RecordedBackend:
     """The AWS emulator's table and user pool. From now on, AWS clients call the emulator.
 
-    Raises LocalError, NoBackend.
+    Raises LocalError.
     """
     environment.load()
     if option("AWS_PORT"):

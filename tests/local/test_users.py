@@ -7,7 +7,7 @@ import pytest
 
 from deploy import cognito
 from deploy.errors import CognitoError, DeploymentError
-from local import users
+from local import environment, users
 from local.errors import LocalError
 from tests.support.cloud import Cloud
 from tests.support.ports import free_ports
@@ -59,6 +59,58 @@ def test_without_a_local_cloud_both_say_how_to_start_it(
         users.print_token("", "", "local")
     with pytest.raises(LocalError, match="make local"):
         users.sign_up("grace@example.com", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b'{"AWS_ENDPOINT_URL": "http://127.0',
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}',
+        b'{"AWS_ENDPOINT_URL": "x", "DYNAMODB_TABLE": "x", "USER_POOL_ARN": "x", '
+        b'"USER_POOL_CLIENT_ID": ""}',
+        b'{"AWS_ENDPOINT_URL": 4566, "DYNAMODB_TABLE": "x", "USER_POOL_ARN": "x", '
+        b'"USER_POOL_CLIENT_ID": "x"}',
+    ],
+)
+def test_a_damaged_recorded_environment_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setenv("LOCAL_STATE", str(tmp_path))
+    environment.file().write_bytes(content)
+    message = r"environment\.json cannot be read\. Run make local again\.$"
+    with pytest.raises(LocalError, match=message):
+        users.print_token("", "", "local")
+    with pytest.raises(LocalError, match=message):
+        users.sign_up("grace@example.com", PASSWORD)
+
+
+def test_a_recorded_environment_that_is_a_folder_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_STATE", str(tmp_path))
+    environment.file().mkdir()
+    with pytest.raises(LocalError, match="cannot be read"):
+        environment.load()
+
+
+def test_an_interrupted_recording_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_STATE", str(tmp_path))
+    environment.record({"AWS_ENDPOINT_URL": "before"})
+    before = environment.file().read_bytes()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        environment.record({"AWS_ENDPOINT_URL": "after"})
+    assert environment.file().read_bytes() == before
 
 
 def test_a_token_of_a_stage_without_a_backend_is_refused(

@@ -131,6 +131,13 @@ def test_a_stage_without_table_or_pool_has_no_backend(missing: str) -> None:
         RecordedBackend.from_environment({**BACKEND, missing: ""}, "dev")
 
 
+def test_the_local_stage_is_not_sent_to_make_backend() -> None:
+    """`make backend STAGE=local` would refuse it."""
+    with pytest.raises(DeploymentError, match="make local") as refusal:
+        RecordedBackend.from_environment({}, "local")
+    assert "make backend" not in str(refusal.value)
+
+
 def test_without_an_app_client_nobody_can_sign_in() -> None:
     recorded = RecordedBackend.from_environment({**BACKEND, "USER_POOL_CLIENT_ID": ""}, "dev")
     with pytest.raises(DeploymentError, match="USER_POOL_CLIENT_ID"):
