@@ -16,6 +16,7 @@ import sys
 from deploy.errors import CommandError
 from deploy.options import option
 from local import environment, page, users
+from local.errors import LocalError
 from local.ports import Ports, parse_port
 from local.up import up
 
@@ -63,11 +64,23 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_local(options: argparse.Namespace) -> None:
+    _require_local_stage("local")
     up(_ports(options), with_api=True)
 
 
 def _run_cloud(options: argparse.Namespace) -> None:
+    _require_local_stage("cloud")
     up(_ports(options), with_api=False)
+
+
+def _require_local_stage(target: str) -> None:
+    """Raise LocalError if make's command line has another STAGE, which `target` would ignore."""
+    stage = option("STAGE")
+    if stage not in ("", environment.STAGE):
+        raise LocalError(
+            f"make {target} works with the stage {environment.STAGE} only, not with {stage}. "
+            "Leave STAGE out."
+        )
 
 
 def _ports(options: argparse.Namespace) -> Ports:
@@ -87,6 +100,7 @@ def _run_token(options: argparse.Namespace) -> None:
 
 
 def _run_sign_up(options: argparse.Namespace) -> None:
+    _require_local_stage("sign-up")
     users.sign_up(options.email, options.password)
 
 

@@ -242,6 +242,19 @@ def test_make_token_without_a_local_cloud_is_refused(clone: Path, tmp_path: Path
     assert_refused(run(clone, "-s", "token", LOCAL_STATE=str(tmp_path)), "make local")
 
 
+@pytest.mark.parametrize("target", ["local", "cloud", "sign-up"])
+def test_a_local_command_refuses_another_stage(clone: Path, target: str) -> None:
+    assert_refused(
+        run(clone, target, "STAGE=dev", *ALAN),
+        f"make {target} works with the stage local only, not with dev.",
+    )
+
+
+def test_make_sign_up_accepts_the_local_stage(clone: Path, tmp_path: Path) -> None:
+    done = run(clone, "sign-up", "STAGE=local", *ALAN, LOCAL_STATE=str(tmp_path))
+    assert_refused(done, "the AWS emulator has not run in this folder yet")
+
+
 def test_make_alone_lists_the_commands(clone: Path) -> None:
     listed = set(re.findall(r"make [\w-]+", run(clone).stdout))
     assert {"make local", "make token", "make test"} <= listed
