@@ -20,12 +20,14 @@ from local.process import running, wait_until
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 REQUEST_SECONDS = 5
+HEALTH = "/_ministack/health"
+"""The path of ministack's own status: a JSON object with the member `services`."""
 SOCKET = "LOCAL_EMULATOR_SOCKET"
 """The environment variable with the file descriptor of the listening socket."""
 
 
 class EmulatorError(LocalError):
-    """The AWS emulator did not start, or did not send the expected mail."""
+    """The AWS emulator did not start, does not respond, or did not send the expected mail."""
 
 
 class RunningEmulator(NamedTuple):
@@ -96,9 +98,33 @@ def _ministack(
 
 def _is_healthy(port: int) -> bool:
     try:
-        return bool(_get(port, "/_ministack/health"))
-    except OSError:
+        return bool(_get(port, HEALTH))
+    except (OSError, http.client.HTTPException):
         return False
+
+
+def require_emulator(port: int) -> None:
+    """Raise EmulatorError if no AWS emulator responds on 127.0.0.1:`port`.
+
+    Otherwise a user would see the error page of another program as Cognito's message.
+    """
+    try:
+        health = json.loads(_get(port, HEALTH))
+    except OSError as error:
+        raise EmulatorError(
+            f"the AWS emulator does not respond on 127.0.0.1:{port}. Start it with `make local`, "
+            "or name its port: AWS_PORT=..."
+        ) from error
+    except (http.client.HTTPException, ValueError) as error:
+        raise _not_the_emulator(port) from error
+    if not isinstance(health, dict) or "services" not in health:
+        raise _not_the_emulator(port)
+
+
+def _not_the_emulator(port: int) -> EmulatorError:
+    return EmulatorError(
+        f"127.0.0.1:{port} is not the AWS emulator. Name the port of `make local`: AWS_PORT=..."
+    )
 
 
 def confirmation_code(port: int, email: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 from deploy import backend, chalice_config
@@ -16,6 +17,8 @@ from local.errors import LocalError
 
 STAGE = chalice_config.LOCAL_STAGE
 ENDPOINT = "AWS_ENDPOINT_URL"
+URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
+"""The value of ENDPOINT: see `for_endpoint`."""
 REQUIRED = (ENDPOINT, *backend.OUTPUT_OF_VARIABLE)
 """The variables that the file must have: the emulator's address, the table, pool and app client."""
 
@@ -86,7 +89,9 @@ def _is_complete(variables: object) -> bool:
         return False
     if not all(isinstance(value, str) for value in variables.values()):
         return False
-    return all(variables.get(name) for name in REQUIRED)
+    if not all(variables.get(name) for name in REQUIRED):
+        return False
+    return URL.fullmatch(variables[ENDPOINT]) is not None
 
 
 def _unreadable() -> LocalError:

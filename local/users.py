@@ -13,7 +13,7 @@ from deploy.chalice_config import RecordedBackend
 from deploy.checks import use_region_of
 from deploy.options import option
 from local import environment
-from local.emulator import confirmation_code
+from local.emulator import confirmation_code, require_emulator
 from local.errors import LocalError
 from local.ports import parse_port
 
@@ -55,6 +55,7 @@ def _local_backend() -> RecordedBackend:
     environment.load()
     if option("AWS_PORT"):
         environment.use_port(parse_port(option("AWS_PORT")))
+    require_emulator(environment.emulator_port())
     return RecordedBackend.from_environment(os.environ, environment.STAGE)
 
 

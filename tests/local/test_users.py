@@ -1,12 +1,16 @@
 """`make token` and `make sign-up`: what they require, and the demo user."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 
 from deploy import cognito
-from deploy.errors import CognitoError, DeploymentError
+from deploy.errors import DeploymentError
 from local import environment, users
 from local.errors import LocalError
 from tests.support.cloud import Cloud
@@ -47,8 +51,51 @@ def test_a_token_from_a_port_without_an_emulator_is_refused(
 ) -> None:
     (port,) = free_ports(1)
     monkeypatch.setenv("OPTION_AWS_PORT", str(port))
-    with pytest.raises(CognitoError, match=f"does not respond.*{port}"):
+    with pytest.raises(LocalError, match=f"does not respond on 127.0.0.1:{port}"):
         users.print_token("", "", "local")
+    with pytest.raises(LocalError, match=f"does not respond on 127.0.0.1:{port}"):
+        users.sign_up("grace@example.com", PASSWORD)
+
+
+@contextmanager
+def another_program(response: bytes) -> Iterator[int]:
+    """A program that sends `response` on every connection. Yields its port."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(response)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=[0.01]).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 404 Not Found\r\n\r\n<html>Not found</html>",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\n\r\n\xff",
+    ],
+    ids=["not HTTP", "HTML", "cut off", "an object", "a list", "not UTF-8"],
+)
+def test_another_program_is_not_taken_for_the_emulator(
+    cloud: Cloud, restored_environment: None, monkeypatch: pytest.MonkeyPatch, response: bytes
+) -> None:
+    with another_program(response) as port:
+        monkeypatch.setenv("OPTION_AWS_PORT", str(port))
+        message = f"127.0.0.1:{port} is not the AWS emulator"
+        with pytest.raises(LocalError, match=message):
+            users.print_token("", "", "local")
+        with pytest.raises(LocalError, match=message):
+            users.sign_up("grace@example.com", PASSWORD)
 
 
 def test_without_a_local_cloud_both_say_how_to_start_it(
@@ -70,8 +117,10 @@ def test_without_a_local_cloud_both_say_how_to_start_it(
         b"[]",
         b"{}",
         b'{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}',
-        b'{"AWS_ENDPOINT_URL": "x", "DYNAMODB_TABLE": "x", "USER_POOL_ARN": "x", '
-        b'"USER_POOL_CLIENT_ID": ""}',
+        b'{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "DYNAMODB_TABLE": "x", '
+        b'"USER_POOL_ARN": "x", "USER_POOL_CLIENT_ID": ""}',
+        b'{"AWS_ENDPOINT_URL": "http://127.0.0.1", "DYNAMODB_TABLE": "x", "USER_POOL_ARN": "x", '
+        b'"USER_POOL_CLIENT_ID": "x"}',
         b'{"AWS_ENDPOINT_URL": 4566, "DYNAMODB_TABLE": "x", "USER_POOL_ARN": "x", '
         b'"USER_POOL_CLIENT_ID": "x"}',
     ],
