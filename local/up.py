@@ -56,7 +56,8 @@ def _running_emulator(port: int, folder: Path, lock: int) -> Iterator[Popen[byte
             yield process
         finally:
             ignore_stop_signals()
-            print("\nStopping. The AWS emulator saves its state ...", file=sys.stderr)
+            if process.poll() is None:
+                print("\nStopping. The AWS emulator saves its state ...", file=sys.stderr)
 
 
 def _prepare_backend(ports: Ports) -> dict[str, str]:
@@ -136,8 +137,11 @@ def _wait(aws: Popen[bytes], api: Popen[bytes] | None, folder: Path) -> None:
         raise LocalError(
             f"the API ended unexpectedly, with status {api.returncode}. Its output is above."
         )
+    # It saves its state when it is asked to stop, and then exits with 0.
+    consequence = "" if aws.returncode == 0 else " The changes since its start are lost."
     raise LocalError(
-        f"the AWS emulator ended unexpectedly. See the end of {folder / 'emulator.log'}."
+        f"the AWS emulator ended unexpectedly, with status {aws.returncode}.{consequence} "
+        f"See the end of {folder / 'emulator.log'}."
     )
 
 

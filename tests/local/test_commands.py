@@ -162,6 +162,25 @@ def test_when_the_api_dies_make_local_stops_with_an_error(clone: Path) -> None:
     assert not listens(command.ports["AWS_PORT"])
 
 
+@pytest.mark.parametrize(
+    ("number", "is_lost"),
+    [(signal.SIGKILL, True), (signal.SIGTERM, False)],
+    ids=["kill -9", "kill"],
+)
+def test_when_the_emulator_dies_make_local_says_what_is_lost(
+    clone: Path, number: signal.Signals, *, is_lost: bool
+) -> None:
+    with running(clone) as command:
+        for pid in pids_with_open(clone / ".local" / "processes.lock"):
+            if "start_ministack" in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, number)
+        assert command.wait() != 0
+    assert "error: the AWS emulator ended" in command.output()
+    assert ("are lost" in command.output()) is is_lost
+    assert "saves its state" not in command.output(), "it has ended already"
+    assert not listens(command.ports["API_PORT"])
+
+
 def test_without_node_all_but_the_page_works(clone: Path) -> None:
     node_modules = clone / "web" / "node_modules"
     installed = node_modules.readlink()
