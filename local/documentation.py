@@ -30,8 +30,12 @@ class Document(NamedTuple):
     content: bytes
 
 
-def documentation(path: str) -> Document | None:
-    """The document at a URL path; None if the path is not one of the documentation's."""
+def documentation(target: str) -> Document | None:
+    """The document at a URL path; None if the path is not one of the documentation's.
+
+    target: the path, with or without a query, which is ignored.
+    """
+    path = target.partition("?")[0]
     match path.rstrip("/"):
         case "/docs":
             return Document("text/html; charset=utf-8", HTML.encode())

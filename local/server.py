@@ -139,7 +139,7 @@ class RequestHandler(StreamRequestHandler):
 
     def _response_to(self, request: HttpRequest) -> HttpResponse:
         try:
-            if request.method == "GET":
+            if request.method in ("GET", "HEAD"):  # HttpExchange.send omits the body for HEAD
                 document = documentation(request.target)
                 if document is not None:
                     headers = {"Content-Type": document.content_type}

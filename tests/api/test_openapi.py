@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.clone import ROOT
 from tests.support.http_api import Api
 from tests.support.users import User
@@ -38,6 +40,17 @@ def test_the_document_can_be_read_in_a_browser(api: Api) -> None:
     for file in re.findall(r'(?:src|href)="([^"]+)"', page.body.decode()):
         assert file.startswith("/docs/"), f"{file} comes from another server"
         assert api("GET", file).status == 200
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/docs/openapi.yaml"])
+def test_the_document_is_found_with_a_query_and_by_head(api: Api, path: str) -> None:
+    expected = api("GET", path)
+    with_query = api("GET", f"{path}?x=/y")
+    assert (with_query.status, with_query.body) == (200, expected.body)
+    head = api("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    for name in ("Content-Type", "Content-Length"):
+        assert head.headers[name] == expected.headers[name]
 
 
 def test_the_service_answers_as_described(api: Api, ada: User) -> None:
