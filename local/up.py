@@ -10,6 +10,8 @@ from pathlib import Path
 from subprocess import Popen
 from urllib.parse import urlencode
 
+from chalicelib.schema import profile_check
+from chalicelib.settings import InvalidSetting, ProfileSettings, RouteSettings
 from deploy import backend, chalice_config, page_config
 from local import environment, page, users
 from local.api import serving
@@ -26,7 +28,7 @@ def up(ports: Ports, *, with_api: bool) -> None:
     Raises CommandError.
     """
     raise_on_stop_signals()
-    chalice_config.environment(environment.STAGE)  # raises if `chalice local` could not read it
+    _check_settings()
     folder = environment.folder()
     with ExitStack() as stack:
         lock = stack.enter_context(locked(folder))
@@ -44,6 +46,22 @@ def up(ports: Ports, *, with_api: bool) -> None:
             page_row = f"not served: {error}"
         print(_summary(ports, outputs["UserPoolClientId"], page_row, with_api=with_api), flush=True)
         _wait(aws, api, folder)
+
+
+def _check_settings() -> None:
+    """Raise CommandError if `chalice local` would refuse .chalice/config.json.
+
+    It starts after the AWS emulator, and its message names the setting, but not the file.
+    """
+    variables = chalice_config.environment(environment.STAGE)
+    try:
+        RouteSettings.from_environment(variables)
+        profile_check(ProfileSettings.from_environment(variables).profile_schema)
+    except InvalidSetting as error:
+        raise LocalError(
+            f"a setting of the stage {environment.STAGE} in {chalice_config.FILE} is invalid. "
+            f"{error}"
+        ) from error
 
 
 @contextmanager

@@ -291,15 +291,36 @@ def test_the_local_cloud_replaces_the_shells_aws_settings(
 
 
 NUMBER_AS_VALUE = '{"stages": {"local": {"environment_variables": {"A": 1}}}}'
+SETTING_OF_ALL_STAGES = (
+    '{"environment_variables": {"MAX_PROFILE_BYTES": "64k"}, "stages": {"local": {}}}'
+)
+WRONG_ORIGIN = (
+    '{"stages": {"local": {"environment_variables": {"CORS_ALLOW_ORIGIN": "https://a.example/"}}}}'
+)
+MISSING_SCHEMA = (
+    '{"stages": {"local": {"environment_variables": {"PROFILE_SCHEMA": "missing.json"}}}}'
+)
 
 
-@pytest.mark.parametrize("config", ["{", NUMBER_AS_VALUE])
-def test_make_local_refuses_a_config_that_chalice_cannot_read(tmp_path: Path, config: str) -> None:
+@pytest.mark.parametrize("command", ["up", "cloud"])
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ("{", ""),
+        (NUMBER_AS_VALUE, "A "),
+        (SETTING_OF_ALL_STAGES, "MAX_PROFILE_BYTES: "),
+        (WRONG_ORIGIN, "CORS_ALLOW_ORIGIN: "),
+        (MISSING_SCHEMA, "PROFILE_SCHEMA: "),
+    ],
+)
+def test_make_local_refuses_a_config_that_chalice_cannot_use(
+    tmp_path: Path, command: str, config: str, name: str
+) -> None:
     """Before it starts anything."""
     (tmp_path / ".chalice").mkdir()
     (tmp_path / ".chalice" / "config.json").write_text(config)
     done = subprocess.run(
-        [sys.executable, "-m", "local", "up"],
+        [sys.executable, "-m", "local", command],
         cwd=tmp_path,
         env=SHELL | {"PYTHONPATH": str(ROOT)},
         check=False,
@@ -311,6 +332,7 @@ def test_make_local_refuses_a_config_that_chalice_cannot_read(tmp_path: Path, co
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
     assert ".chalice/config.json" in line
+    assert name in line
 
 
 def test_chalice_local_names_a_port_that_is_in_use(clone: Path, tmp_path: Path) -> None:
