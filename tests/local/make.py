@@ -72,6 +72,11 @@ class RunningTarget:
         if self._process.poll() is None:
             os.killpg(self._process.pid, number)
 
+    def kill_make(self) -> None:
+        """Kill the process of make, but not the command that it runs."""
+        self._process.kill()
+        self._process.wait()
+
     def wait(self) -> int:
         """Wait for the end, and return the status of `make`."""
         return self._process.wait(STOP_SECONDS)

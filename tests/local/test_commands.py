@@ -16,6 +16,7 @@ import pytest
 
 from local import environment
 from local.lock import pids_with_open
+from local.process import wait_until
 from tests.local.make import (
     SHELL,
     RunningTarget,
@@ -137,6 +138,20 @@ def test_profiles_survive_kill_and_kill_9(clone: Path) -> None:
         read = third.api()("GET", token=id_token)
         assert read.json()["profile_data"] == {"before": "kill -9"}
         assert read.headers["ETag"] == put.headers["ETag"]
+
+
+def test_kill_9_of_make_alone_stops_nothing(clone: Path) -> None:
+    with running(clone) as command:
+        (pid,) = pids_with_open(clone / ".local" / "lock")
+        try:
+            command.kill_make()
+            assert command.api()("GET").status == 401
+            assignments = [f"{name}={port}" for name, port in chosen_ports().items()]
+            assert_refused(run(clone, "local", *assignments), f"`kill {pid}`")
+        finally:
+            os.kill(pid, signal.SIGTERM)
+        processes = clone / ".local" / "processes.lock"
+        assert wait_until(lambda: not pids_with_open(processes), timeout=60)
 
 
 @pytest.mark.parametrize("until", ["Starting the AWS emulator", "Deploying", "Starting the API"])
