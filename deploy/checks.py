@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from difflib import get_close_matches
 from pathlib import Path
 
 import boto3
@@ -16,6 +18,21 @@ from deploy.errors import DeploymentError
 
 REQUIREMENTS = Path("requirements.txt")
 SUPPORTED_PARTITIONS = ("aws", "aws-us-gov", "aws-cn")
+KNOWN_SETTINGS = (
+    "USER_POOL_ARN",
+    "USER_POOL_CLIENT_ID",
+    "CORS_ALLOW_ORIGIN",
+    "CORS_ALLOW_HEADERS",
+    "DYNAMODB_TABLE",
+    "REQUIRE_PRECONDITIONS",
+    "PROFILE_SCHEMA",
+    "MAX_PROFILE_BYTES",
+)
+"""The settings that chalicelib/settings.py reads."""
+USE_LOCAL_CLOUD = "USE_LOCAL_CLOUD"
+"""The variable of the stage local that local/environment.py reads."""
+SIMILARITY = 0.9
+"""From 0 to 1: how similar a name must be to a known one to be reported as misspelled."""
 VALIDATOR = re.compile("^jsonschema[-_]rs", re.MULTILINE | re.IGNORECASE)
 
 
@@ -32,6 +49,23 @@ def check_stage(stage: str, profile: str | None = None) -> None:
     _check_client_ids(stage, recorded.client_ids)
     policy.check(stage, recorded)
     _check_schema_validator_is_packaged(stage)
+
+
+def warn_of_misspelled_settings(stage: str) -> None:
+    """Print a warning for each variable of the stage whose name is nearly that of a setting.
+
+    Other unknown names are a team's own variables. Raises DeploymentError.
+    """
+    known = (*KNOWN_SETTINGS, USE_LOCAL_CLOUD)
+    for name in chalice_config.environment(stage):
+        similar = get_close_matches(name.upper(), known, n=1, cutoff=SIMILARITY)
+        if similar and name not in known:
+            print(
+                f"Warning: {name} in {chalice_config.FILE} is not a setting. "
+                f"Is {similar[0]} meant?",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def use_region_of(stage: str, profile: str | None = None) -> None:

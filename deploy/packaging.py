@@ -43,6 +43,7 @@ def prepare(stage: str, profile: str | None) -> None:
     None for the shell's. Raises DeploymentError if the stage cannot be deployed.
     """
     checks.check_stage(stage, profile)
+    checks.warn_of_misspelled_settings(stage)
     vendor.build()
     bytecode.compile_own_code(vendor.FOLDER)
 

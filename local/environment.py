@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from deploy import backend, chalice_config
+from deploy import backend, chalice_config, checks
 from local.errors import LocalError
 
 STAGE = chalice_config.LOCAL_STAGE
@@ -118,7 +118,7 @@ def load_if_local() -> None:
 
     That stage has the variable USE_LOCAL_CLOUD in .chalice/config.json.
     """
-    if "USE_LOCAL_CLOUD" not in os.environ:
+    if checks.USE_LOCAL_CLOUD not in os.environ:
         return
     try:
         load()

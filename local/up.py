@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from chalicelib.schema import profile_check
 from chalicelib.settings import InvalidSetting, ProfileSettings, RouteSettings
-from deploy import backend, chalice_config, page_config
+from deploy import backend, chalice_config, checks, page_config
 from local import environment, page, users
 from local.api import serving
 from local.emulator import emulator
@@ -29,6 +29,7 @@ def up(ports: Ports, *, with_api: bool) -> None:
     """
     raise_on_stop_signals()
     _check_settings()
+    checks.warn_of_misspelled_settings(environment.STAGE)
     folder = environment.folder()
     with ExitStack() as stack:
         lock = stack.enter_context(locked(folder))

@@ -350,6 +350,23 @@ def test_make_local_refuses_a_config_that_chalice_cannot_use(
     assert name in line
 
 
+def test_make_local_warns_of_a_misspelled_setting(tmp_path: Path) -> None:
+    (tmp_path / ".chalice").mkdir()
+    config = {"stages": {"local": {"environment_variables": {"MAX_PROFILE_BYTE": "9"}}}}
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
+    same = "4566"  # refused, so nothing starts
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "up", "--aws-port", same, "--api-port", same],
+        cwd=tmp_path,
+        env=SHELL | {"PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "Warning: MAX_PROFILE_BYTE in .chalice/config.json" in done.stderr
+    assert "AWS_PORT and API_PORT are both" in done.stderr
+
+
 def test_chalice_local_names_a_port_that_is_in_use(clone: Path, tmp_path: Path) -> None:
     shell = SHELL | {"LOCAL_STATE": str(tmp_path)}
     with socket.create_server(("127.0.0.1", 0)) as server:
