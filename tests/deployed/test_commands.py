@@ -95,7 +95,8 @@ def test_the_documented_smoke_command_finds_all_well(
 
     done = account.run(*shlex.split(command))
 
-    results = dict(re.findall(r"^  (\S.*?\S)  +(.*)$", done.stdout, re.MULTILINE))
+    checks = done.stdout.partition("Not documented by AWS")[0]
+    results = dict(re.findall(r"^  (\S.*?\S)  +(.*)$", checks, re.MULTILINE))
     failed = {name for name, result in results.items() if result != "ok"}
     assert len(results) == len(CHECKS), done.stdout + done.stderr
     assert failed == {NO_PREFLIGHT_HEADERS}, done.stdout
