@@ -335,8 +335,16 @@ class MetadataStore(DocumentStore):
 
     @classmethod
     def beside(cls, profiles: ProfileStore) -> MetadataStore:
-        """The store in the same table, with the same limit."""
-        return cls(profiles.client, profiles.table, check_metadata, profiles.max_bytes)
+        """The store in the same table, with the same limit, clock and revisions."""
+        return cls(
+            client=profiles.client,
+            table=profiles.table,
+            check=check_metadata,
+            max_bytes=profiles.max_bytes,
+            clock=profiles.clock,
+            revisions=profiles.revisions,
+            pause=profiles.pause,
+        )
 
     def get_app_metadata(self, sub: str) -> JSON:
         """The `app_metadata` of user `sub`; {} if there is none. Nothing else leaves the database.

@@ -1,7 +1,8 @@
-"""Several users, in any order and at the same time, each with their own profile.
+"""Several users, an operator and a back end, in any order and at the same time.
 
 Hypothesis runs random requests of three users against the function and against a model of it, and
-compares the responses.
+compares the responses. The operator reads and changes their profiles, and the back end their
+metadata.
 """
 
 from __future__ import annotations
@@ -26,7 +27,13 @@ from hypothesis.stateful import (
 from app import create_app
 from chalicelib.settings import ProfileSettings, RouteSettings
 from chalicelib.store import ProfileStore, utc_now
-from tests.support.events import JSON_HEADERS, api_gateway_event, id_token_claims
+from tests.support.events import (
+    JSON_HEADERS,
+    PROFILE_PATH,
+    api_gateway_event,
+    id_token_claims,
+    operator_event,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,6 +54,10 @@ BODIES = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4)
 
 USERS = 3
 USER_NUMBERS = st.integers(0, USERS - 1)
+CALLERS = st.sampled_from(["the user", "the operator"])
+METADATA_PATH = "/users/{sub}/metadata"
+METADATA_MEMBERS = st.sampled_from(["app_metadata", "private_metadata"])
+MAPS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3)
 CONDITIONS = st.sampled_from(
     [
         "none",
@@ -73,6 +84,15 @@ def merge(target: Any, patch: Any) -> Any:
     return result
 
 
+def no_metadata() -> dict[str, Any]:
+    return {"app_metadata": {}, "private_metadata": {}}
+
+
+def path_of(caller: str) -> str:
+    """The resource path on which a caller reaches a user's profile."""
+    return PROFILE_PATH if caller == "the user" else "/users/{sub}/profile"
+
+
 class ThreeUsers(RuleBasedStateMachine):
     """Three users of one function, and a model of their profiles."""
 
@@ -86,6 +106,7 @@ class ThreeUsers(RuleBasedStateMachine):
         # The model: each user's data (None: no profile), and all ETags that it ever had.
         self.data: list[Any] = [None] * USERS
         self.etags: list[list[str]] = [[] for _ in range(USERS)]
+        self.metadata: list[dict[str, Any]] = [no_metadata() for _ in range(USERS)]
         self.before_next_write: Callable[[], object] | None = None
         self.store = ProfileStore(self.client, self.table, clock=self.clock, pause=lambda _: None)
         self.app = create_app(RouteSettings(), ProfileSettings, lambda: self.store)
@@ -98,15 +119,22 @@ class ThreeUsers(RuleBasedStateMachine):
             interrupt()
         return utc_now()
 
-    def request(self, user: int, method: str, data: Any = None, **headers: str) -> dict[str, Any]:
+    def request(
+        self,
+        user: int,
+        method: str,
+        data: Any = None,
+        path: str = PROFILE_PATH,
+        **headers: str,
+    ) -> dict[str, Any]:
+        """Send a request: signed if the path is one of operators, and by the user otherwise."""
         body = None if data is None else json.dumps(data)
-        lines = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = api_gateway_event(
-            method,
-            claims=id_token_claims(self.subs[user], "client"),
-            headers=JSON_HEADERS | lines,
-            body=body,
-        )
+        lines = JSON_HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
+        if path.startswith("/users"):
+            request = operator_event(method, path, self.subs[user], headers=lines, body=body)
+        else:
+            claims = id_token_claims(self.subs[user], "client")
+            request = api_gateway_event(method, path, claims=claims, headers=lines, body=body)
         return self.app(request, None)
 
     def current_etag(self, user: int) -> str | None:
@@ -140,10 +168,11 @@ class ThreeUsers(RuleBasedStateMachine):
         method=st.sampled_from(["PUT", "POST", "PATCH"]),
         body=BODIES,
         kind=CONDITIONS,
+        caller=CALLERS,
     )
-    def write(self, user: int, method: str, body: Any, kind: str) -> None:
+    def write(self, user: int, method: str, body: Any, kind: str, caller: str = "the user") -> None:
         headers, holds = self.condition(user, kind)
-        answer = self.request(user, method, body, **headers)
+        answer = self.request(user, method, body, path_of(caller), **headers)
         if not holds:
             assert answer["statusCode"] == 412, answer
             assert answer["headers"].get("ETag") == self.current_etag(user)
@@ -167,10 +196,10 @@ class ThreeUsers(RuleBasedStateMachine):
             self.etags[user].append(etag)
         self.data[user] = data
 
-    @rule(user=USER_NUMBERS, kind=CONDITIONS)
-    def delete(self, user: int, kind: str) -> None:
+    @rule(user=USER_NUMBERS, kind=CONDITIONS, caller=CALLERS)
+    def delete(self, user: int, kind: str, caller: str = "the user") -> None:
         headers, holds = self.condition(user, kind)
-        answer = self.request(user, "DELETE", **headers)
+        answer = self.request(user, "DELETE", path=path_of(caller), **headers)
         if not holds:
             assert answer["statusCode"] == 412, answer
             return
@@ -183,22 +212,72 @@ class ThreeUsers(RuleBasedStateMachine):
         patch=BODIES,
         body=BODIES,
         method=st.sampled_from(["PUT", "PATCH", "DELETE"]),
+        callers=st.tuples(CALLERS, CALLERS),
     )
     def patch_while_another_writes(
-        self, user: int, other: int, patch: Any, body: Any, method: str
+        self,
+        user: int,
+        other: int,
+        patch: Any,
+        body: Any,
+        method: str,
+        callers: tuple[str, str],
     ) -> None:
-        """The other writer may be the same user, on another device."""
+        """The other writer may be the same user, on another device, or an operator."""
+        caller, other_caller = callers
 
         def interrupt() -> None:
             if method == "DELETE":
-                self.delete(other, "none")
+                self.delete(other, "none", other_caller)
             else:
-                self.write(other, method, body, "none")
+                self.write(other, method, body, "none", other_caller)
 
         self.before_next_write = interrupt
-        answer = self.request(user, "PATCH", patch)
+        answer = self.request(user, "PATCH", patch, path_of(caller))
         self.before_next_write = None  # a patch that changes nothing does not write
         self.check_and_note_answer(user, merge(self.data[user] or {}, patch), answer)
+
+    @rule(
+        user=USER_NUMBERS,
+        method=st.sampled_from(["PUT", "PATCH"]),
+        name=METADATA_MEMBERS,
+        data=MAPS,
+    )
+    def write_metadata(self, user: int, method: str, name: str, data: Any) -> None:
+        answer = self.request(user, method, {name: data}, METADATA_PATH)
+        assert answer["statusCode"] == 200, answer
+        written = {name: data}
+        if method == "PATCH":
+            written = merge(self.metadata[user], written)
+        self.metadata[user] = no_metadata() | written
+
+    @rule(user=USER_NUMBERS)
+    def delete_metadata(self, user: int) -> None:
+        assert self.request(user, "DELETE", path=METADATA_PATH)["statusCode"] == 204
+        self.metadata[user] = no_metadata()
+
+    @rule(
+        user=USER_NUMBERS,
+        other=USER_NUMBERS,
+        names=st.tuples(METADATA_MEMBERS, METADATA_MEMBERS),
+        patches=st.tuples(MAPS, MAPS),
+    )
+    def patch_metadata_while_another_back_end_does(
+        self, user: int, other: int, names: tuple[str, str], patches: tuple[Any, Any]
+    ) -> None:
+        self.before_next_write = lambda: self.write_metadata(other, "PATCH", names[1], patches[1])
+        self.write_metadata(user, "PATCH", names[0], patches[0])
+        self.before_next_write = None  # a patch that changes nothing does not write
+
+    @rule(
+        user=USER_NUMBERS, body=BODIES, method=st.sampled_from(["PUT", "POST", "PATCH", "DELETE"])
+    )
+    def try_to_write_metadata_as_a_user(self, user: int, body: Any, method: str) -> None:
+        assert self.request(user, method, body, "/user/metadata")["statusCode"] == 405
+        claims = id_token_claims(self.subs[user], "client")
+        event = api_gateway_event(method, METADATA_PATH, claims=claims, body=json.dumps(body))
+        event["pathParameters"] = {"sub": self.subs[user]}
+        assert self.app(event, None)["statusCode"] in (403, 405)
 
     @rule(bodies=st.tuples(*[BODIES] * USERS))
     def all_write_at_the_same_time(self, bodies: tuple[Any, ...]) -> None:
@@ -208,6 +287,19 @@ class ThreeUsers(RuleBasedStateMachine):
             assert profile.sk == f"USER#{self.subs[user]}"
             assert profile.data == merge(self.data[user] or {}, bodies[user])
             self.note_change(user, profile.data, f'"{profile.revision}"')
+
+    @invariant()
+    def each_user_sees_their_own_app_metadata_only(self) -> None:
+        for user, metadata in enumerate(self.metadata):
+            answer = self.request(user, "GET", path="/user/metadata")
+            assert json.loads(answer["body"]) == {"app_metadata": metadata["app_metadata"]}
+
+    @invariant()
+    def the_back_end_sees_all_metadata(self) -> None:
+        for user, metadata in enumerate(self.metadata):
+            seen = json.loads(self.request(user, "GET", path=METADATA_PATH)["body"])
+            assert seen["sub"] == self.subs[user]
+            assert {name: seen[name] for name in metadata} == metadata
 
     @invariant()
     def each_user_reads_their_own_profile(self) -> None:

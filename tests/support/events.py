@@ -72,6 +72,32 @@ def api_gateway_event(
     }
 
 
+OPERATOR_ARN = "arn:aws:sts::123456789012:assumed-role/billing/session"
+
+
+def operator_event(
+    method: str,
+    path: str,
+    sub: str | None = None,
+    *,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] = JSON_HEADERS,
+    body: str | None = None,
+) -> dict[str, Any]:
+    """The event of a request that a back end or an operator has signed.
+
+    `path` is the resource path, such as /users/{sub}/profile.
+    """
+    event = api_gateway_event(method, path, headers=headers, body=body)
+    event["requestContext"]["identity"]["userArn"] = OPERATOR_ARN
+    if sub is not None:
+        event["pathParameters"] = {"sub": sub}
+    if query is not None:
+        event["queryStringParameters"] = dict(query)
+        event["multiValueQueryStringParameters"] = {name: [query[name]] for name in query}
+    return event
+
+
 def user_event(method: str, sub: str, client_id: str, body: str | None = None) -> dict[str, Any]:
     """The event of a request for /user/profile with the id token of user `sub`."""
     return api_gateway_event(method, claims=id_token_claims(sub, client_id), body=body)
