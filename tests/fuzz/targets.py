@@ -15,6 +15,7 @@ from chalicelib.json_text import write_json
 from chalicelib.preconditions import Precondition, Wildcard
 from chalicelib.profile import JSON, check_profile_data, merge_patch
 from chalicelib.settings import ProfileSettings, RouteSettings
+from chalicelib.store import ProfileStore
 from tests.support.events import api_gateway_event
 
 CLIENT_ID = "client"
@@ -110,25 +111,25 @@ def function(data: bytes) -> None:
 def app_with_empty_store() -> Callable[[Any, None], dict[str, Any]]:
     from app import create_app  # noqa: PLC0415 - atheris must import it first
 
-    empty_store: Any = EmptyStore()
-    return create_app(RouteSettings(client_ids=(CLIENT_ID,)), ProfileSettings, lambda: empty_store)
+    table: Any = EmptyTable()
+    store = ProfileStore(table, "empty")
+    return create_app(RouteSettings(client_ids=(CLIENT_ID,)), ProfileSettings, lambda: store)
 
 
-class EmptyStore:
-    """A store without profiles. It checks data like the real store."""
+class EmptyTable:
+    """A DynamoDB client for a table without items. It accepts every write and stores nothing."""
 
-    def get(self, *_: object) -> None:
-        raise errors.ProfileNotFound("There is no profile.")
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        return {}
 
-    def replace(self, _: str, data: JSON, __: Precondition) -> None:
-        check_profile_data(data)
-        self.get()
+    def query(self, **_: Any) -> dict[str, Any]:
+        return {"Items": []}
 
-    def patch(self, _: str, patch: JSON, __: Precondition) -> None:
-        check_profile_data(merge_patch({}, patch))
-        self.get()
+    def update_item(self, **arguments: Any) -> dict[str, Any]:
+        return {"Attributes": arguments["Key"]}
 
-    delete = get
+    def delete_item(self, **_: Any) -> dict[str, Any]:
+        return {}
 
 
 def parse_json(data: bytes) -> Any:

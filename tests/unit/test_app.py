@@ -11,10 +11,19 @@ from chalice import IAMAuthorizer
 from app import cors_of, create_app
 from chalicelib.errors import ProfileNotFound
 from chalicelib.http import ProfileApp
+from chalicelib.paging import cursor_after
 from chalicelib.preconditions import UNCONDITIONAL, Precondition
 from chalicelib.profile import JSON, Document
 from chalicelib.settings import ProfileSettings, RouteSettings
-from tests.support.events import PROFILE_PATH, api_gateway_event, id_token_claims
+from tests.support.events import (
+    OPERATOR_ARN,
+    PROFILE_PATH,
+    api_gateway_event,
+    id_token_claims,
+    operator_event,
+)
+
+SUB = "5f0c7a1e-0000-4000-8000-0123456789ab"
 
 ROUTES = RouteSettings(
     user_pool_arn="arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc",
@@ -241,3 +250,36 @@ def test_preflight_requests_are_answered_with_constants(
     assert headers["Access-Control-Allow-Origin"] == preflight
     assert "traceparent" in headers["Access-Control-Allow-Headers"].split(",")
     assert "If-Match" in headers["Access-Control-Allow-Headers"].split(",")
+
+
+# --- the log of requests under /users -------------------------------------------------------------
+
+
+def test_the_log_names_the_caller_and_no_part_of_the_query(
+    store: OneProfile, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_with(store)
+    app.log.addHandler(caplog.handler)
+    cursor = cursor_after(SUB)
+    refused = operator_event("GET", "/users", query={"cursor": cursor, "limit": "0"})
+    assert app(refused, None)["statusCode"] == 400
+    assert app(operator_event("PUT", "/users/{sub}/profile", SUB, body="{}"), None)
+    assert app(operator_event("GET", "/users/{sub}/profile", "ada@example.com"), None)
+    listing, writing, malformed = [vars(record) for record in caplog.records]
+    assert listing["caller"] == writing["caller"] == malformed["caller"] == OPERATOR_ARN
+    assert writing["sub"] == SUB
+    assert listing["sub"] is malformed["sub"] is None
+    assert writing["route"] == "/users/{sub}/profile"
+    assert cursor not in str([listing, writing, malformed])
+    assert "ada@example.com" not in str(malformed)
+
+
+def test_the_log_of_a_users_request_names_no_caller(
+    store: OneProfile, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_with(store)
+    app.log.addHandler(caplog.handler)
+    call(app, "PUT", "{}")
+    (record,) = [vars(record) for record in caplog.records]
+    assert record["sub"] == "5f0c"
+    assert "caller" not in record
