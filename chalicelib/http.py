@@ -46,6 +46,7 @@ JSON_TYPE = "application/json"
 MERGE_PATCH_TYPE = "application/merge-patch+json"
 PATCH_TYPES = [MERGE_PATCH_TYPE, JSON_TYPE]
 PROBLEM_TYPE = "application/problem+json"
+PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 LISTED_USER_OVERHEAD = 1_000
 """More bytes than the other members of a listed user take in a response."""
@@ -143,12 +144,13 @@ class ProfileApp(Chalice):
         headers = _object(event.get("headers"))
         if not headers:
             headers = {name: lines[-1] for name, lines in header_lines.items()}
+        names = PATH_PARAMETER.findall(event["requestContext"]["resourcePath"])
         return {
             "multiValueQueryStringParameters": None,
-            "pathParameters": None,
             "stageVariables": None,
             "body": None,
             **event,
+            "pathParameters": dict.fromkeys(names, "") | _object(event.get("pathParameters")),
             "headers": {name: line for name, line in headers.items() if isinstance(line, str)},
             "multiValueHeaders": header_lines,
         }
@@ -326,6 +328,13 @@ def _is_chalice_error(response: Response) -> bool:
     return isinstance(response.body, dict) and {"Code", "Message"} <= set(response.body)
 
 
+def _texts(values: Any) -> list[str]:
+    """The texts in a list. API Gateway sends nothing else."""
+    if not isinstance(values, list):
+        return []
+    return [value for value in values if isinstance(value, str)]
+
+
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -359,8 +368,8 @@ def read_precondition(request: Request, *, required: bool) -> Precondition:
 
 def read_page_request(request: Request) -> PageRequest:
     """The page of a list that the query asks for. Raises MalformedQuery."""
-    event = request.to_original_event()
-    return page_request(_object(event["multiValueQueryStringParameters"]))
+    parameters = _object(request.to_original_event()["multiValueQueryStringParameters"])
+    return page_request({name: _texts(values) for name, values in parameters.items()})
 
 
 def _is_encoded(request: Request) -> bool:
