@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from chalice import IAMAuthorizer
 from openapi_spec_validator import validate
 
 from app import app
@@ -26,6 +27,8 @@ STATUSES = {
 """The statuses that each method of /user/profile may return."""
 EVERY_OPERATION = {"401", "500"}
 """The statuses that every operation of another path may return."""
+SIGNED_OPERATION = EVERY_OPERATION | {"403", "404"}
+"""The same for operations of back ends and operators. API Gateway returns 404 if unsigned."""
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +84,25 @@ def test_every_status_is_described(document: dict[str, Any], method: str) -> Non
     assert set(document["paths"][PROFILE][method]["responses"]) == STATUSES[method]
 
 
+def is_signed(path: str, method: str) -> bool:
+    """Whether API Gateway's IAM authorization protects the route."""
+    return isinstance(app.routes[path][method.upper()].authorizer, IAMAuthorizer)
+
+
 def test_every_operation_describes_the_errors_of_all(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
-        missing = EVERY_OPERATION - set(operation["responses"])
+        expected = SIGNED_OPERATION if is_signed(path, method) else EVERY_OPERATION
+        missing = expected - set(operation["responses"])
         assert not missing, f"docs/openapi.yaml: describe {missing} for {method.upper()} {path}"
+
+
+def test_every_operation_has_the_security_scheme_of_its_route(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        scheme = "awsSignature" if is_signed(path, method) else "idToken"
+        described = operation.get("security", document["security"])
+        assert described == [{scheme: []}], (
+            f"docs/openapi.yaml: {method.upper()} {path} must have the security scheme {scheme}"
+        )
 
 
 def test_an_unexpected_error_is_described_as_it_is_sent(document: dict[str, Any]) -> None:
