@@ -32,6 +32,9 @@ RUN_BY = {
     ("local.md", "Users and tokens"): "tests/local/test_commands.py",
     ("local.md", "Working on the API"): "tests/local/test_commands.py",
     ("local.md", "Using a deployed stage"): "tests/deployed/test_commands.py",
+    ("operating.md", "Write metadata from a back end"): "tests/deployed/test_users.py",
+    ("operating.md", "Call the API with curl"): "tests/api/test_signatures.py",
+    ("operating.md", "Call the API with JavaScript"): "tests/api/test_signatures.py",
     ("operating.md", "Restoring and rotating"): "tests/unit/test_documents.py",
     ("page.md", "With a deployed stage"): "tests/deployed/test_commands.py",
     ("development.md", "Tests"): "tests/unit/test_ci.py",  # `make test` runs this
