@@ -18,6 +18,7 @@ import boto3
 from deploy import (
     api,
     attachment,
+    aws,
     chalice_cli,
     chalice_config,
     checks,
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; `arguments` are those of the command line. Raises SystemExit for errors."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGINT, _interrupt)
-    _let_boto3_read_aws_region()
+    aws.let_boto3_read_aws_region()
     try:
         check_options(options.command, OPTIONS[options.command])
         _check_stage_name(options)
@@ -137,13 +138,6 @@ def _add_option(command: argparse.ArgumentParser, name: str, text: str) -> None:
     """Add an option: --alarm-topic for ALARM_TOPIC, whose default is make's variable."""
     flag = f"--{name.lower().replace('_', '-')}"
     command.add_argument(flag, default=option(name), help=text)
-
-
-def _let_boto3_read_aws_region() -> None:
-    """Copy AWS_REGION, which the AWS CLI and Lambda read, to the variable that boto3 reads."""
-    region = os.environ.get("AWS_REGION")
-    if region is not None and not os.environ.get("AWS_DEFAULT_REGION"):
-        os.environ["AWS_DEFAULT_REGION"] = region
 
 
 def _check_stage_name(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ an emulator.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,13 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from deploy.errors import DeploymentError
+
+
+def let_boto3_read_aws_region() -> None:
+    """Copy AWS_REGION, which the AWS CLI and Lambda read, to the variable that boto3 reads."""
+    region = os.environ.get("AWS_REGION")
+    if region is not None and not os.environ.get("AWS_DEFAULT_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = region
 
 
 @contextmanager
