@@ -3,10 +3,11 @@
     CommandError
     ├── DeploymentError
     │   ├── NoBackend
-    │   └── NotFound        see deploy/lookup.py
+    │   └── NotFound            see deploy/lookup.py
     ├── CognitoError
     ├── SmokeError
-    └── LocalError          see local/errors.py
+    ├── UsersApiError       see deploy/users_api.py
+    └── LocalError              see local/errors.py
 
 The `main` of each command catches CommandError and exits with its text. Any other exception is a
 bug.

@@ -22,6 +22,10 @@ class UsersApiError(CommandError):
     """The API could not be called, or refused the call."""
 
 
+class NoResponse(UsersApiError):
+    """Nothing responds at the API's URL."""
+
+
 @dataclass
 class UsersApi:
     """The API of a stage, called with AWS credentials."""
@@ -53,7 +57,7 @@ class UsersApi:
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send a signed request. Raises UsersApiError if there is no response.
+        """Send a signed request. Raises NoResponse.
 
         path: starts with /users.
         body: JSON, as a merge patch for the method PATCH.
@@ -73,7 +77,7 @@ class UsersApi:
                 method, url, data=data, headers=signed_headers, timeout=TIMEOUT_SECONDS
             )
         except requests.RequestException as error:
-            raise UsersApiError(f"{self.url} does not respond: {error}") from error
+            raise NoResponse(f"{self.url} does not respond: {error}") from error
 
 
 def _content_type(method: str) -> str:
