@@ -94,6 +94,7 @@ def _prepare_backend(ports: Ports) -> dict[str, str]:
     environment.record(variables | backend.chalice_environment(outputs))
     with _step("Creating the demo user"):
         users.ensure_demo_user(outputs["UserPoolArn"])
+        users.ensure_demo_metadata(outputs["UserPoolArn"], outputs["TableName"])
     return outputs
 
 

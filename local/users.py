@@ -7,6 +7,10 @@ from contextlib import suppress
 
 import boto3
 
+from chalicelib.errors import PreconditionFailed, StoreUnavailable
+from chalicelib.preconditions import Precondition, Wildcard
+from chalicelib.profile import JSON
+from chalicelib.store import MetadataStore, ProfileStore
 from deploy import chalice_config, cognito
 from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
@@ -19,6 +23,10 @@ from local.ports import parse_port
 
 DEMO_EMAIL = "ada@example.com"
 DEMO_PASSWORD = "Ada-Lovelace-1815"  # noqa: S105 - only valid in the AWS emulator; `make local` prints it
+DEMO_METADATA: JSON = {
+    "app_metadata": {"plan": "pro"},
+    "private_metadata": {"note": "Introduced by Charles Babbage."},
+}
 
 
 def print_token(email: str, password: str, stage: str) -> None:
@@ -31,7 +39,7 @@ def print_token(email: str, password: str, stage: str) -> None:
             f"PASSWORD is required with EMAIL: make -s token EMAIL={email} PASSWORD=..."
         )
     if stage == environment.STAGE:
-        recorded = _local_backend()
+        recorded = use_local_backend()
         if not email:
             email = DEMO_EMAIL
             password = password or DEMO_PASSWORD
@@ -47,7 +55,7 @@ def print_token(email: str, password: str, stage: str) -> None:
     print(tokens["IdToken"])
 
 
-def _local_backend() -> RecordedBackend:
+def use_local_backend() -> RecordedBackend:
     """The AWS emulator's table and user pool. From now on, AWS clients call the emulator.
 
     Raises LocalError.
@@ -69,7 +77,7 @@ def sign_up(email: str, password: str) -> None:
             "EMAIL and PASSWORD are required: "
             f"make sign-up EMAIL={email or 'grace@example.com'} PASSWORD=..."
         )
-    client_id = _local_backend().first_client_id
+    client_id = use_local_backend().first_client_id
     cognito.sign_up(client_id, email, password)
     code = confirmation_code(environment.emulator_port(), email)
     cognito.confirm(client_id, email, code)
@@ -94,3 +102,19 @@ def ensure_demo_user(user_pool_arn: str) -> None:
         client.admin_set_user_password(
             UserPoolId=pool_id, Username=DEMO_EMAIL, Password=DEMO_PASSWORD, Permanent=True
         )
+
+
+def ensure_demo_metadata(user_pool_arn: str, table: str) -> None:
+    """Give the demo user metadata, unless there is some already. Raises CommandError."""
+    client = boto3.client("cognito-idp")
+    pool_id = UserPoolArn.parse(user_pool_arn).pool_id
+    with cognito.report_cognito_errors("the demo user could not be read"):
+        demo_user = client.admin_get_user(UserPoolId=pool_id, Username=DEMO_EMAIL)
+    attributes = {found["Name"]: found.get("Value", "") for found in demo_user["UserAttributes"]}
+    metadata = MetadataStore.beside(ProfileStore.connect(table))
+    only_if_absent = Precondition(if_none_match=Wildcard.ANY)
+    try:
+        with suppress(PreconditionFailed):
+            metadata.replace(attributes["sub"], DEMO_METADATA, only_if_absent)
+    except StoreUnavailable as error:
+        raise LocalError(f"the demo user's metadata could not be stored. {error}") from error

@@ -9,7 +9,9 @@ from threading import Thread
 
 import pytest
 
+from chalicelib.store import MetadataStore, ProfileStore
 from deploy import cognito
+from deploy.accounts import find_sub
 from deploy.errors import DeploymentError
 from local import environment, users
 from local.errors import LocalError
@@ -191,3 +193,23 @@ def test_the_demo_user_can_be_created_again_and_again(cloud: Cloud) -> None:
             users.DEMO_PASSWORD,
         )
         assert tokens["IdToken"]
+
+
+def test_the_demo_user_gets_metadata_that_a_developer_can_change(
+    cloud: Cloud, store: ProfileStore
+) -> None:
+    pool_arn = cloud.outputs["UserPoolArn"]
+    table = cloud.outputs["TableName"]
+    users.ensure_demo_user(pool_arn)
+    sub = find_sub(cloud.outputs["UserPoolId"], users.DEMO_EMAIL)
+    metadata = MetadataStore.beside(store)
+    metadata.delete(sub)
+
+    users.ensure_demo_metadata(pool_arn, table)
+    created = metadata.find(sub)
+    assert created is not None
+    assert created.data == users.DEMO_METADATA
+
+    changed = metadata.replace(sub, {"app_metadata": {}})
+    users.ensure_demo_metadata(pool_arn, table)
+    assert metadata.find(sub) == changed
