@@ -14,12 +14,12 @@ BENCH_ROUNDS ?= 9
 export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
-	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT
+	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT ACCOUNT
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
 	install-develop install-tools lock audit backend package deploy gateway web-config destroy \
-	destroy-backend smoke
+	destroy-backend smoke users user
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
@@ -42,6 +42,14 @@ token: install  ## print an id token of the demo user, or of EMAIL=... PASSWORD=
 
 sign-up: install  ## create a user: EMAIL=... PASSWORD=...
 	@.venv/bin/python -m local sign-up
+
+##@ Users, of `make local` or of a deployed stage
+
+users: install  ## print the users who have a profile: a table, or JSON lines in a pipe (STAGE=dev)
+	@.venv/bin/python -m local users
+
+user: install  ## print a user's profile and metadata: ACCOUNT=<e-mail address or sub> (STAGE=dev)
+	@.venv/bin/python -m local user
 
 ##@ Development
 

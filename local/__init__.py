@@ -3,6 +3,7 @@
 __main__.py         the commands: python -m local COMMAND
 up.py               `make local` and `make cloud`
 users.py            `make token` and `make sign-up`, and the demo user
+operators.py        `make users` and `make user`
 page.py             `make web`: serves web/, the reference front end
 ports.py            the ports of `make local`
 lock.py             the lock on the state folder

@@ -1,4 +1,4 @@
-"""The commands behind `make local`, `make cloud`, `make web`, `make token` and `make sign-up`."""
+"""The commands behind `make local`, `make token`, `make users` and others."""
 
 # ruff: noqa: E402
 
@@ -15,7 +15,7 @@ import sys
 
 from deploy.errors import CommandError
 from deploy.options import option
-from local import environment, page, users
+from local import environment, operators, page, users
 from local.errors import LocalError
 from local.ports import Ports, parse_port
 from local.up import up
@@ -60,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     for command in (token, sign_up):
         command.add_argument("--email", default=option("EMAIL"))
         command.add_argument("--password", default=option("PASSWORD"))
+
+    show_users = commands.add_parser("users", help="print the users who have a profile")
+    show_users.set_defaults(run=_run_users)
+    show_user = commands.add_parser("user", help="print a user's profile and metadata")
+    show_user.set_defaults(run=_run_user)
+    show_user.add_argument("--account", default=option("ACCOUNT"), help="e-mail address or sub")
+    for command in (show_users, show_user):
+        command.add_argument("--stage", default=option("STAGE"))
     return parser
 
 
@@ -102,6 +110,14 @@ def _run_token(options: argparse.Namespace) -> None:
 def _run_sign_up(options: argparse.Namespace) -> None:
     _require_local_stage("sign-up")
     users.sign_up(options.email, options.password)
+
+
+def _run_users(options: argparse.Namespace) -> None:
+    operators.show_users(options.stage or environment.STAGE)
+
+
+def _run_user(options: argparse.Namespace) -> None:
+    operators.show_user(options.stage or environment.STAGE, options.account)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deploy import backend, chalice_config, checks
 from local.errors import LocalError
+from local.ports import parse_port
 
 STAGE = chalice_config.LOCAL_STAGE
 ENDPOINT = "AWS_ENDPOINT_URL"
@@ -41,6 +42,11 @@ def for_endpoint(port: int) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
+
+
+def for_api(port: int) -> dict[str, str]:
+    """The variable with which `make users` finds the API on `port`."""
+    return {"API_PORT": str(port)}
 
 
 def enter(variables: dict[str, str]) -> None:
@@ -109,6 +115,14 @@ def use_port(port: int) -> None:
 def emulator_port() -> int:
     """The emulator's port, from the environment that `load` entered."""
     return int(os.environ[ENDPOINT].rpartition(":")[2])
+
+
+def api_port() -> int:
+    """The API's port, from the environment that `load` entered. Raises LocalError.
+
+    Without a recorded port, it is the port that a `make local` in this shell would use.
+    """
+    return parse_port(os.environ.get("API_PORT", "8000"))
 
 
 def load_if_local() -> None:

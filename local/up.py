@@ -91,7 +91,9 @@ def _prepare_backend(ports: Ports) -> dict[str, str]:
     }
     with _step("Deploying resources/backend.yaml to the AWS emulator") as print_detail:
         outputs = backend.deploy(environment.STAGE, parameters, progress=print_detail)
-    environment.record(variables | backend.chalice_environment(outputs))
+    environment.record(
+        variables | backend.chalice_environment(outputs) | environment.for_api(ports.api)
+    )
     with _step("Creating the demo user"):
         users.ensure_demo_user(outputs["UserPoolArn"])
         users.ensure_demo_metadata(outputs["UserPoolArn"], outputs["TableName"])
@@ -141,6 +143,7 @@ def _summary(ports: Ports, client_id: str, page_row: str, *, with_api: bool) -> 
         "Demo user": f"{users.DEMO_EMAIL}  password {users.DEMO_PASSWORD}",
         "Another user": "make sign-up EMAIL=... PASSWORD=...",
         "Get a token": "make -s token",
+        "Users": f"make users, make user ACCOUNT={users.DEMO_EMAIL}",
         "Stop": "Ctrl-C",
     }
     lines = [f"  {name:<17}{value}" for name, value in rows.items()]

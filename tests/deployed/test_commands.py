@@ -3,13 +3,18 @@
 import json
 import re
 import shlex
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import boto3
 
+from chalicelib.store import ProfileStore
 from deploy import api as api_stack
 from deploy import backend, cognito, stacks
+from deploy.accounts import find_sub
 from deploy.smoke_checks import CHECKS
 from local.emulator import confirmation_code
 from tests.deployed import existing
@@ -123,6 +128,67 @@ def test_a_token_of_a_deployed_stage_opens_its_api(
     token = account.make("token", "STAGE=dev", f"EMAIL={user.email}", f"PASSWORD={PASSWORD}")
     response = deployed.api("GET", token=token.strip())
     assert_problem(response, 404, "profile-not-found")
+
+
+def test_the_documented_commands_show_users(account: Account, deployed: Deployment) -> None:
+    heading = "Find and read users"
+    users, user, first_user = commands(DOCS / "operating.md", heading)
+    email = shlex.split(user)[-1].removeprefix("ACCOUNT=")
+    sub = sub_of_new_user(deployed, email)
+    store = ProfileStore.connect(deployed.cloud.outputs["TableName"])
+    profile = store.replace(sub, {"n": Decimal("0.10")})
+    operator = credentials_of_an_iam_user()
+    try:
+        listed = account.run_documented(users, **operator)
+        assert f'"etag":"\\"{profile.revision}\\""' in listed
+        shown = json.loads(account.run_documented(user, **operator))
+        assert shown["profile"]["etag"] == f'"{profile.revision}"'
+        assert shown["metadata"]["app_metadata"] == {}
+        piped = account.run("bash", "-c", first_user, **operator)
+        assert (piped.stdout, piped.stderr) == (listed.splitlines(keepends=True)[0], "")
+    finally:
+        store.delete(sub)
+
+
+def credentials_of_an_iam_user() -> dict[str, str]:
+    """Variables for a shell. The emulator gives the function a caller only for a key it knows."""
+    iam = boto3.client("iam")
+    name = iam.create_user(UserName=f"operator-{uuid.uuid4().hex[:8]}")["User"]["UserName"]
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+
+
+def sub_of_new_user(deployed: Deployment, email: str) -> str:
+    """The sub of the user with this address, who is created if necessary."""
+    outputs = deployed.cloud.outputs
+    client = boto3.client("cognito-idp")
+    with suppress(client.exceptions.UsernameExistsException):
+        client.admin_create_user(
+            UserPoolId=outputs["UserPoolId"], Username=email, MessageAction="SUPPRESS"
+        )
+    return find_sub(outputs["UserPoolId"], email)
+
+
+def test_a_stage_without_an_api_has_no_users(account: Account, dev_backend: Cloud) -> None:
+    with account.stages_changed() as stages:
+        stages.set("prod", account.environment("dev"))
+        done = account.run("make", "-s", "users", "STAGE=prod")
+    assert done.returncode != 0
+    assert "make deploy STAGE=prod" in done.stderr
+
+
+def test_users_need_aws_credentials(account: Account, dev_backend: Cloud) -> None:
+    nobody = {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    done = account.run("make", "-s", "users", "STAGE=dev", **nobody)
+    assert done.returncode != 0
+    assert "there are no AWS credentials" in done.stderr
 
 
 def test_the_page_is_served_for_a_deployed_stage(account: Account, deployed: Deployment) -> None:

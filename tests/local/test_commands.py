@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -61,6 +62,7 @@ def test_make_local_prints_where_everything_is(local: RunningTarget) -> None:
     assert "ada@example.com" in table
     assert "Ada-Lovelace-1815" in table
     assert "make -s token" in table
+    assert "make users" in table
 
 
 def test_the_page_is_served_for_the_local_cloud(local: RunningTarget) -> None:
@@ -114,6 +116,15 @@ def test_the_commands_of_a_document_store_a_profile(
         output = output_of(["bash", "-c", shell_command], SHELL, shared_clone)
     body = output[output.index("{") :]  # after the headers, which `curl -i` prints
     assert json.loads(body)["profile_data"] == data
+
+
+def test_a_newcomer_sees_the_demo_users_metadata(local: RunningTarget, shared_clone: Path) -> None:
+    """`make user` finds the API on the port of the running `make local`."""
+    make_users, make_user = commands(GUIDE, "Reading users")
+    output_of(shlex.split(make_users), SHELL, shared_clone)
+    shown = json.loads(output_of(shlex.split(make_user), SHELL, shared_clone))
+    assert shown["metadata"]["app_metadata"] == {"plan": "pro"}
+    assert_refused(run(shared_clone, "-s", "users", "API_PORT=9"), "API_PORT=")
 
 
 # --- starting and stopping ------------------------------------------------------------------------

@@ -1,0 +1,113 @@
+"""`make users` and `make user`: every user's profile and metadata, in any stage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from deploy import api as deployed_api
+from deploy import aws, chalice_config, checks
+from deploy.accounts import find_sub
+from deploy.arn import UserPoolArn
+from deploy.options import check_options, option
+from deploy.show_users import print_user, print_users
+from deploy.user_data import NoUsersResource, list_users, read_user
+from deploy.users_api import NoResponse, UsersApi
+from local import environment, users
+from local.errors import LocalError
+from local.ports import parse_port
+
+
+@dataclass(frozen=True)
+class Service:
+    """The API and the user pool of a stage."""
+
+    api: UsersApi
+    pool_id: str
+
+
+def show_users(stage: str) -> None:
+    """Print each user who has a profile. Raises CommandError."""
+    check_options("users", ())
+    with _ended_by_the_reader(), _service(stage) as service:
+        print_users(list_users(service.api), sys.stdout)
+
+
+def show_user(stage: str, account: str) -> None:
+    """Print the profile and the metadata of one user. Raises CommandError.
+
+    account: the user's e-mail address or sub.
+    """
+    check_options("user", ("ACCOUNT",))
+    if not account:
+        raise LocalError(
+            "ACCOUNT is required: make user ACCOUNT=ada@example.com, or the user's sub."
+        )
+    with _ended_by_the_reader(), _service(stage) as service:
+        sub = find_sub(service.pool_id, account)
+        print_user(read_user(service.api, sub), sys.stdout)
+
+
+@contextmanager
+def _ended_by_the_reader() -> Iterator[None]:
+    """End quietly, and after a whole line, by Ctrl-C or when the output is closed (`| head -1`)."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except BrokenPipeError:
+        # Python would report the closed output once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _service(stage: str) -> Iterator[Service]:
+    """A stage's service. Raises CommandError."""
+    if stage == environment.STAGE:
+        with _advice_for_local():
+            yield _local_service()
+    else:
+        yield _deployed_service(stage)
+
+
+def _local_service() -> Service:
+    recorded = users.use_local_backend()
+    url = f"http://127.0.0.1:{_api_port()}"
+    pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
+    return Service(UsersApi.with_shell_credentials(url), pool_id)
+
+
+def _api_port() -> int:
+    """The port in make's command line; otherwise the one that the latest `make local` used."""
+    if option("API_PORT"):
+        return parse_port(option("API_PORT"))
+    return environment.api_port()
+
+
+@contextmanager
+def _advice_for_local() -> Iterator[None]:
+    """Raise errors of the API as LocalError, with advice for this machine."""
+    try:
+        yield
+    except NoResponse as error:
+        raise LocalError(
+            f"the API does not run on port {_api_port()}. Start it with `make local`, or give its "
+            "port: API_PORT=..."
+        ) from error
+    except NoUsersResource as error:
+        raise LocalError(
+            f"the API on port {_api_port()} has no users: it is an earlier version or another "
+            "program. Restart `make local`, or give the API's port: API_PORT=..."
+        ) from error
+
+
+def _deployed_service(stage: str) -> Service:
+    aws.let_boto3_read_aws_region()
+    checks.use_account_of(stage)
+    recorded = chalice_config.recorded_backend(stage)
+    url = deployed_api.deployed_url(stage)
+    pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
+    return Service(UsersApi.with_shell_credentials(url), pool_id)
