@@ -33,6 +33,7 @@ from deploy.smoke_checks import (
     profile_data,
     status_of_path,
 )
+from deploy.users_api import UsersApi, UsersApiError
 
 # --- the command ----------------------------------------------------------------------------------
 
@@ -92,8 +93,9 @@ def _client(options: Options) -> Client:
     if options.stage:
         checks.use_region_of(options.stage)
     url = _url(options)
+    operator = _operator(url)
     if options.token:
-        return Client(url, options.token.removeprefix("Bearer ").strip())
+        return Client(url, options.token.removeprefix("Bearer ").strip(), operator=operator)
     if not (options.email and options.password and options.stage):
         raise SmokeError(
             "a user is required: TOKEN=<an id token>, or EMAIL=... PASSWORD=... and the STAGE=... "
@@ -103,7 +105,15 @@ def _client(options: Options) -> Client:
     tokens = cognito.sign_in(
         recorded.user_pool_arn, recorded.first_client_id, options.email, options.password
     )
-    return Client(url, tokens["IdToken"], tokens["AccessToken"])
+    return Client(url, tokens["IdToken"], tokens["AccessToken"], operator)
+
+
+def _operator(url: str) -> UsersApi | None:
+    """The API as the shell's AWS credentials may call it; None if the shell has none."""
+    try:
+        return UsersApi.with_shell_credentials(url)
+    except UsersApiError:
+        return None
 
 
 def _url(options: Options) -> str:

@@ -10,7 +10,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+import jwt
 import requests
+
+from deploy.users_api import UsersApi, UsersApiError, keep_authorization
 
 PROFILE = "/user/profile"
 ORIGIN = "https://smoke.example.com"
@@ -40,6 +43,8 @@ class Client:
     """The API's URL, without /user/profile."""
     id_token: str
     access_token: str | None = None
+    operator: UsersApi | None = None
+    """The same API with the shell's AWS credentials; None if the shell has none."""
     session: requests.Session = field(default_factory=requests.Session)
 
     def send(
@@ -68,7 +73,12 @@ class Client:
         if body is not None:
             data = body.encode()
         return self.session.request(
-            method, self.url + path, data=data, headers=all_headers, timeout=TIMEOUT_SECONDS
+            method,
+            self.url + path,
+            data=data,
+            headers=all_headers,
+            auth=keep_authorization,
+            timeout=TIMEOUT_SECONDS,
         )
 
 
@@ -195,6 +205,53 @@ def bad_requests_are_explained(client: Client) -> None:
         raise CheckFailed("a 422 response without errors that name the fields")
 
 
+# --- back ends and operators ----------------------------------------------------------------------
+
+
+def users_needs_a_signature(client: Client) -> None:
+    expect_problem(client.send("GET", path="/users", token=""), 404)
+    # API Gateway reads the token as an AWS signature. It has several errors for that.
+    response = client.send("GET", path="/users")
+    if not 400 <= response.status_code < 500:
+        raise CheckFailed(f"{response.status_code} for an id token instead of 403")
+
+
+def operators_list_users(client: Client) -> None:
+    response = _as_operator(client, "/users?limit=1")
+    expect(response, 200, {"Cache-Control": "no-store"})
+    if not isinstance(response.json().get("users"), list):
+        raise CheckFailed(f"no list of users: {response.text[:200]}")
+
+
+def operators_and_the_user_see_the_same_app_metadata(client: Client) -> None:
+    try:
+        claims = jwt.decode(client.id_token, options={"verify_signature": False})
+    except jwt.InvalidTokenError as error:
+        raise CheckFailed(f"the id token cannot be read: {error}") from error
+    all_metadata = _as_operator(client, f"/users/{claims['sub']}/metadata")
+    expect(all_metadata, 200)
+    seen = client.send("GET", path="/user/metadata")
+    expect(seen, 200, {"ETag": '"'})
+    if seen.json() != {"app_metadata": all_metadata.json().get("app_metadata")}:
+        raise CheckFailed("/user/metadata is not exactly the app_metadata that operators see")
+
+
+def _as_operator(client: Client, path: str) -> requests.Response:
+    """GET a path under /users, signed. Raises CheckNotPossible if the shell may not do that."""
+    if client.operator is None:
+        raise CheckNotPossible("needs AWS credentials in the shell")
+    try:
+        response = client.operator.send("GET", path)
+    except UsersApiError as error:
+        raise CheckFailed(str(error)) from error
+    if response.status_code == 403:
+        raise CheckNotPossible("the shell's credentials may not call it")
+    return response
+
+
+# --- other paths, and the end ---------------------------------------------------------------------
+
+
 def unknown_path_is_not_found(client: Client) -> None:
     expect_problem(client.send("GET", path="/user/nobody", token=""), 404)
     # On an unknown path, API Gateway reads a token as an AWS signature. Other errors may result.
@@ -219,6 +276,11 @@ CHECKS: dict[str, Callable[[Client], None]] = {
     "profile data is read back exactly": data_is_read_back_exactly,
     "ETag, If-Match and If-None-Match: 304, 412, 200": preconditions_are_checked,
     "bad requests: 400, 415, 422, readable by scripts": bad_requests_are_explained,
+    "/users without a signature: 404, with a token: 4xx": users_needs_a_signature,
+    "operators list users": operators_list_users,
+    "operators and the user see the same app_metadata": (
+        operators_and_the_user_see_the_same_app_metadata
+    ),
     "an unknown path: 404, readable by scripts": unknown_path_is_not_found,
     "DELETE, twice: 204": delete_can_be_repeated,
 }

@@ -74,10 +74,20 @@ class UsersApi:
         signed_headers = dict(request.headers.items())
         try:
             return self.session.request(
-                method, url, data=data, headers=signed_headers, timeout=TIMEOUT_SECONDS
+                method,
+                url,
+                data=data,
+                headers=signed_headers,
+                auth=keep_authorization,
+                timeout=TIMEOUT_SECONDS,
             )
         except requests.RequestException as error:
             raise NoResponse(f"{self.url} does not respond: {error}") from error
+
+
+def keep_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An `auth` of requests that keeps Authorization: without one, ~/.netrc could replace it."""
+    return request
 
 
 def _content_type(method: str) -> str:

@@ -8,18 +8,23 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jwt
 import pytest
 import requests
+from botocore.credentials import Credentials
 
 from deploy import smoke
 from deploy.errors import SmokeError
 from deploy.smoke_checks import CHECKS, CheckFailed, Client
+from deploy.users_api import UsersApi
 from tests.support.http_api import Api, assert_problem
+from tests.support.operators import operator_of
 from tests.support.users import User
 
 
 def client_of(api: Api, user: User) -> Client:
-    return Client(f"http://127.0.0.1:{api.port}", user.id_token, user.access_token)
+    url = f"http://127.0.0.1:{api.port}"
+    return Client(url, user.id_token, user.access_token, operator_of(api))
 
 
 def test_all_checks_pass_and_leave_nothing(
@@ -96,7 +101,10 @@ def agreeable() -> Iterator[Client]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), AgreeableHandler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        yield Client(f"http://127.0.0.1:{server.server_port}", "an.id.token", "an.access.token")
+        url = f"http://127.0.0.1:{server.server_port}"
+        id_token = jwt.encode({"sub": "5f0c"}, "x" * 32)
+        operator = UsersApi(url, Credentials("id", "secret"), "us-east-1")
+        yield Client(url, id_token, "an.access.token", operator)
         server.shutdown()
         thread.join()
 
@@ -105,3 +113,32 @@ def agreeable() -> Iterator[Client]:
 def test_no_check_passes_whatever_the_answer(agreeable: Client, name: str) -> None:
     with pytest.raises(CheckFailed):
         CHECKS[name](agreeable)
+
+
+@pytest.mark.parametrize(
+    ("operator_key", "reason"),
+    [(None, "needs AWS credentials"), ("unknown", "may not call it")],
+)
+def test_what_the_shell_may_not_do_is_not_checked(
+    api: Api,
+    new_user: Callable[[], User],
+    capsys: pytest.CaptureFixture[str],
+    operator_key: str | None,
+    reason: str,
+) -> None:
+    client = client_of(api, new_user())
+    client.operator = None
+    if operator_key is not None:
+        client.operator = UsersApi(client.url, Credentials(operator_key, "secret"), "us-east-1")
+    assert smoke.run(client, overwrite=False) == 0
+    output = capsys.readouterr().out
+    assert output.count("not checked: ") == output.count(reason) == 2
+
+
+def test_a_netrc_file_replaces_no_token_and_no_signature(
+    api: Api, new_user: Callable[[], User], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password something\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert smoke.run(client_of(api, new_user()), overwrite=False) == 0
