@@ -5,10 +5,13 @@ from email.message import Message
 from typing import Any
 
 import pytest
-from chalice.app import Chalice, CognitoUserPoolAuthorizer, CORSConfig, Request
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from chalice.app import Chalice, CognitoUserPoolAuthorizer, CORSConfig, IAMAuthorizer, Request
 from chalice.config import Config
 
-from local.gateway import ApiGateway, verifier_from
+from local.gateway import ApiGateway, credentials_from, verifier_from
 from local.server import RequestHandler, RequestsInFlight
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
 
@@ -225,3 +228,91 @@ def test_a_bug_in_the_gateway_is_answered_with_500(
     assert b"about:blank" in answer
     assert b"a bug" not in answer
     assert "ZeroDivisionError" in caplog.text
+
+
+# --- back ends and operators ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def app_for_operators(app: Chalice, events: list[dict[str, Any]]) -> Chalice:
+    @app.route("/users", methods=["GET", "PUT"], authorizer=IAMAuthorizer())
+    def users() -> str:
+        request: Any = app.current_request
+        events.append(request.to_original_event())
+        return "{}"
+
+    return app
+
+
+def signed_headers(*, with_key: str = "local") -> Message:
+    request = AWSRequest("GET", "http://127.0.0.1/users?limit=1", data=b"")
+    SigV4Auth(Credentials("local", with_key), "execute-api", "us-east-1").add_auth(request)
+    return headers(("Host", "127.0.0.1"), *request.headers.items())
+
+
+@pytest.fixture
+def in_us_east_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+
+def test_a_signed_request_reaches_the_view_with_a_callers_arn(
+    app_for_operators: Chalice, config: Config, events: list[dict[str, Any]], in_us_east_1: None
+) -> None:
+    gateway = ApiGateway(app_for_operators, config, Verifier(), Credentials("local", "local"))
+    assert gateway.handle("GET", "/users?limit=1", signed_headers(), b"").status == 200
+    (event,) = events
+    assert event["requestContext"]["identity"]["userArn"].startswith("arn:aws:iam::")
+    assert "authorizer" not in event["requestContext"]
+    assert event["multiValueQueryStringParameters"] == {"limit": ["1"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "lines", "body", "status"),
+    [
+        ("GET", "/users?limit=1", headers(), b"", 404),
+        ("GET", "/users?limit=1", headers(("Authorization", "Bearer good")), b"", 403),
+        ("GET", "/users?limit=1", headers(("Authorization", "good")), b"", 403),
+        ("GET", "/users?limit=1", signed_headers(with_key="other"), b"", 403),
+        ("GET", "/users?limit=2", signed_headers(), b"", 403),
+        ("PUT", "/users?limit=1", signed_headers(), b"", 403),
+        ("GET", "/users?limit=1", signed_headers(), b"x", 403),
+    ],
+)
+def test_without_the_right_signature_the_view_never_runs(
+    app_for_operators: Chalice,
+    config: Config,
+    events: list[dict[str, Any]],
+    in_us_east_1: None,
+    method: str,
+    target: str,
+    lines: Message,
+    body: bytes,
+    status: int,
+) -> None:
+    gateway = ApiGateway(app_for_operators, config, Verifier(), Credentials("local", "local"))
+    response = gateway.handle(method, target, lines, body)
+    assert response.status == status
+    assert b"application/problem+json" in str(response.headers).encode()
+    assert events == []
+
+
+def test_other_stages_have_no_operators_on_this_machine(
+    app_for_operators: Chalice, config: Config, events: list[dict[str, Any]], in_us_east_1: None
+) -> None:
+    """The key of the stage local is public, and the tables of other stages are real."""
+    key = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    assert credentials_from("local", {}) is None
+    assert credentials_from("local", key) is not None
+    for stage in ("dev", "prod", "local2"):
+        assert credentials_from(stage, key) is None
+    gateway = ApiGateway(app_for_operators, config, Verifier(), credentials_from("dev", key))
+    response = gateway.handle("GET", "/users?limit=1", signed_headers(), b"")
+    assert response.status == 403
+    assert b"stage local only" in response.body
+    assert events == []
+
+
+def test_a_route_without_cors_has_no_preflight(app_for_operators: Chalice, config: Config) -> None:
+    gateway = ApiGateway(app_for_operators, config, Verifier(), Credentials("local", "local"))
+    assert gateway.handle("OPTIONS", "/users", headers(), b"").status == 404
+    assert gateway.handle("OPTIONS", "/secret", headers(), b"").status == 200
