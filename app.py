@@ -20,7 +20,7 @@ from typing import Any, cast
 from chalice import CognitoUserPoolAuthorizer, CORSConfig, IAMAuthorizer
 from chalice.app import Request, Response
 
-from chalicelib import http
+from chalicelib import http, responses
 from chalicelib.dynamodb import database_calls
 from chalicelib.http import ProfileApp
 from chalicelib.identity import identify, require_operator
@@ -129,21 +129,22 @@ def create_app(
         precondition = http.read_precondition(current_request(), required=False)
         precondition.require_match(profile.revision)
         if precondition.excludes(profile.revision):
-            return http.not_modified(profile.revision)
-        return http.profile_response(profile)
+            return responses.not_modified(profile.revision)
+        return responses.profile_response(profile)
 
+    @app.route("/user/profile", methods=["POST", "PUT"], content_types=http.JSON_TYPES, **signed_in)
     @app.route(
-        "/user/profile", methods=["POST", "PUT"], content_types=[http.JSON_TYPE], **signed_in
-    )
-    @app.route(
-        "/users/{sub}/profile", methods=["POST", "PUT"], content_types=[http.JSON_TYPE], **signed
+        "/users/{sub}/profile",
+        methods=["POST", "PUT"],
+        content_types=http.JSON_TYPES,
+        **signed,
     )
     def replace_profile() -> Response:
         sub = current_sub()
         precondition = current_precondition()
         data = http.json_body(current_request())
         profile = open_store().replace(sub, data, precondition)
-        return http.profile_response(profile)
+        return responses.profile_response(profile)
 
     @app.route("/user/profile", methods=["PATCH"], content_types=http.PATCH_TYPES, **signed_in)
     @app.route("/users/{sub}/profile", methods=["PATCH"], content_types=http.PATCH_TYPES, **signed)
@@ -152,7 +153,7 @@ def create_app(
         precondition = current_precondition()
         patch = http.json_body(current_request())
         profile = open_store().patch(sub, patch, precondition)
-        return http.profile_response(profile)
+        return responses.profile_response(profile)
 
     @app.route("/user/profile", methods=["DELETE"], **signed_in)
     @app.route("/users/{sub}/profile", methods=["DELETE"], **signed)
@@ -160,13 +161,13 @@ def create_app(
         sub = current_sub()
         precondition = current_precondition()
         open_store().delete(sub, precondition)
-        return http.no_content()
+        return responses.no_content()
 
     @app.route("/users", methods=["GET"], **signed)
     def list_users() -> Response:
         require_operator(current_request().to_original_event())
         page = http.read_page_request(current_request())
-        return http.user_list_response(open_store().list_after(page.after, page.limit))
+        return responses.user_list_response(open_store().list_after(page.after, page.limit))
 
     # --- metadata ---------------------------------------------------------------------------------
 
@@ -178,8 +179,8 @@ def create_app(
         precondition = http.read_precondition(current_request(), required=False)
         precondition.require_match(revision)
         if precondition.excludes(revision):
-            return http.not_modified(revision)
-        return http.app_metadata_response(app_metadata, revision)
+            return responses.not_modified(revision)
+        return responses.app_metadata_response(app_metadata, revision)
 
     @app.route("/users/{sub}/metadata", methods=["GET"], **signed)
     def get_metadata() -> Response:
@@ -189,16 +190,16 @@ def create_app(
         revision = metadata.revision if metadata else None
         precondition.require_match(revision)
         if revision is not None and precondition.excludes(revision):
-            return http.not_modified(revision)
-        return http.metadata_response(sub, metadata)
+            return responses.not_modified(revision)
+        return responses.metadata_response(sub, metadata)
 
-    @app.route("/users/{sub}/metadata", methods=["PUT"], content_types=[http.JSON_TYPE], **signed)
+    @app.route("/users/{sub}/metadata", methods=["PUT"], content_types=http.JSON_TYPES, **signed)
     def replace_metadata() -> Response:
         sub = current_sub()
         precondition = current_precondition()
         data = http.json_body(current_request())
         metadata = open_metadata().replace(sub, data, precondition)
-        return http.metadata_response(sub, metadata)
+        return responses.metadata_response(sub, metadata)
 
     @app.route("/users/{sub}/metadata", methods=["PATCH"], content_types=http.PATCH_TYPES, **signed)
     def patch_metadata() -> Response:
@@ -206,14 +207,14 @@ def create_app(
         precondition = current_precondition()
         patch = http.json_body(current_request())
         metadata = open_metadata().patch(sub, patch, precondition)
-        return http.metadata_response(sub, metadata)
+        return responses.metadata_response(sub, metadata)
 
     @app.route("/users/{sub}/metadata", methods=["DELETE"], **signed)
     def delete_metadata() -> Response:
         sub = current_sub()
         precondition = current_precondition()
         open_metadata().delete(sub, precondition)
-        return http.no_content()
+        return responses.no_content()
 
     return app
 

@@ -1,8 +1,9 @@
-"""The HTTP layer: reads events and writes responses.
+"""The HTTP layer around the views: events, errors, the log, and what a view reads of a request.
 
 `ProfileApp` is a Chalice app that accepts only API Gateway's requests, turns every exception into
 an `application/problem+json` response that scripts in a browser can read, and logs one line for
-each request. The functions below it read what a view needs from a request, and write responses.
+each request. The functions below it read what a view needs from a request. responses.py writes
+responses.
 
 One request passes ProfileApp.__call__, Chalice, _handle_request (a middleware of Chalice), Chalice
 again, and the view. Its response passes them in reverse order.
@@ -11,7 +12,6 @@ again, and the view. Its response passes them in reverse order.
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import re
 import time
@@ -31,30 +31,21 @@ from chalice.app import (
 
 from chalicelib.errors import MalformedJSON
 from chalicelib.identity import logged_identity
-from chalicelib.json_text import LONE_SURROGATE, read_json, write_json
-from chalicelib.metadata import APP, PRIVATE
-from chalicelib.paging import PageRequest, cursor_after, page_request
+from chalicelib.json_text import LONE_SURROGATE, read_json
+from chalicelib.paging import PageRequest, page_request
 from chalicelib.preconditions import Precondition, parse_tags
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
-from chalicelib.profile import MAX_RESPONSE_BYTES
+from chalicelib.responses import JSON_TYPE, Headers, problem_response
 
 if TYPE_CHECKING:
-    from chalicelib.profile import JSON, Document
-    from chalicelib.store import ProfilePage
+    from chalicelib.profile import JSON
 
-JSON_TYPE = "application/json"
 MERGE_PATCH_TYPE = "application/merge-patch+json"
+JSON_TYPES = [JSON_TYPE]
 PATCH_TYPES = [MERGE_PATCH_TYPE, JSON_TYPE]
-PROBLEM_TYPE = "application/problem+json"
 PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-LISTED_USER_OVERHEAD = 1_000
-"""More bytes than the other members of a listed user take in a response."""
-NO_STORE = {"Cache-Control": "no-store"}
-"""Keeps personal data out of every cache, including the browser's on a shared computer."""
 
-Headers: TypeAlias = dict[str, str | list[str]]
-"""Chalice's type. A list is a header with several lines."""
 GetResponse: TypeAlias = Callable[[Request], Response]
 View: TypeAlias = Callable[[], Any]
 
@@ -402,110 +393,3 @@ def _header_lines(event: Mapping[str, Any], name: str) -> list[str]:
             values = value if isinstance(value, list) else [value]
             lines.extend(line for line in values if isinstance(line, str))
     return lines
-
-
-# --- Writing responses ----------------------------------------------------------------------------
-
-
-def json_response(value: JSON) -> Response:
-    """200 with `value` as JSON."""
-    headers: Headers = {"Content-Type": JSON_TYPE, **NO_STORE}
-    return Response(write_json(value), headers, HTTPStatus.OK)
-
-
-def profile_response(profile: Document) -> Response:
-    """200 with the profile in the format of the original example, and its ETag."""
-    return _with_etag(json_response(_profile_members(profile)), profile.revision)
-
-
-def metadata_response(sub: str, metadata: Document | None) -> Response:
-    """200 with the metadata of user `sub`, and its ETag. Without metadata: empty, and no ETag."""
-    if metadata is None:
-        return json_response({"sub": sub, APP: {}, PRIVATE: {}})
-    body = {"sub": sub, **metadata.members, **_times(metadata)}
-    return _with_etag(json_response(body), metadata.revision)
-
-
-def app_metadata_response(app_metadata: JSON, revision: str) -> Response:
-    """200 with what the user may see of their metadata, and its ETag."""
-    return _with_etag(json_response({APP: app_metadata}), revision)
-
-
-def user_list_response(page: ProfilePage) -> Response:
-    """200 with a page of the list of users and, unless it is the last page, the cursor of the next.
-
-    A page ends before the profile with which it would exceed MAX_RESPONSE_BYTES.
-    """
-    users: list[str] = []
-    size = 0
-    last = ""
-    has_more = page.has_more
-    for sub, profile in page.profiles.items():
-        user = _listed_user(sub, profile)
-        size += _bytes_in_response(user)
-        if users and size > MAX_RESPONSE_BYTES:
-            has_more = True
-            break
-        users.append(user)
-        last = sub
-    next_page = f',"next":"{cursor_after(last)}"' if has_more else ""
-    headers: Headers = {"Content-Type": JSON_TYPE, **NO_STORE}
-    return Response(f'{{"users":[{",".join(users)}]{next_page}}}', headers, HTTPStatus.OK)
-
-
-def _listed_user(sub: str, profile: Document) -> str:
-    """A user of a list, as JSON.
-
-    Another program may have stored a profile that is larger than any response. It is listed without
-    its data, so that the list goes on.
-    """
-    members: dict[str, JSON] = {"sub": sub, **_profile_members(profile)}
-    members["etag"] = _etag(profile.revision)
-    user = write_json(members)
-    if _bytes_in_response(user) <= MAX_RESPONSE_BYTES + LISTED_USER_OVERHEAD:
-        return user
-    del members["profile_data"]
-    return write_json({**members, "too_large": True})
-
-
-def _bytes_in_response(text: str) -> int:
-    """The bytes of `text` in Lambda's response, where it is part of a JSON string."""
-    return len(json.dumps(text))
-
-
-def not_modified(revision: str) -> Response:
-    """304: the caller's copy is current."""
-    return _with_etag(Response("", dict(NO_STORE), HTTPStatus.NOT_MODIFIED), revision)
-
-
-def no_content() -> Response:
-    """204: the request was carried out, and the response has no body."""
-    return Response("", dict(NO_STORE), HTTPStatus.NO_CONTENT)
-
-
-def problem_response(problem: Problem, request_id: str, cors: CORSConfig | None) -> Response:
-    """The response that reports `problem`, with CORS headers if there is a `cors`."""
-    headers: Headers = {**problem.headers, "Content-Type": PROBLEM_TYPE, **NO_STORE}
-    if cors is not None:
-        headers.update(cors.get_access_control_headers())
-    return Response(json.dumps(problem.document(request_id)), headers, problem.status)
-
-
-def _profile_members(profile: Document) -> dict[str, JSON]:
-    members = {"pk": profile.pk, "sk": profile.sk, "profile_data": profile.data}
-    return {**members, **_times(profile)}
-
-
-def _times(document: Document) -> dict[str, JSON]:
-    """The times that are known, by name."""
-    times = {"created_at": document.created_at, "updated_at": document.updated_at}
-    return {name: time for name, time in times.items() if time is not None}
-
-
-def _with_etag(response: Response, revision: str) -> Response:
-    response.headers["ETag"] = _etag(revision)
-    return response
-
-
-def _etag(revision: str) -> str:
-    return f'"{revision}"'

@@ -24,9 +24,9 @@ from chalice.config import Config
 from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
 
 from chalicelib.errors import NotSignedIn
-from chalicelib.http import problem_response
 from chalicelib.identity import NOT_SIGNED_IN
 from chalicelib.problems import UNEXPECTED, Problem, generic_problem, problem_for
+from chalicelib.responses import problem_response
 from chalicelib.settings import MissingSetting, RouteSettings
 from deploy.gateway_responses import NOT_AUTHORIZED, NOT_FOUND_OR_UNSIGNED
 from local import environment, signature

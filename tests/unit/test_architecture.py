@@ -20,6 +20,7 @@ SERVICE = [ROOT / "app.py", *sorted((ROOT / "chalicelib").glob("*.py"))]
 LAYERS = [
     ["app"],
     ["http"],
+    ["responses"],
     ["store"],
     ["dynamodb", "conditions", "problems", "schema"],
     ["items", "json_text", "settings", "paging"],
@@ -32,6 +33,7 @@ LAYERS = [
 THIRD_PARTY = {
     "app": {"chalice"},
     "http": {"chalice"},
+    "responses": {"chalice"},
     "dynamodb": {"botocore"},
     "schema": {"jsonschema_rs"},
 }
@@ -46,7 +48,7 @@ HOMES = [
 ]
 
 RESPONSE_WRITERS = ("_profile_members", "_times", "_listed_user")
-"""The functions of http.py that name the members of a response."""
+"""The functions of responses.py that name the members of a response."""
 WORD = re.compile(r"(?<![:\w])\w+")
 """A word, but not the name of a value in an expression, such as :revision."""
 
@@ -119,9 +121,11 @@ def test_each_kind_of_knowledge_has_one_home(text: str, home: str) -> None:
     assert found == [home], f"only {home} may contain {text}: call a function of it"
 
 
-def test_only_http_and_problems_know_status_codes() -> None:
+def test_only_the_http_layer_knows_status_codes() -> None:
     found = [path.name for path in SERVICE if names_a_status(path)]
-    assert found == ["http.py", "problems.py"], "raise an error of errors.py instead"
+    assert found == ["http.py", "problems.py", "responses.py"], (
+        "raise an error of errors.py instead"
+    )
 
 
 def names_a_status(path: Path) -> bool:
@@ -148,7 +152,7 @@ def test_only_items_knows_the_names_of_attributes(path: Path) -> None:
     if path.name in ("items.py", "metadata.py"):  # metadata.py names members, as responses do
         return
     tree = ast.parse(path.read_text())
-    if path.name == "http.py":
+    if path.name == "responses.py":
         tree.body = [node for node in tree.body if not is_function(node, RESPONSE_WRITERS)]
     for text in texts_in(tree):
         names = set(ATTRIBUTES).intersection(WORD.findall(text))

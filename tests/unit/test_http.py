@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from decimal import Decimal
 from typing import Any
 
 import chalice
@@ -17,7 +16,6 @@ from chalice.app import CORSConfig, Request, Response
 from chalicelib import errors, http
 from chalicelib.http import ProfileApp
 from chalicelib.preconditions import Precondition, Wildcard
-from chalicelib.profile import Document
 from tests.support.events import api_gateway_event
 
 ORIGIN = "https://app.example.com"
@@ -354,49 +352,3 @@ def test_preconditions_are_read_from_all_header_lines() -> None:
 def test_preconditions_are_read_from_single_headers_too() -> None:
     request = request_with(headers={"if-match": '"a"'}, multiValueHeaders=None)
     assert http.read_precondition(request, required=False) == Precondition(if_match=frozenset("a"))
-
-
-# --- Writing responses ----------------------------------------------------------------------------
-
-
-def test_any_value_can_be_a_response() -> None:
-    response = http.json_response({"n": Decimal("0.10")})
-    assert response.status_code == 200
-    assert response.body == '{"n":0.10}'
-    assert response.headers == {"Content-Type": "application/json", "Cache-Control": "no-store"}
-
-
-def test_a_profile_has_the_examples_shape_and_an_etag() -> None:
-    profile = Document("USERS#ALL", "USER#1", {"a": 1}, "r1", "then", "now")
-    response = http.profile_response(profile)
-    assert response.status_code == 200
-    assert json.loads(response.body) == {
-        "pk": "USERS#ALL",
-        "sk": "USER#1",
-        "profile_data": {"a": 1},
-        "created_at": "then",
-        "updated_at": "now",
-    }
-    assert response.headers == {
-        "Content-Type": "application/json",
-        "ETag": '"r1"',
-        "Cache-Control": "no-store",
-    }
-
-
-def test_unknown_times_are_left_out() -> None:
-    response = http.profile_response(Document("USERS#ALL", "USER#1", {}, "r1"))
-    assert json.loads(response.body) == {"pk": "USERS#ALL", "sk": "USER#1", "profile_data": {}}
-
-
-def test_not_modified_has_the_etag_and_no_body() -> None:
-    response = http.not_modified("r1")
-    assert response.status_code == 304
-    assert response.body == ""
-    assert response.headers == {"ETag": '"r1"', "Cache-Control": "no-store"}
-
-
-def test_no_content_is_not_stored_either() -> None:
-    response = http.no_content()
-    assert response.status_code == 204
-    assert response.headers == {"Cache-Control": "no-store"}

@@ -1,0 +1,119 @@
+"""Responses: their bodies and headers."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+from chalicelib import responses
+from chalicelib.paging import cursor_after
+from chalicelib.profile import JSON, MAX_RESPONSE_BYTES, Document
+from chalicelib.store import ProfilePage
+
+SUBS = [f"5f0c7a1e-0000-4000-8000-00000000000{number}" for number in range(3)]
+
+
+def test_any_value_can_be_a_response() -> None:
+    response = responses.json_response({"n": Decimal("0.10")})
+    assert response.status_code == 200
+    assert response.body == '{"n":0.10}'
+    assert response.headers == {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+def test_a_profile_has_the_examples_shape_and_an_etag() -> None:
+    profile = Document("USERS#ALL", "USER#1", {"a": 1}, "r1", "then", "now")
+    response = responses.profile_response(profile)
+    assert response.status_code == 200
+    assert json.loads(response.body) == {
+        "pk": "USERS#ALL",
+        "sk": "USER#1",
+        "profile_data": {"a": 1},
+        "created_at": "then",
+        "updated_at": "now",
+    }
+    assert response.headers == {
+        "Content-Type": "application/json",
+        "ETag": '"r1"',
+        "Cache-Control": "no-store",
+    }
+
+
+def test_unknown_times_are_left_out() -> None:
+    response = responses.profile_response(Document("USERS#ALL", "USER#1", {}, "r1"))
+    assert json.loads(response.body) == {"pk": "USERS#ALL", "sk": "USER#1", "profile_data": {}}
+
+
+def test_not_modified_has_the_etag_and_no_body() -> None:
+    response = responses.not_modified("r1")
+    assert response.status_code == 304
+    assert response.body == ""
+    assert response.headers == {"ETag": '"r1"', "Cache-Control": "no-store"}
+
+
+def test_no_content_is_not_stored_either() -> None:
+    response = responses.no_content()
+    assert response.status_code == 204
+    assert response.headers == {"Cache-Control": "no-store"}
+
+
+# --- the list -------------------------------------------------------------------------------------
+
+
+def page_with(*sizes: int, has_more: bool = False) -> ProfilePage:
+    """A page of profiles that take about these numbers of bytes in a response."""
+    profiles = {
+        sub: Document("USERS#ALL", f"USER#{sub}", {"text": "x" * size}, "r1")
+        for sub, size in zip(SUBS, sizes, strict=False)
+    }
+    return ProfilePage(profiles, has_more)
+
+
+def listed(page: ProfilePage) -> dict[str, JSON]:
+    response = responses.user_list_response(page)
+    assert len(json.dumps(response.body)) < MAX_RESPONSE_BYTES + 2_000
+    listed: dict[str, JSON] = json.loads(response.body)
+    return listed
+
+
+def subs_in(body: dict[str, JSON]) -> list[JSON]:
+    users = body["users"]
+    assert isinstance(users, list)
+    return [user["sub"] for user in users if isinstance(user, dict)]
+
+
+def test_an_empty_list_has_no_next_page() -> None:
+    assert listed(ProfilePage({}, has_more=False)) == {"users": []}
+
+
+def test_the_last_page_has_no_cursor() -> None:
+    body = listed(page_with(10, 10))
+    assert subs_in(body) == SUBS[:2]
+    assert "next" not in body
+
+
+def test_the_cursor_follows_the_last_user_of_the_page() -> None:
+    body = listed(page_with(10, 10, has_more=True))
+    assert body["next"] == cursor_after(SUBS[1])
+
+
+def test_a_page_ends_before_the_profile_that_would_exceed_the_limit() -> None:
+    body = listed(page_with(2_000_000, 2_000_000, 2_000_000))
+    assert subs_in(body) == SUBS[:2]
+    assert body["next"] == cursor_after(SUBS[1])
+
+
+def test_a_profile_at_the_limit_is_alone_on_its_page() -> None:
+    body = listed(page_with(MAX_RESPONSE_BYTES - 20, 10))
+    assert subs_in(body) == SUBS[:1]
+    assert body["next"] == cursor_after(SUBS[0])
+
+
+def test_a_profile_beyond_the_limit_is_listed_without_its_data() -> None:
+    body = listed(page_with(MAX_RESPONSE_BYTES + 2_000, 10))
+    assert subs_in(body) == SUBS[:2]
+    assert "next" not in body
+    users = body["users"]
+    assert isinstance(users, list)
+    assert isinstance(users[0], dict)
+    assert users[0]["too_large"] is True
+    assert "profile_data" not in users[0]
