@@ -14,12 +14,13 @@ BENCH_ROUNDS ?= 9
 export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
-	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT ACCOUNT
+	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT ACCOUNT FILE \
+	DRY_RUN ANY_SUB TIMES RATE
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
 	install-develop install-tools lock audit backend package deploy gateway web-config destroy \
-	destroy-backend smoke users user
+	destroy-backend smoke users user export import
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
@@ -130,6 +131,17 @@ web-config: install  ## write web/config.json, the page's settings, for a deploy
 
 smoke: install  ## check a deployed API: URL=https://.../api TOKEN=... (or EMAIL PASSWORD STAGE; OVERWRITE=yes)
 	@.venv/bin/python -m deploy.smoke
+
+# The stage local is on this machine: local/ calls the same command on the AWS emulator.
+data_command = @.venv/bin/python -m $(if $(filter local,$(OPTION_STAGE)),local,deploy) $@
+
+export: install  ## write all profiles and metadata to a file: STAGE=dev FILE=profiles.jsonl (OVERWRITE=yes)
+	$(data_command)
+
+import: install  ## write the profiles and metadata of such a file to the table: STAGE=dev FILE=profiles.jsonl
+##+ replace what is stored: OVERWRITE=yes; only report: DRY_RUN=yes; requests a second: RATE=100
+##+ users that the user pool does not have: ANY_SUB=yes; times of the file, or the present: TIMES=keep|now
+	$(data_command)
 
 destroy: install  ## delete the API and keep users and data: STAGE=dev
 	$(deploy_command)

@@ -43,6 +43,8 @@ DATA = "profile_data"
 REVISION = "revision"
 CREATED_AT = "created_at"
 UPDATED_AT = "updated_at"
+ERASED_AT = "erased_at"
+"""The attribute of a marker, which replaces an item of an erased account."""
 
 NO_DATA: AttributeValue = {"M": {}}
 USERS_PARTITION = "USERS#ALL"

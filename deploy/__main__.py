@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import boto3
 
@@ -23,7 +24,9 @@ from deploy import (
     chalice_config,
     checks,
     destroy_backend,
+    export_profiles,
     gateway_responses,
+    import_profiles,
     make_backend,
     packaging,
     page_config,
@@ -31,7 +34,8 @@ from deploy import (
 from deploy.arn import UserPoolArn
 from deploy.backend_plan import Request
 from deploy.errors import CommandError, DeploymentError
-from deploy.options import check_options, option
+from deploy.options import check_options, is_yes, option
+from deploy.stage_table import StageTable, runs_on_emulator
 
 BACKEND_OPTIONS = {
     "DOMAIN_SUFFIX": "the end of the sign-in page's domain",
@@ -53,8 +57,12 @@ OPTIONS: dict[str, Collection[str]] = {
     "web-config": (),
     "destroy": (),
     "destroy-backend": ("CONFIRM",),
+    "export": export_profiles.OPTIONS,
+    "import": import_profiles.OPTIONS,
 }
 """The variables that each command has besides STAGE."""
+ALSO_LOCAL = ("export", "import")
+"""The commands that the stage local has too. `python -m local` runs them on the emulator."""
 STAGE_NAME = chalice_config.APP_NAME
 RESERVED_ENDINGS = ("-backend", "-api")
 """The stack of a stage x-backend would be the backend's of x, and the logs of x-api those of x."""
@@ -131,6 +139,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_option(command, "CONFIRM", "the stage's name, to delete without asking")
     command.set_defaults(run=run_destroy_backend)
+
+    command = commands.add_parser(
+        "export", parents=[stage], help="write a stage's profiles and metadata to a file"
+    )
+    for name, text in export_profiles.OPTIONS.items():
+        _add_option(command, name, text)
+    command.set_defaults(run=make_export)
+
+    command = commands.add_parser(
+        "import", parents=[stage], help="write profiles and metadata of a file to a stage's table"
+    )
+    for name, text in import_profiles.OPTIONS.items():
+        _add_option(command, name, text)
+    command.set_defaults(run=make_import)
     return parser
 
 
@@ -143,7 +165,8 @@ def _add_option(command: argparse.ArgumentParser, name: str, text: str) -> None:
 def _check_stage_name(options: argparse.Namespace) -> None:
     if not options.stage:
         raise DeploymentError(f"STAGE is required: make {options.command} STAGE=dev")
-    chalice_config.refuse_local_stage(options.stage)
+    if not _runs_locally(options.command):
+        chalice_config.refuse_local_stage(options.stage)
     if not STAGE_NAME.fullmatch(options.stage) or options.stage.endswith(RESERVED_ENDINGS):
         raise DeploymentError(
             f"the stage's name {options.stage!r} cannot be used. It must have up to 20 lower-case "
@@ -151,6 +174,10 @@ def _check_stage_name(options: argparse.Namespace) -> None:
             f"and not end with {' or '.join(RESERVED_ENDINGS)}."
         )
     chalice_config.environment(options.stage)  # raises if there is no such stage
+
+
+def _runs_locally(command: str) -> bool:
+    return command in ALSO_LOCAL and runs_on_emulator(os.environ)
 
 
 # --- the backend ----------------------------------------------------------------------------------
@@ -168,20 +195,12 @@ def run_make_backend(options: argparse.Namespace) -> None:
         callback_urls=options.callback_urls,
         logout_urls=options.logout_urls,
         parameters=options.parameters,
-        overwrite=_is_yes("OVERWRITE", options.overwrite),
+        overwrite=is_yes("OVERWRITE", options.overwrite),
     )
-    if _is_yes("ADOPT", options.adopt):
+    if is_yes("ADOPT", options.adopt):
         make_backend.adopt(request)
     else:
         make_backend.run(request, _print_progress)
-
-
-def _is_yes(option: str, value: str) -> bool:
-    if value not in ("", "yes"):
-        raise DeploymentError(
-            f"{option}={value} is not understood. Set {option}=yes or leave it out."
-        )
-    return value == "yes"
 
 
 def run_destroy_backend(options: argparse.Namespace) -> None:
@@ -269,6 +288,32 @@ def make_web_config(options: argparse.Namespace) -> None:
     print(f"web/config.json now has the settings of the stage {stage}: {profile}")
     print("To see the page, run `make web`. On a server of your own, send this header:")
     print(page_config.content_security_policy())
+
+
+# --- the data -------------------------------------------------------------------------------------
+
+
+def make_export(options: argparse.Namespace) -> None:
+    """Write a stage's profiles and metadata to a file."""
+    _require_file(options)
+    request = export_profiles.ExportRequest(
+        file=Path(options.file), overwrite=is_yes("OVERWRITE", options.overwrite)
+    )
+    export_profiles.run(StageTable.of(options.stage), request)
+
+
+def make_import(options: argparse.Namespace) -> None:
+    """Write the profiles and metadata of a file to a stage's table."""
+    _require_file(options)
+    request = import_profiles.ImportRequest.from_options(options)
+    import_profiles.run(StageTable.of(options.stage), request)
+
+
+def _require_file(options: argparse.Namespace) -> None:
+    if not options.file:
+        raise DeploymentError(
+            f"FILE is required: make {options.command} STAGE={options.stage} FILE=profiles.jsonl"
+        )
 
 
 _interrupted = False

@@ -37,3 +37,10 @@ def check_options(command: str, known: Collection[str]) -> None:
             raise DeploymentError(f"make {command} has no option {name}. It has: {listed}.")
         if not option(name).strip():
             raise DeploymentError(f"{name} is empty. Give it a value, or leave it out.")
+
+
+def is_yes(name: str, value: str) -> bool:
+    """Return whether an option is `yes`. Raises DeploymentError if it is neither yes nor empty."""
+    if value not in ("", "yes"):
+        raise DeploymentError(f"{name}={value} is not understood. Set {name}=yes or leave it out.")
+    return value == "yes"

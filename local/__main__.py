@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 
+from deploy import __main__ as deploy_command
 from deploy.errors import CommandError
 from deploy.options import option
 from local import environment, operators, page, users
@@ -68,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     show_user.add_argument("--account", default=option("ACCOUNT"), help="e-mail address or sub")
     for command in (show_users, show_user):
         command.add_argument("--stage", default=option("STAGE"))
+    for name in deploy_command.ALSO_LOCAL:
+        command = commands.add_parser(name, help=f"{name} the data of the stage local")
+        command.set_defaults(run=_run_deploy_command)
     return parser
 
 
@@ -118,6 +122,11 @@ def _run_users(options: argparse.Namespace) -> None:
 
 def _run_user(options: argparse.Namespace) -> None:
     operators.show_user(options.stage or environment.STAGE, options.account)
+
+
+def _run_deploy_command(options: argparse.Namespace) -> None:
+    users.use_local_backend()
+    deploy_command.main([options.command, environment.STAGE])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""A stage's table, and the rules for what may be stored in it. `make export` and `make import`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.profile import ProfileCheck
+from chalicelib.schema import profile_check
+from chalicelib.settings import InvalidSetting, ProfileSettings
+from deploy import chalice_config
+from deploy.arn import UserPoolArn
+from deploy.chalice_config import RecordedBackend
+from deploy.errors import DeploymentError
+
+LOCAL = "local"
+"""The stage on this machine. Its backend is in the environment and not in .chalice/config.json."""
+SCHEMAS = Path("chalicelib")
+
+
+@dataclass(frozen=True)
+class StageTable:
+    """The table of a stage."""
+
+    name: str
+    user_pool_id: str
+    schema: str
+    """The file name of the schema for profile data; empty if there is none."""
+    check_profile: ProfileCheck
+    """Checks profile data by the limits of the database and by the schema."""
+    max_bytes: int
+    """The largest profile or metadata, in bytes as DynamoDB counts them."""
+
+    @classmethod
+    def of(cls, stage: str) -> StageTable:
+        """The table recorded for a stage. Raises DeploymentError."""
+        variables = chalice_config.environment(stage)
+        if stage == LOCAL:
+            variables |= _emulators_backend(os.environ)
+        recorded = RecordedBackend.from_environment(variables, stage)
+        try:
+            settings = ProfileSettings.from_environment(variables)
+            check = profile_check(settings.profile_schema, SCHEMAS)
+        except InvalidSetting as error:
+            raise DeploymentError(f"a setting of the stage {stage} is invalid: {error}") from error
+        return cls(
+            name=recorded.table,
+            user_pool_id=UserPoolArn.parse(recorded.user_pool_arn).pool_id,
+            schema=settings.profile_schema,
+            check_profile=check,
+            max_bytes=settings.max_profile_bytes,
+        )
+
+
+def runs_on_emulator(environ: Mapping[str, str]) -> bool:
+    """Whether AWS clients call the emulator of the stage local: see `python -m local`."""
+    return bool(environ.get("AWS_ENDPOINT_URL") and _emulators_backend(environ))
+
+
+def _emulators_backend(environ: Mapping[str, str]) -> dict[str, str]:
+    names = ("DYNAMODB_TABLE", "USER_POOL_ARN")
+    return {name: environ[name] for name in names if name in environ}
