@@ -1,0 +1,81 @@
+"""The examples of docs/operating.md for export and import, and the same for the stage local."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chalicelib.store import ProfileStore
+from deploy import backend
+from local import environment
+from tests.deployed.existing import create_table
+from tests.local.make import assert_refused, run
+from tests.support.clone import copy_of_the_project, record_backend
+from tests.support.cloud import Cloud
+from tests.support.documents import DOCS, commands
+from tests.support.users import User
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def test_export_and_import(
+    cloud: Cloud, dynamodb: DynamoDBClient, user: User, tmp_path: Path
+) -> None:
+    clone = copy_of_the_project(tmp_path / "user-profile")
+    store = ProfileStore(dynamodb, create_table())
+    record_backend(clone, "dev", backend_variables(cloud, store))
+    shell = environment.for_endpoint(cloud.port)
+    assert_documented_commands_run(clone, "dev", store, user, **shell)
+
+
+def test_export_and_import_for_the_stage_local(
+    cloud: Cloud, dynamodb: DynamoDBClient, user: User, tmp_path: Path
+) -> None:
+    clone = copy_of_the_project(tmp_path / "user-profile")
+    store = ProfileStore(dynamodb, create_table())
+    recorded = environment.for_endpoint(cloud.port) | backend_variables(cloud, store)
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "environment.json").write_text(json.dumps(recorded))
+    assert_documented_commands_run(clone, "local", store, user, LOCAL_STATE=str(state))
+
+
+def backend_variables(cloud: Cloud, store: ProfileStore) -> dict[str, str]:
+    """The variables of a stage with the emulator's user pool and the table of `store`."""
+    return {**backend.chalice_environment(cloud.outputs), "DYNAMODB_TABLE": store.table}
+
+
+def test_without_a_local_cloud_the_message_says_how_to_start_it(tmp_path: Path) -> None:
+    clone = copy_of_the_project(tmp_path / "user-profile")
+    done = run(clone, "-s", "export", "STAGE=local", "FILE=out.jsonl")
+    assert_refused(done, "Start it with `make local`")
+
+
+def assert_documented_commands_run(
+    clone: Path, stage: str, store: ProfileStore, user: User, **variables: str
+) -> None:
+    """Export the user's profile, delete it, and import it again, with the documented commands."""
+    export, dry_run, restore = (
+        shlex.split(command.replace("STAGE=dev", f"STAGE={stage}"))[1:]
+        for command in commands(DOCS / "operating.md", "Export and import")
+    )
+    before = store.replace(user.sub, {"name": "Ada"})
+    assert "Exported 1 profiles" in make(clone, *export, **variables)
+    store.delete(user.sub)
+    assert "1 lines: 1 written" in make(clone, *dry_run, **variables)
+    assert store.find(user.sub) is None
+    assert "1 lines: 1 written" in make(clone, *restore, **variables)
+    after = store.get(user.sub)
+    assert after.data == before.data
+    assert after.updated_at == before.updated_at
+    assert after.revision != before.revision
+
+
+def make(folder: Path, *arguments: str, **variables: str) -> str:
+    """Run `make`, which must succeed; return its output."""
+    done = run(folder, "-s", *arguments, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
