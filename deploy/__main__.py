@@ -35,7 +35,7 @@ from deploy.arn import UserPoolArn
 from deploy.backend_plan import Request
 from deploy.errors import CommandError, DeploymentError
 from deploy.options import check_options, is_yes, option
-from deploy.stage_table import StageTable, runs_on_emulator
+from deploy.stage_table import ALSO_LOCAL, StageTable, runs_on_emulator
 
 BACKEND_OPTIONS = {
     "DOMAIN_SUFFIX": "the end of the sign-in page's domain",
@@ -61,8 +61,6 @@ OPTIONS: dict[str, Collection[str]] = {
     "import": import_profiles.OPTIONS,
 }
 """The variables that each command has besides STAGE."""
-ALSO_LOCAL = ("export", "import")
-"""The commands that the stage local has too. `python -m local` runs them on the emulator."""
 STAGE_NAME = chalice_config.APP_NAME
 RESERVED_ENDINGS = ("-backend", "-api")
 """The stack of a stage x-backend would be the backend's of x, and the logs of x-api those of x."""

@@ -57,7 +57,7 @@ def run(table: StageTable, request: ExportRequest) -> None:
     finally:
         progress.close()
     if counts["other"]:
-        progress.note(f"{counts['other']:,} items of other programs were left out.")
+        progress.note(f"Left out, as other programs wrote them: {counts['other']:,} items.")
     print(
         f"Exported {counts['profile']:,} profiles and the metadata of {counts['metadata']:,} users "
         f"to {request.file}."

@@ -52,7 +52,10 @@ MAX_PENDING = 2 * THREADS
 MAX_LINE_BYTES = 10_000_000
 """More than the longest JSON text of data that can be stored."""
 CLIENT_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 10},
+    # After Ctrl-C, the requests that were sent are awaited: at most a minute and a half.
+    connect_timeout=5,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 5},
     max_pool_connections=THREADS,
     parameter_validation=False,  # the data was checked
 )

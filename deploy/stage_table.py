@@ -17,6 +17,8 @@ from deploy.errors import DeploymentError
 
 LOCAL = "local"
 """The stage on this machine. Its backend is in the environment and not in .chalice/config.json."""
+ALSO_LOCAL = ("export", "import")
+"""The commands of deploy/ that this stage has too. `python -m local` runs them on the emulator."""
 SCHEMAS = Path("chalicelib")
 
 

@@ -13,9 +13,9 @@ import argparse
 import os
 import sys
 
-from deploy import __main__ as deploy_command
 from deploy.errors import CommandError
 from deploy.options import option
+from deploy.stage_table import ALSO_LOCAL
 from local import environment, operators, page, users
 from local.errors import LocalError
 from local.ports import Ports, parse_port
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     show_user.add_argument("--account", default=option("ACCOUNT"), help="e-mail address or sub")
     for command in (show_users, show_user):
         command.add_argument("--stage", default=option("STAGE"))
-    for name in deploy_command.ALSO_LOCAL:
+    for name in ALSO_LOCAL:
         command = commands.add_parser(name, help=f"{name} the data of the stage local")
         command.set_defaults(run=_run_deploy_command)
     return parser
@@ -126,6 +126,9 @@ def _run_user(options: argparse.Namespace) -> None:
 
 def _run_deploy_command(options: argparse.Namespace) -> None:
     users.use_local_backend()
+
+    from deploy import __main__ as deploy_command  # noqa: PLC0415 - the other commands are faster
+
     deploy_command.main([options.command, environment.STAGE])
 
 

@@ -15,6 +15,7 @@ from tests.local.make import assert_refused, run
 from tests.support.clone import copy_of_the_project, record_backend
 from tests.support.cloud import Cloud
 from tests.support.documents import DOCS, commands
+from tests.support.ports import free_ports
 from tests.support.users import User
 
 if TYPE_CHECKING:
@@ -50,8 +51,13 @@ def backend_variables(cloud: Cloud, store: ProfileStore) -> dict[str, str]:
 
 def test_without_a_local_cloud_the_message_says_how_to_start_it(tmp_path: Path) -> None:
     clone = copy_of_the_project(tmp_path / "user-profile")
-    done = run(clone, "-s", "export", "STAGE=local", "FILE=out.jsonl")
-    assert_refused(done, "Start it with `make local`")
+    export = ("-s", "export", "STAGE=local", "FILE=out.jsonl")
+    assert_refused(run(clone, *export), "Start it with `make local`")
+    (port,) = free_ports(1)
+    (clone / ".local").mkdir()
+    stopped = environment.for_endpoint(port) | {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": "a"}
+    (clone / ".local" / "environment.json").write_text(json.dumps(stopped))
+    assert_refused(run(clone, *export), f"no AWS emulator answers on port {port}")
 
 
 def assert_documented_commands_run(
