@@ -15,10 +15,8 @@ from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
 from deploy.errors import DeploymentError
 
-LOCAL = "local"
-"""The stage on this machine. Its backend is in the environment and not in .chalice/config.json."""
 ALSO_LOCAL = ("export", "import")
-"""The commands of deploy/ that this stage has too. `python -m local` runs them on the emulator."""
+"""The commands that the stage local has too. `python -m local` runs them on the emulator."""
 SCHEMAS = Path("chalicelib")
 
 
@@ -39,7 +37,8 @@ class StageTable:
     def of(cls, stage: str) -> StageTable:
         """The table recorded for a stage. Raises DeploymentError."""
         variables = chalice_config.environment(stage)
-        if stage == LOCAL:
+        if stage == chalice_config.LOCAL_STAGE:
+            # Its backend is in the environment and not in .chalice/config.json.
             variables |= _emulators_backend(os.environ)
         recorded = RecordedBackend.from_environment(variables, stage)
         try:
