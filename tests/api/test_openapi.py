@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from tests.support.clone import ROOT
 from tests.support.http_api import Api
 from tests.support.operators import operator_of
 from tests.support.users import User
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
@@ -61,7 +65,16 @@ def test_users_are_answered_as_described(api: Api, ada: User) -> None:
     send_requests(api, "^/user/", checks, f"--header=Authorization: Bearer {ada.id_token}")
 
 
-def test_operators_are_answered_as_described(api: Api) -> None:
+@pytest.fixture
+def empty_table(dynamodb: DynamoDBClient, table: str) -> None:
+    """Tests of the store leave profiles whose times are t1, t2... The list would show them."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, AttributesToGet=["pk", "sk"])
+    for page in pages:
+        for key in page["Items"]:
+            dynamodb.delete_item(TableName=table, Key=key)
+
+
+def test_operators_are_answered_as_described(api: Api, empty_table: None) -> None:
     """tests/support/schemathesis_hooks.py signs the requests."""
     operator = operator_of(api)
     profile = f"/users/{EXAMPLE_SUB}/profile"

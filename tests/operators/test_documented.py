@@ -55,9 +55,10 @@ def test_without_a_local_cloud_the_message_says_how_to_start_it(tmp_path: Path) 
     assert_refused(run(clone, *export), "Start it with `make local`")
     (port,) = free_ports(1)
     (clone / ".local").mkdir()
-    stopped = environment.for_endpoint(port) | {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": "a"}
+    recorded = {"DYNAMODB_TABLE": "t", "USER_POOL_ARN": "a", "USER_POOL_CLIENT_ID": "c"}
+    stopped = environment.for_endpoint(port) | recorded
     (clone / ".local" / "environment.json").write_text(json.dumps(stopped))
-    assert_refused(run(clone, *export), f"no AWS emulator answers on port {port}")
+    assert_refused(run(clone, *export), f"does not respond on 127.0.0.1:{port}")
 
 
 def assert_documented_commands_run(
