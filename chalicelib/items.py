@@ -58,6 +58,7 @@ class Kind:
     key: Callable[[str], Item]
     """The key of the item of a user, by `sub`."""
     attributes: tuple[str, ...]
+    """The names of the attributes with the data."""
     data_in: Callable[[Item], JSON]
     """The data in an item."""
     values_of: Callable[[JSON], Item]

@@ -1,7 +1,7 @@
 """The DynamoDB access layer: read and write a user's profile and metadata, and list profiles.
 
-Every write request contains its condition. If the condition fails, DynamoDB returns the stored
-item with the refusal, and the next attempt starts from that item. No change is lost.
+A write that has a condition sends it in the same request. If the condition fails, DynamoDB returns
+the stored item with the refusal, and the next attempt starts from that item. No change is lost.
 """
 
 from __future__ import annotations
@@ -41,11 +41,14 @@ ConditionalWrite: TypeAlias = Callable[[Item, Condition], Result]
 """A function that writes under a condition, over the item last seen. Raises ConditionFailed."""
 
 MAX_WRITE_ATTEMPTS = 10
-MAX_LIST_SECONDS = 8.0
-"""The time after which a list reads no more pages without a user. One call takes at most 7 s."""
 MAX_CONFLICT_SECONDS = 5.0
 """The limits for repeating a write that conflicts with other writes. The time starts with the first
 call, so that a patch takes at most 14 s: a read and a write of 7 s each (see dynamodb.py)."""
+MAX_LIST_SECONDS = 8.0
+"""After this time, a part of the list without users is not followed by another read. A read takes
+at most 7 s."""
+READ_LIMIT = 1_000
+"""The items of a read that follows a part of the list without users."""
 
 
 def utc_now() -> str:
@@ -118,7 +121,8 @@ class DocumentStore:
     def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Document:
         """Apply a merge patch (RFC 7396) to the document of user `sub`, or to an empty one.
 
-        A patch that changes nothing writes nothing. Raises the same errors as `replace`.
+        A patch that changes nothing writes nothing, unless nothing is stored.
+        Raises the same errors as `replace`.
         """
         # Errors that do not depend on what is stored take precedence.
         self._require_storable(check_profile_data(merge_patch({}, patch)))
@@ -126,7 +130,7 @@ class DocumentStore:
         def merge_and_update(stored: Item, condition: Condition) -> Document:
             current = self.kind.data_in(stored)
             merged = merge_patch(current, patch)
-            if stored and _are_equal(merged, current):
+            if stored and self.kind.values_of(merged) == self.kind.values_of(current):
                 return self.kind.document_in(stored)
             size = self.check(merged)
             self._require_room(size, stored)
@@ -285,16 +289,18 @@ class ProfileStore(DocumentStore):
         """
         start = None if sub is None else items.key(sub)
         deadline = time.monotonic() + MAX_LIST_SECONDS
+        read_limit = limit
         while True:
-            response = self._query(start, limit)
-            profiles = {
-                items.sub_of(item): self.kind.document_in(item)
-                for item in response["Items"]
-                if is_sub(items.sub_of(item))
-            }
+            response = self._query(start, read_limit)
+            found = [item for item in response["Items"] if is_sub(items.sub_of(item))]
             start = response.get("LastEvaluatedKey")
-            if profiles or start is None:
-                return ProfilePage(profiles, has_more=start is not None)
+            if found or start is None:
+                profiles = {
+                    items.sub_of(item): self.kind.document_in(item) for item in found[:limit]
+                }
+                has_more = start is not None or len(found) > limit
+                return ProfilePage(profiles, has_more)
+            read_limit = READ_LIMIT
             if time.monotonic() > deadline:
                 raise StoreUnavailable("The list took too long. Try again shortly.")
 
@@ -332,19 +338,24 @@ class MetadataStore(DocumentStore):
     """The metadata of users, in the same table as their profiles."""
 
     kind = items.METADATA
+    check: ProfileCheck = check_metadata
 
     @classmethod
     def beside(cls, profiles: ProfileStore) -> MetadataStore:
-        """The store in the same table, with the same limit, clock and revisions."""
+        """The store in the same table, with the same client, limit, clock, revisions and pause."""
         return cls(
             client=profiles.client,
             table=profiles.table,
-            check=check_metadata,
             max_bytes=profiles.max_bytes,
             clock=profiles.clock,
             revisions=profiles.revisions,
             pause=profiles.pause,
         )
+
+    def patch(self, sub: str, patch: JSON, precondition: Precondition = UNCONDITIONAL) -> Document:
+        """Apply a merge patch to the metadata of user `sub`. See DocumentStore.patch."""
+        check_metadata(merge_patch({}, patch))  # before any precondition: it is the patch's error
+        return super().patch(sub, patch, precondition)
 
     def get_app_metadata(self, sub: str) -> JSON:
         """The `app_metadata` of user `sub`; {} if there is none. Nothing else leaves the database.
@@ -364,11 +375,6 @@ class MetadataStore(DocumentStore):
 
 def _conflict_deadline() -> float:
     return time.monotonic() + MAX_CONFLICT_SECONDS
-
-
-def _are_equal(one: JSON, other: JSON) -> bool:
-    """Whether two values have the same stored form. In Python, 1 == True."""
-    return items.to_attribute_value(one) == items.to_attribute_value(other)
 
 
 def _condition_arguments(condition: Condition) -> dict[str, Any]:

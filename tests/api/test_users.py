@@ -301,6 +301,8 @@ def test_metadata_is_patched_like_a_profile(operator: UsersApi, sub: str) -> Non
     assert same.headers["ETag"] == changed.headers["ETag"]
     emptied = operator.send("PATCH", path, body='{"app_metadata": null}')
     assert emptied.json()["app_metadata"] == {}
+    again = operator.send("PATCH", path, body='{"app_metadata": null, "private_metadata": {}}')
+    assert again.headers["ETag"] == emptied.headers["ETag"]
     assert operator.send("DELETE", path).status_code == 204
     assert operator.send("DELETE", path).status_code == 204
 
@@ -323,6 +325,9 @@ def test_other_metadata_is_refused(
     response = operator.send(method, f"/users/{sub}/metadata", body=body)
     problem = assert_operator_problem(response, 422, "invalid-profile")
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    stale = {"If-Match": '"other"'}
+    response = operator.send(method, f"/users/{sub}/metadata", body=body, headers=stale)
+    assert_operator_problem(response, 422, "invalid-profile")
 
 
 def test_the_users_writes_never_touch_metadata(
