@@ -126,9 +126,7 @@ def create_app(
     @app.route("/users/{sub}/profile", methods=["GET"], **signed)
     def get_profile() -> Response:
         profile = open_store().get(current_sub())
-        precondition = http.read_precondition(current_request(), required=False)
-        precondition.require_match(profile.revision)
-        if precondition.excludes(profile.revision):
+        if http.has_current_copy(current_request(), profile.revision):
             return responses.not_modified(profile.revision)
         return responses.profile_response(profile)
 
@@ -176,9 +174,7 @@ def create_app(
         app_metadata = open_metadata().get_app_metadata(current_sub())
         # The revision of the item would tell the user that the private metadata has changed.
         revision = content_revision(app_metadata)
-        precondition = http.read_precondition(current_request(), required=False)
-        precondition.require_match(revision)
-        if precondition.excludes(revision):
+        if http.has_current_copy(current_request(), revision):
             return responses.not_modified(revision)
         return responses.app_metadata_response(app_metadata, revision)
 
@@ -186,11 +182,9 @@ def create_app(
     def get_metadata() -> Response:
         sub = current_sub()
         metadata = open_metadata().find(sub)
-        precondition = http.read_precondition(current_request(), required=False)
         revision = metadata.revision if metadata else None
-        precondition.require_match(revision)
-        if revision is not None and precondition.excludes(revision):
-            return responses.not_modified(revision)
+        if http.has_current_copy(current_request(), revision) and metadata:
+            return responses.not_modified(metadata.revision)
         return responses.metadata_response(sub, metadata)
 
     @app.route("/users/{sub}/metadata", methods=["PUT"], content_types=http.JSON_TYPES, **signed)

@@ -44,7 +44,7 @@ def profile(size: int) -> dict[str, JSON]:
 def database(profile_size: int) -> Iterator[str]:
     """Serve a database whose profile has about `profile_size` bytes. Yields its URL."""
     item = {
-        **items.key(SUB),
+        **items.profile_key(SUB),
         items.DATA: items.to_attribute_value(profile(profile_size)),
         items.REVISION: {"S": "jgI2X_Nb26S8yBgzSnxKXA"},
         items.CREATED_AT: TIME,
@@ -124,7 +124,7 @@ def _updated_item(request: dict[str, Any]) -> dict[str, Any]:
     values = request["ExpressionAttributeValues"]
     return {
         **request["Key"],
-        items.DATA: values[":data"],
+        items.DATA: values[":profile_data"],
         items.REVISION: values[":revision"],
         items.CREATED_AT: values[":now"],
         items.UPDATED_AT: values[":now"],

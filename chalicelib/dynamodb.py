@@ -120,7 +120,7 @@ def translated_errors() -> Iterator[None]:
         if _is_item_too_large(error):
             # profile.py's limit does not count attributes that other writers added to the item.
             raise ProfileTooLarge(
-                "The profile is too large for the database. Store less data in it."
+                "The data is too large for the database. Store less of it."
             ) from error
         raise
     except (ConnectionError, HTTPClientError) as error:

@@ -79,14 +79,12 @@ class InvalidProfile(ProfileError):
     """The data is JSON, but cannot be stored or does not match the schema."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(
-            "The profile data cannot be stored as it is. See 'errors' for what to change."
-        )
+        super().__init__("The data cannot be stored as it is. See 'errors' for what to change.")
         self.violations = violations
 
 
 class ProfileTooLarge(ProfileError):
-    """The profile does not fit into one DynamoDB item."""
+    """The data is larger than the stage allows, or than one item or response can be."""
 
 
 class ProfileNotFound(ProfileError):

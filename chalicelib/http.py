@@ -109,8 +109,9 @@ class ProfileApp(Chalice):
         kwargs.setdefault("content_types", [])
         register: Callable[[View], Any] = super().route(path, **kwargs)
 
-        def decorate(view: View) -> Any:
-            return register(_with_exceptions_passed_on(view))
+        def decorate(view: View) -> View:
+            register(_with_exceptions_passed_on(view))
+            return view  # not wrapped, for a decorator of another route
 
         return decorate
 
@@ -296,8 +297,6 @@ def _with_exceptions_passed_on(view: View) -> View:
     def passing_exceptions_on(**_: str) -> Any:
         try:
             return view()
-        except ChaliceUnhandledError:  # a view with several routes is wrapped for each of them
-            raise
         except Exception as error:
             raise ChaliceUnhandledError from error
 
@@ -355,6 +354,17 @@ def read_precondition(request: Request, *, required: bool) -> Precondition:
         if_none_match=parse_tags("If-None-Match", _header_lines(event, "if-none-match")),
         required=required,
     )
+
+
+def has_current_copy(request: Request, revision: str | None) -> bool:
+    """Whether the caller of a GET has the stored state already: If-None-Match names it.
+
+    `revision` is the stored one; None if nothing is stored.
+    Raises MalformedPrecondition, or PreconditionFailed if If-Match does not name it.
+    """
+    precondition = read_precondition(request, required=False)
+    precondition.require_match(revision)
+    return precondition.excludes(revision)
 
 
 def read_page_request(request: Request) -> PageRequest:

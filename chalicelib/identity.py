@@ -26,6 +26,14 @@ USERS = "/users"
 """The resource path of back ends and operators, and the start of their other paths."""
 SUB = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """A UUID as Cognito writes it."""
+IDENTITY_POOL_MEMBERS = (
+    "cognitoAuthenticationProvider",
+    "cognitoAuthenticationType",
+    "cognitoIdentityId",
+    "cognitoIdentityPoolId",
+)
+"""Members of requestContext.identity that are set for the end users of a Cognito identity pool, who
+are IAM callers too."""
 CONSOLE_STAGE = "test-invoke-stage"
 """The stage of the console's "Test" button, which calls without a signature."""
 
@@ -94,7 +102,7 @@ def require_operator(event: Mapping[str, Any]) -> None:
         raise Forbidden("Sign the request with AWS credentials (Signature Version 4).")
     if _object(context.get("authorizer")).get("claims") is not None:
         raise Forbidden("A user's token gives no access here. Sign with AWS credentials.")
-    if identity.get("cognitoIdentityId"):
+    if any(identity.get(name) for name in IDENTITY_POOL_MEMBERS):
         raise Forbidden("Credentials of a Cognito identity pool give no access here.")
     if context.get("stage") == CONSOLE_STAGE:
         raise Forbidden("The API Gateway console's test gives no access here. Sign the request.")

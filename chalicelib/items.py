@@ -90,14 +90,14 @@ def content_revision(data: JSON) -> str:
     """A revision for data without a stored one: a hash, which changes with the data."""
     import hashlib  # noqa: PLC0415 - slows a cold start, and most requests do not need it
 
-    text = json.dumps(data, sort_keys=True, default=repr)
+    text = json.dumps(to_attribute_value(data), sort_keys=True)
     return "content-" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 # --- profiles -------------------------------------------------------------------------------------
 
 
-def key(sub: str) -> Item:
+def profile_key(sub: str) -> Item:
     """The key of the item with the profile of user `sub`."""
     return {PARTITION_KEY: {"S": USERS_PARTITION}, SORT_KEY: {"S": f"{USER_PREFIX}{sub}"}}
 
@@ -116,7 +116,7 @@ def _profile_values(data: JSON) -> Item:
     return {DATA: to_attribute_value(data)}
 
 
-PROFILE = Kind(key, (DATA,), _profile_data, _profile_values)
+PROFILE = Kind(profile_key, (DATA,), _profile_data, _profile_values)
 
 
 # --- metadata -------------------------------------------------------------------------------------
@@ -132,8 +132,8 @@ def _metadata(item: Item) -> JSON:
 
 
 def _metadata_values(data: JSON) -> Item:
-    members = data if isinstance(data, dict) else {}
-    return {name: to_attribute_value(members.get(name, {})) for name in metadata.MEMBERS}
+    members = metadata.completed(data)
+    return {name: to_attribute_value(members[name]) for name in metadata.MEMBERS}
 
 
 METADATA = Kind(metadata_key, metadata.MEMBERS, _metadata, _metadata_values)

@@ -17,12 +17,21 @@ MEMBERS = (APP, PRIVATE)
 """The members of metadata, which are also the attributes of its item."""
 
 
+def completed(data: JSON) -> dict[str, JSON]:
+    """Metadata with both members. A missing one is {}. `data` is an object."""
+    if not isinstance(data, dict):
+        raise TypeError("metadata must be an object")
+    return {APP: {}, PRIVATE: {}, **data}
+
+
 def check_metadata(data: JSON) -> int:
-    """Check metadata that is to be stored. A missing member stands for {}.
+    """Check metadata that is to be stored. A missing member counts as {}.
 
     The limits are those of profile data. Returns the size in the database, in bytes.
     Raises InvalidProfile or ProfileTooLarge.
     """
+    if isinstance(data, dict):
+        data = completed(data)
     size = check_profile_data(data)
     violations: list[Violation] = []
     if isinstance(data, dict):

@@ -101,9 +101,7 @@ def check_profile_data(data: JSON) -> int:
     MAX_VIOLATIONS violations, or ProfileTooLarge if the data is too large to be returned.
     """
     if not isinstance(data, dict):
-        raise InvalidProfile(
-            [Violation("", 'The data must be a JSON object, such as {"name": "Ada"}.')]
-        )
+        raise InvalidProfile([Violation("", "The data must be a JSON object.")])
     violations: list[Violation] = []
     size = _inspect(data, (), violations)
     if violations:
@@ -112,7 +110,7 @@ def check_profile_data(data: JSON) -> int:
         response_bytes = _response_bytes(data)
         if response_bytes > MAX_RESPONSE_BYTES:
             raise ProfileTooLarge(
-                f"The profile data takes {response_bytes:,} bytes in a response. At most "
+                f"The data takes {response_bytes:,} bytes in a response. At most "
                 f"{MAX_RESPONSE_BYTES:,} bytes can be returned. Numbers such as 1E125 are written "
                 "with all their digits."
             )
@@ -127,8 +125,7 @@ def size_of(data: JSON) -> int:
 def too_large(size: int, limit: int) -> ProfileTooLarge:
     """The error for data of `size` bytes where `limit` bytes may be stored."""
     return ProfileTooLarge(
-        f"The profile data takes {size:,} bytes in the database. At most {limit:,} bytes can be "
-        "stored."
+        f"The data takes {size:,} bytes in the database. At most {limit:,} bytes can be stored."
     )
 
 

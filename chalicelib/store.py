@@ -287,7 +287,7 @@ class ProfileStore(DocumentStore):
         Reads are eventually consistent. Items of other programs, which belong to no user, are
         skipped. Raises StoreUnavailable.
         """
-        start = None if sub is None else items.key(sub)
+        start = None if sub is None else items.profile_key(sub)
         deadline = time.monotonic() + MAX_LIST_SECONDS
         read_limit = limit
         while True:

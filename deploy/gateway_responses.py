@@ -33,7 +33,9 @@ RETRY_IN_A_MINUTE = {"Retry-After": "60"}
 RESPONSES: dict[str, Problem] = {
     "UNAUTHORIZED": problem_for(NotSignedIn(NOT_SIGNED_IN)),
     "EXPIRED_TOKEN": problem_for(
-        NotSignedIn("The token or the signature has expired. Refresh it, or sign in or sign again.")
+        NotSignedIn(
+            "The token or the signature has expired. Get a new token, or sign the request again."
+        )
     ),
     # Under /users, a wrong signature. Elsewhere, an unknown route with a token in Authorization,
     # which API Gateway reads as an AWS signature.

@@ -137,14 +137,14 @@ def grace(new_user: Callable[[], User]) -> User:
 @pytest.fixture
 def user(ada: User, dynamodb: DynamoDBClient, table: str) -> User:
     """A signed-in user without a profile."""
-    dynamodb.delete_item(TableName=table, Key=items.key(ada.sub))
+    dynamodb.delete_item(TableName=table, Key=items.profile_key(ada.sub))
     return ada
 
 
 @pytest.fixture
 def other_user(grace: User, dynamodb: DynamoDBClient, table: str) -> User:
     """Another signed-in user without a profile."""
-    dynamodb.delete_item(TableName=table, Key=items.key(grace.sub))
+    dynamodb.delete_item(TableName=table, Key=items.profile_key(grace.sub))
     return grace
 
 

@@ -95,7 +95,9 @@ def test_users_see_only_their_own_profile(api: Api, user: User, other_user: User
 
 def write_by_hand(dynamodb: DynamoDBClient, table: str, user: User, data: Any) -> None:
     """Write an item with the attributes that the original example writes, and no others."""
-    dynamodb.put_item(TableName=table, Item=items.key(user.sub) | {"profile_data": {"M": data}})
+    dynamodb.put_item(
+        TableName=table, Item=items.profile_key(user.sub) | {"profile_data": {"M": data}}
+    )
 
 
 def test_an_item_of_the_original_example_is_read(

@@ -426,11 +426,11 @@ def test_items_of_other_programs_do_not_stop_the_list(
     """A key without a sub is skipped. A profile that no response can hold has no data."""
     too_large = str(uuid.uuid4())
     numbers = [{"N": "1E125"}] * 100_000
-    foreign = [items.key(name) for name in ("!", "a", "f", "zoe", "zzz")]
+    foreign = [items.profile_key(name) for name in ("!", "a", "f", "zoe", "zzz")]
     try:
         for key in foreign:
             dynamodb.put_item(TableName=table, Item=key)
-        item = items.key(too_large) | {"profile_data": {"M": {"n": {"L": numbers}}}}
+        item = items.profile_key(too_large) | {"profile_data": {"M": {"n": {"L": numbers}}}}
         dynamodb.put_item(TableName=table, Item=item)
         for limit in (1, 100):
             users = {user["sub"]: user for user in listed(operator, limit)}
@@ -438,7 +438,7 @@ def test_items_of_other_programs_do_not_stop_the_list(
             assert "profile_data" not in users[too_large]
             assert not {"!", "a", "f", "zoe", "zzz"} & set(users)
     finally:
-        for key in [*foreign, items.key(too_large)]:
+        for key in [*foreign, items.profile_key(too_large)]:
             dynamodb.delete_item(TableName=table, Key=key)
 
 

@@ -108,7 +108,7 @@ def create_table(
 def put_example_item(table: str, sub: str) -> None:
     """Store a profile as the original example did: without revision and times."""
     profile = {"profile_data": {"M": {"name": {"S": "Ada"}, "theme": {"S": "dark"}}}}
-    boto3.client("dynamodb").put_item(TableName=table, Item=items.key(sub) | profile)
+    boto3.client("dynamodb").put_item(TableName=table, Item=items.profile_key(sub) | profile)
 
 
 def set_stack_tags(stack: Stack, tags: Mapping[str, str]) -> None:

@@ -36,7 +36,7 @@ def test_it_says_what_it_deletes_and_what_aws_keeps(clone: Clone) -> None:
     dynamodb = boto3.client("dynamodb")
     for number in range(3):
         cognito.admin_create_user(UserPoolId=pool_id(clone), Username=f"{number}@example.com")
-        dynamodb.put_item(TableName=own_table(clone), Item=items.key(str(number)))
+        dynamodb.put_item(TableName=own_table(clone), Item=items.profile_key(str(number)))
     before = clone.snapshot()
 
     refused = clone.outcome("destroy-backend", STAGE, "--confirm=prod")

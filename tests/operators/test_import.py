@@ -325,7 +325,7 @@ def test_a_dry_run_reports_the_same_and_writes_nothing(stage: Stage) -> None:
         done = stage.import_lines(*lines, "x", options=options)
         assert counts(dry) == counts(done)
         assert sorted(dry.errors.splitlines()) == sorted(done.errors.splitlines())
-        stage.client.delete_item(TableName=stage.table, Key=items.key(str(lines[3]["sub"])))
+        stage.client.delete_item(TableName=stage.table, Key=items.profile_key(str(lines[3]["sub"])))
 
 
 def test_the_rate_is_limited(stage: Stage) -> None:

@@ -25,7 +25,7 @@ def tags(*revisions: str) -> Tags:
 def stored_item(store: ProfileStore, sub: str) -> items.Item:
     """The user's item as it is stored; empty if there is none."""
     response: Any = store.client.get_item(
-        TableName=store.table, Key=items.key(sub), ConsistentRead=True
+        TableName=store.table, Key=items.profile_key(sub), ConsistentRead=True
     )
     item: items.Item = response.get("Item", {})
     return item
@@ -33,7 +33,7 @@ def stored_item(store: ProfileStore, sub: str) -> items.Item:
 
 def put_item(store: ProfileStore, sub: str, **attributes: items.AttributeValue) -> None:
     """Write the user's item directly, as another program might."""
-    store.client.put_item(TableName=store.table, Item=items.key(sub) | attributes)
+    store.client.put_item(TableName=store.table, Item=items.profile_key(sub) | attributes)
 
 
 class RecordingClient:

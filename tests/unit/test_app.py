@@ -66,7 +66,7 @@ def app(store: OneProfile) -> ProfileApp:
 
 
 def app_with(
-    store: OneProfile,
+    store: OneProfile | NoStore,
     routes: RouteSettings = ROUTES,
     settings: ProfileSettings = ProfileSettings(),  # noqa: B008 - it cannot be changed
 ) -> ProfileApp:
@@ -250,6 +250,42 @@ def test_preflight_requests_are_answered_with_constants(
     assert headers["Access-Control-Allow-Origin"] == preflight
     assert "traceparent" in headers["Access-Control-Allow-Headers"].split(",")
     assert "If-Match" in headers["Access-Control-Allow-Headers"].split(",")
+
+
+# --- who is let in under /users --------------------------------------------------------------------
+
+NOT_OPERATORS: list[dict[str, Any]] = [
+    {"identity": {"userArn": None}},
+    {"authorizer": {"claims": id_token_claims("5f0c", "client.one")}},
+    {"identity": {"userArn": OPERATOR_ARN, "cognitoIdentityId": "eu-west-1:1"}},
+    {"stage": "test-invoke-stage"},
+]
+
+
+class NoStore:
+    """A store that no request may reach."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the store's {name} was used")
+
+
+@pytest.mark.parametrize("context", NOT_OPERATORS)
+def test_no_view_under_users_lets_anyone_else_in(context: dict[str, Any]) -> None:
+    app = app_with(NoStore())
+    for path, methods in app.routes.items():
+        for method in methods if path.startswith("/users") else ():
+            event = operator_event(method, path, SUB, body="{}")
+            event["requestContext"] |= context
+            assert app(event, None)["statusCode"] == 403, f"{method} {path}"
+
+
+def test_no_view_under_users_accepts_a_presigned_url() -> None:
+    app = app_with(NoStore())
+    for path, methods in app.routes.items():
+        for method in methods if path.startswith("/users") else ():
+            query = {"X-Amz-Signature": "ab"}
+            event = operator_event(method, path, SUB, query=query, body="{}")
+            assert app(event, None)["statusCode"] == 403, f"{method} {path}"
 
 
 # --- the log of requests under /users -------------------------------------------------------------

@@ -9,7 +9,10 @@ from chalicelib.preconditions import Precondition, Wildcard
 from tests.support.attributes import ATTRIBUTES
 
 A = frozenset("a")
-STORED = items.key("5f0c") | {"profile_data": {"M": {"n": {"N": "1"}}}, "revision": {"S": "r1"}}
+STORED = items.profile_key("5f0c") | {
+    "profile_data": {"M": {"n": {"N": "1"}}},
+    "revision": {"S": "r1"},
+}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ def test_a_precondition_becomes_a_condition(
             ),
         ),
         (
-            items.key("5f0c"),
+            items.profile_key("5f0c"),
             Condition(
                 "attribute_exists(sk) AND attribute_not_exists(revision) "
                 "AND attribute_not_exists(profile_data)"

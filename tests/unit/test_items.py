@@ -16,7 +16,7 @@ EXAMPLE = {
 
 
 def test_keys_are_those_of_the_original_example() -> None:
-    assert items.key("5f0c") == {"pk": {"S": "USERS#ALL"}, "sk": {"S": "USER#5f0c"}}
+    assert items.profile_key("5f0c") == {"pk": {"S": "USERS#ALL"}, "sk": {"S": "USER#5f0c"}}
 
 
 def test_an_item_of_this_service_is_read() -> None:
@@ -78,7 +78,7 @@ def test_values_written_by_hand_are_read_as_json(stored: dict[str, Any], read: J
 
 
 def test_an_item_without_profile_data_is_an_empty_profile() -> None:
-    item = items.key("5f0c") | {"created_at": {"N": "5"}}
+    item = items.profile_key("5f0c") | {"created_at": {"N": "5"}}
     assert items.PROFILE.document_in(item).data == {}
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from chalicelib import items
 from chalicelib.dynamodb import ConditionFailed
 from chalicelib.errors import (
     InvalidProfile,
@@ -22,8 +24,18 @@ from chalicelib.errors import (
     ProfileTooLarge,
     StoreUnavailable,
 )
+from chalicelib.metadata import check_metadata
 from chalicelib.preconditions import Precondition
-from chalicelib.store import MAX_WRITE_ATTEMPTS, ProfileStore, new_revision, random_pause, utc_now
+from chalicelib.store import (
+    MAX_LIST_SECONDS,
+    MAX_WRITE_ATTEMPTS,
+    READ_LIMIT,
+    MetadataStore,
+    ProfileStore,
+    new_revision,
+    random_pause,
+    utc_now,
+)
 from tests.support.store import RecordingClient
 
 KEY = {"pk": {"S": "USERS#ALL"}, "sk": {"S": "USER#5f0c"}}
@@ -297,3 +309,57 @@ def test_pauses_double_up_to_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
         random_pause(attempt)
     assert slept[:4] == [0.1, 0.2, 0.4, 0.8]
     assert set(slept[4:]) == {1.0}
+
+
+# --- metadata -------------------------------------------------------------------------------------
+
+
+def test_a_user_reads_app_metadata_only_and_consistently() -> None:
+    """private_metadata does not leave the database."""
+    client = RecordingClient(OneItem())
+    MetadataStore.beside(store_with(client)).get_app_metadata("5f0c")
+    arguments = {
+        "TableName": "profiles",
+        "Key": {"pk": {"S": "USER#5f0c"}, "sk": {"S": "METADATA#5f0c"}},
+        "ProjectionExpression": "app_metadata",
+        "ConsistentRead": True,
+    }
+    assert client.calls == [("get_item", arguments)]
+
+
+def test_metadata_has_the_limit_and_the_clock_of_profiles() -> None:
+    profiles = replace(store_with(RecordingClient(OneItem())), max_bytes=100)
+    metadata = MetadataStore.beside(profiles)
+    assert metadata.max_bytes == 100
+    assert metadata.check is check_metadata
+    assert (metadata.clock, metadata.revisions) == (profiles.clock, profiles.revisions)
+
+
+# --- the list -------------------------------------------------------------------------------------
+
+
+class ForeignItems:
+    """A client for a table in which no item belongs to a user. Its reads take seconds."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        self.now = 0.0
+        self.seconds = seconds
+        self.limits: list[int] = []
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def query(self, **arguments: Any) -> dict[str, Any]:
+        self.now += self.seconds
+        self.limits.append(arguments["Limit"])
+        key = items.profile_key("zoe")
+        return {"Items": [key], "LastEvaluatedKey": key}
+
+
+def test_a_list_without_users_ends_before_the_functions_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = ForeignItems(monkeypatch, seconds=1)
+    with pytest.raises(StoreUnavailable):
+        store_with(client).list_after(None, 1)
+    assert client.now <= MAX_LIST_SECONDS + 1
+    assert client.limits[0] == 1
+    assert set(client.limits[1:]) == {READ_LIMIT}, "what is skipped is read in large parts"
