@@ -125,7 +125,8 @@ def create_app(
     @app.route("/user/profile", methods=["GET"], **signed_in)
     @app.route("/users/{sub}/profile", methods=["GET"], **signed)
     def get_profile() -> Response:
-        profile = open_store().get(current_sub())
+        sub = current_sub()
+        profile = open_store().get(sub)
         if http.has_current_copy(current_request(), profile.revision):
             return responses.not_modified(profile.revision)
         return responses.profile_response(profile)
@@ -171,7 +172,8 @@ def create_app(
 
     @app.route("/user/metadata", methods=["GET"], **signed_in)
     def get_app_metadata() -> Response:
-        app_metadata = open_metadata().get_app_metadata(current_sub())
+        sub = current_sub()
+        app_metadata = open_metadata().get_app_metadata(sub)
         # The revision of the item would tell the user that the private metadata has changed.
         revision = content_revision(app_metadata)
         if http.has_current_copy(current_request(), revision):

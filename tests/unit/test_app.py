@@ -252,7 +252,7 @@ def test_preflight_requests_are_answered_with_constants(
     assert "If-Match" in headers["Access-Control-Allow-Headers"].split(",")
 
 
-# --- who is let in under /users --------------------------------------------------------------------
+# --- who is let in under /users -------------------------------------------------------------------
 
 NOT_OPERATORS: list[dict[str, Any]] = [
     {"identity": {"userArn": None}},
