@@ -49,8 +49,20 @@ def metadata_response(sub: str, metadata: Document | None) -> Response:
 
 
 def app_metadata_response(app_metadata: JSON, revision: str) -> Response:
-    """200 with what the user may see of their metadata, and its ETag."""
-    return _with_etag(json_response({APP: app_metadata}), revision)
+    """200 with what the user may see of their metadata, and its ETag.
+
+    Names are sorted. The database can return them in another order after every write, also after
+    one of private_metadata only.
+    """
+    return _with_etag(json_response({APP: _with_sorted_names(app_metadata)}), revision)
+
+
+def _with_sorted_names(value: JSON) -> JSON:
+    if isinstance(value, dict):
+        return {name: _with_sorted_names(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [_with_sorted_names(element) for element in value]
+    return value
 
 
 def user_list_response(page: ProfilePage) -> Response:

@@ -114,6 +114,7 @@ def _complete_file(request: ExportRequest) -> Iterator[TextIO]:
             yield file
             file.flush()
             os.fsync(descriptor)
+        _check_name(request)  # a file with this name may have appeared
         part.replace(request.file)
     except OSError as error:  # such as a full disk
         part.unlink(missing_ok=True)

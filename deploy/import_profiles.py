@@ -294,14 +294,22 @@ def _reason(outcome: Outcome) -> str:
     return ""
 
 
+def _next_part(file: BinaryIO) -> bytes:
+    """The rest of a line, or the start of a long one. Raises DeploymentError."""
+    try:
+        return file.readline(MAX_LINE_BYTES + 1)
+    except OSError as error:  # such as a network drive that is gone
+        raise DeploymentError(f"cannot read {file.name}: {error.strerror}.") from error
+
+
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     """The lines of a file with their numbers, without empty ones. None: the line is too long."""
     number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
+    while line := _next_part(file):
         number += 1
         if len(line) > MAX_LINE_BYTES:
             while line and not line.endswith(b"\n"):
-                line = file.readline(MAX_LINE_BYTES)
+                line = _next_part(file)
             yield number, None
         elif line.strip():
             yield number, line

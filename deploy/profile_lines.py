@@ -16,6 +16,7 @@ of a table export to S3 in the format DynamoDB JSON.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,9 +32,19 @@ KINDS: dict[str, Kind] = {"profile": items.PROFILE, "metadata": items.METADATA}
 """The kinds of items, by the name that a line gives them."""
 KIND = "kind"
 SUB = "sub"
+KNOWN_ATTRIBUTES = (
+    items.PARTITION_KEY,
+    items.SORT_KEY,
+    items.REVISION,
+    items.CREATED_AT,
+    items.UPDATED_AT,
+)
+"""The attributes of both kinds of items. A line may have them."""
 ITEM = "Item"
 """The only member of a line in DynamoDB JSON."""
 
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+"""A number in JSON (RFC 8259, section 6)."""
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 """RFC 3339 in UTC, as the service writes it."""
 
@@ -142,6 +153,7 @@ def read_line(line: bytes) -> Record:
     if ITEM in members:
         members = _plain_item(members[ITEM])
     kind, sub = _identify(members)
+    _refuse_unknown_members(kind, members)
     return Record(
         kind=kind,
         sub=sub,
@@ -152,6 +164,8 @@ def read_line(line: bytes) -> Record:
 
 
 def _object_in(line: bytes) -> dict[str, JSON]:
+    if line.startswith(codecs.BOM_UTF8):
+        raise LineRefused("the file starts with a byte order mark. Save it as UTF-8 without one.")
     try:
         value = read_json(line)
     except MalformedJSON:  # its text may contain the name of a member
@@ -165,17 +179,30 @@ def _object_in(line: bytes) -> dict[str, JSON]:
 
 def _plain_item(item: JSON) -> dict[str, JSON]:
     """An item in DynamoDB JSON as plain JSON."""
-    reason = f'"{ITEM}" is not an item in DynamoDB JSON.'
     if not isinstance(item, dict):
-        raise LineRefused(reason)
-    try:
-        plain = {name: items.from_attribute_value(value) for name, value in item.items()}  # type: ignore[arg-type]
-        # Numbers are texts in DynamoDB JSON. This refuses those that are no JSON numbers: NaN.
-        checked = read_json(write_json(plain).encode())
-    except (ArithmeticError, AttributeError, MalformedJSON, TypeError, ValueError):
-        raise LineRefused(reason) from None
-    assert isinstance(checked, dict)  # noqa: S101 - for mypy
-    return checked
+        raise LineRefused(f'"{ITEM}" is not an item in DynamoDB JSON.')
+    return {name: _plain_value(value) for name, value in item.items()}
+
+
+def _plain_value(value: JSON) -> JSON:
+    """A value in DynamoDB JSON as plain JSON. A set or a binary value has no equal in JSON."""
+    match value:
+        case {"M": dict() as members, **others} if not others:
+            return {name: _plain_value(member) for name, member in members.items()}
+        case {"L": list() as elements, **others} if not others:
+            return [_plain_value(element) for element in elements]
+        case {"S": str() as text, **others} if not others:
+            return text
+        case {"N": str() as number, **others} if not others and NUMBER.fullmatch(number):
+            return read_json(number.encode())
+        case {"BOOL": bool() as boolean, **others} if not others:
+            return boolean
+        case {"NULL": True, **others} if not others:
+            return None
+    raise LineRefused(
+        f'"{ITEM}" has a value that is not an object, array, string, number, boolean or null in '
+        "DynamoDB JSON."
+    )
 
 
 def _identify(members: dict[str, JSON]) -> tuple[Kind, str]:
@@ -191,6 +218,16 @@ def _identify(members: dict[str, JSON]) -> tuple[Kind, str]:
     if not isinstance(sub, str) or not is_sub(sub):
         raise LineRefused(f'"{SUB}" is not a UUID in lower case.')
     return KINDS[name], sub
+
+
+def _refuse_unknown_members(kind: Kind, members: dict[str, JSON]) -> None:
+    """Raise LineRefused for a member that would be lost, such as one with a misspelled name."""
+    known = {KIND, SUB, *KNOWN_ATTRIBUTES, *kind.attributes}
+    if not members.keys() <= known:
+        raise LineRefused(
+            f"the line has a member that a {_name_of(kind)} does not have. Its data is in "
+            f"{' and '.join(kind.attributes)}."
+        )
 
 
 def _identify_item(members: dict[str, JSON]) -> tuple[Kind, str]:

@@ -116,7 +116,8 @@ class TableWriter:
         updated_at = None
         if self.times is Times.KEEP:
             created_at = record.created_at
-            updated_at = record.updated_at
+            # One time stands for both, so that no profile is changed before it was created.
+            updated_at = record.updated_at or record.created_at
         revision = {"S": self.revisions()}
         condition = conditions.unchanged(stored, record.kind)
         attributes = record.kind.values_of(record.data)
@@ -132,7 +133,7 @@ class TableWriter:
         values = {
             **{f":{name}": value for name, value in attributes.items()},
             ":revision": revision,
-            ":created_at": {"S": created_at or now},
+            ":created_at": {"S": created_at or updated_at or now},
             ":updated_at": {"S": updated_at or now},
             **condition.values,
         }

@@ -170,3 +170,17 @@ def test_a_stage_without_a_backend_is_refused(stage: Stage) -> None:
     stage.configure(DYNAMODB_TABLE="")
     done = stage.run("export", "--file=out.jsonl")
     assert "make backend STAGE=dev" in done.errors
+
+
+def test_a_file_that_appears_during_the_export_is_kept(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = stage.folder / "out.jsonl"
+
+    def write_precious_file(_: int) -> None:
+        file.write_text("precious")
+
+    monkeypatch.setattr(os, "fsync", write_precious_file)
+    done = stage.run("export", "--file=out.jsonl")
+    assert "error: out.jsonl exists" in done.errors
+    assert file.read_text() == "precious"

@@ -69,6 +69,14 @@ def test_a_profile_gets_the_times_of_its_line(stage: Stage) -> None:
     assert (profile.created_at, profile.updated_at) == (CREATED, UPDATED)
 
 
+@pytest.mark.parametrize("name", ["created_at", "updated_at"])
+def test_one_time_stands_for_both(stage: Stage, name: str) -> None:
+    sub = new_sub()
+    stage.import_lines({**profile_line(sub, {"n": 1}), name: CREATED})
+    profile = stage.profiles.get(sub)
+    assert (profile.created_at, profile.updated_at) == (CREATED, CREATED)
+
+
 def test_times_now_ignores_the_times_of_the_line(stage: Stage) -> None:
     sub = new_sub()
     line = profile_line(sub, {"n": 1}, created_at="unknown", updated_at=UPDATED)
@@ -207,8 +215,8 @@ def test_lines_about_one_user_are_written_in_their_order(stage: Stage) -> None:
         ({"pk": "USERS#ALL", "sk": f"USER#{SECRET}", "profile_data": {}}, "pk and sk are not"),
         ({"pk": "USERS#ALL", "profile_data": {}}, "pk and sk are not"),
         ({"Item": [SECRET]}, '"Item" is not an item in DynamoDB JSON'),
-        ({"Item": {"pk": SECRET}}, '"Item" is not an item in DynamoDB JSON'),
-        ({"Item": {"profile_data": {"N": "NaN"}}}, '"Item" is not an item in DynamoDB JSON'),
+        ({"Item": {"pk": SECRET}}, '"Item" has a value that is not'),
+        ({"Item": {"profile_data": {"N": "NaN"}}}, '"Item" has a value that is not'),
         ({"kind": "profile", "sub": new_sub(), **MARKER}, "the marker of an erased account"),
         (profile_line(new_sub(), SECRET), "must be a JSON object"),
         (profile_line(new_sub(), {SECRET: 10**38 + 1}), "at most 38 significant digits"),

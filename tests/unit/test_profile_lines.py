@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -118,3 +119,64 @@ def test_a_time_in_utc_is_accepted(text: str) -> None:
 def test_another_time_is_refused(text: str) -> None:
     with pytest.raises(LineRefused, match="updated_at is not a time"):
         Record(items.PROFILE, SUB, {}, updated_at=text).check_times()
+
+
+PROFILE_LINE = {"kind": "profile", "sub": SUB, "profile_data": {}}
+METADATA_LINE = {"kind": "metadata", "sub": SUB, "app_metadata": {}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        PROFILE_LINE | {"Profile_data": {}},
+        PROFILE_LINE | {"etag": "x"},
+        PROFILE_LINE | {"app_metadata": {}},
+        METADATA_LINE | {"private_metadta": {}},
+        METADATA_LINE | {"profile_data": {}},
+        {"pk": "USERS#ALL", "sk": f"USER#{SUB}", "profile_data": {}, "plan": "pro"},
+    ],
+)
+def test_a_member_that_would_be_lost_is_refused(line: dict[str, Any]) -> None:
+    with pytest.raises(LineRefused, match="has a member that a"):
+        read_line(json.dumps(line).encode())
+
+
+def test_a_revision_may_be_in_a_line_and_is_ignored() -> None:
+    assert read_line(json.dumps(PROFILE_LINE | {"revision": "r1"}).encode()).data == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"SS": ["x"]},
+        {"NS": ["1"]},
+        {"BS": ["AAA="]},
+        {"B": "AAA="},
+        {"N": " 1_000 "},
+        {"N": "NaN"},
+        {"N": "01"},
+        {"N": 1},
+        {"NULL": False},
+        {"BOOL": "true"},
+        {"S": 5},
+        {"S": "a", "N": "1"},
+        {"M": []},
+        {"L": {}},
+        {},
+        "text",
+        None,
+    ],
+)
+def test_a_value_without_an_equal_in_json_is_refused(value: Any) -> None:
+    item = {
+        "pk": {"S": "USERS#ALL"},
+        "sk": {"S": f"USER#{SUB}"},
+        "profile_data": {"M": {"a": {"L": [value]}}},
+    }
+    with pytest.raises(LineRefused, match="DynamoDB JSON"):
+        read_line(json.dumps({"Item": item}).encode())
+
+
+def test_a_byte_order_mark_is_named() -> None:
+    with pytest.raises(LineRefused, match="byte order mark"):
+        read_line(b"\xef\xbb\xbf" + json.dumps(PROFILE_LINE).encode())
