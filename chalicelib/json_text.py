@@ -6,7 +6,6 @@ Numbers are never floats: they are read as int or Decimal, and written digit for
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,9 +18,9 @@ OUT_OF_RANGE = Decimal("1E+999999")
 """Replaces a number whose exponent Decimal cannot hold. profile.py refuses it as too large."""
 
 MAX_NESTING = 500
-"""Levels of objects and arrays that are read. Python 3.11 can read about 900."""
-STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-BRACKET = re.compile(r"[\[\]{}]")
+"""Levels of objects and arrays that are read. Python 3.11's parser raises RecursionError after
+about 900, later versions after several thousand."""
+TOO_DEEP = f"The body has more than {MAX_NESTING} levels of nesting."
 
 LONE_SURROGATE = "The body has a lone surrogate (\\ud800 to \\udfff)."
 
@@ -40,7 +39,6 @@ def read_json(body: bytes) -> JSON:
         raise MalformedJSON("The body is not UTF-8 text.") from error
     if text.startswith("\ufeff"):
         raise MalformedJSON("The body starts with a byte order mark. Send UTF-8 without one.")
-    _refuse_deep_nesting(text)
     try:
         value: JSON = json.loads(
             text,
@@ -49,21 +47,32 @@ def read_json(body: bytes) -> JSON:
             parse_constant=_refuse_constant,
             object_pairs_hook=_object_without_duplicates,
         )
-        _refuse_lone_surrogates(text, value)
+    except RecursionError as error:
+        raise MalformedJSON(TOO_DEEP) from error
     except json.JSONDecodeError as error:
         raise MalformedJSON(_description(text, error)) from error
+    _refuse_deep_nesting(value)
+    _refuse_lone_surrogates(text, value)
     return value
 
 
-def _refuse_deep_nesting(text: str) -> None:
+def _refuse_deep_nesting(value: JSON) -> None:
     """Raise MalformedJSON if objects and arrays are nested in more than MAX_NESTING levels."""
-    if text.count("[") + text.count("{") <= MAX_NESTING:
-        return
-    depth = 0
-    for bracket in BRACKET.finditer(STRING.sub("", text)):
-        depth += 1 if bracket[0] in "[{" else -1
-        if depth > MAX_NESTING:
-            raise MalformedJSON(f"The body has more than {MAX_NESTING} levels of nesting.")
+    level = [value]  # the objects and arrays of one level
+    for _ in range(MAX_NESTING):
+        level = [member for container in level for member in _containers_in(container)]
+        if not level:
+            return
+    raise MalformedJSON(TOO_DEEP)
+
+
+def _containers_in(value: JSON) -> list[JSON]:
+    """The objects and arrays that are members or elements of `value`."""
+    if isinstance(value, dict):
+        return [member for member in value.values() if isinstance(member, dict | list)]
+    if isinstance(value, list):
+        return [element for element in value if isinstance(element, dict | list)]
+    return []
 
 
 def _description(text: str, error: json.JSONDecodeError) -> str:

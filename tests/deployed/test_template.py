@@ -204,7 +204,8 @@ def test_access_logs_have_no_addresses(template: Template) -> None:
     settings = template["Resources"]["RestAPI"]["Properties"]["AccessLogSetting"]
     line = json.loads(settings["Format"])
     assert line["status"] == "$context.status"
-    assert "$context.identity" not in settings["Format"]
+    assert line["caller"] == "$context.identity.userArn"
+    assert settings["Format"].count("$context.identity") == 1
 
 
 def test_alarms_go_to_the_topic_if_there_is_one(template: Template) -> None:
