@@ -21,6 +21,8 @@ class Condition:
     values: dict[str, items.AttributeValue] = field(default_factory=dict)
 
 
+NOT_ERASED = f"attribute_not_exists({items.ERASED_AT})"
+"""The store adds this to every condition: nothing replaces the marker of an erased account."""
 ALWAYS = Condition()
 EXISTS = Condition(f"attribute_exists({items.SORT_KEY})")
 ABSENT = Condition(f"attribute_not_exists({items.SORT_KEY})")

@@ -12,6 +12,7 @@
     ├── ProfileTooLarge
     ├── ProfileNotFound
     ├── UserNotFound
+    ├── AccountErased
     └── StoreUnavailable
 
 problems.py maps each of them to a status code and a problem type. dynamodb.py translates
@@ -93,6 +94,13 @@ class ProfileNotFound(ProfileError):
 
 class UserNotFound(ProfileError):
     """The path names no possible user."""
+
+
+class AccountErased(ProfileError):
+    """The account was erased. A marker in place of the item keeps every writer from it."""
+
+    def __init__(self) -> None:
+        super().__init__("This account was erased, with its data. Nothing can be stored for it.")
 
 
 class StoreUnavailable(ProfileError):

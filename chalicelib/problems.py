@@ -52,6 +52,7 @@ PROBLEM_TYPES: dict[type[errors.ProfileError], ProblemType] = {
     errors.ProfileNotFound: ProblemType(
         HTTPStatus.NOT_FOUND, "profile-not-found", "There is no profile yet"
     ),
+    errors.AccountErased: ProblemType(HTTPStatus.GONE, "account-erased", "The account was erased"),
     errors.PreconditionFailed: ProblemType(
         HTTPStatus.PRECONDITION_FAILED,
         "precondition-failed",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypeAlias
 from chalicelib import conditions, items
 from chalicelib.conditions import Condition
 from chalicelib.dynamodb import ConditionFailed, create_client, translated_errors
-from chalicelib.errors import ProfileNotFound, StoreUnavailable
+from chalicelib.errors import AccountErased, ProfileNotFound, StoreUnavailable
 from chalicelib.identity import is_sub
 from chalicelib.items import Item, Kind
 from chalicelib.metadata import APP, check_metadata
@@ -90,6 +90,7 @@ class DocumentStore:
         confirmed before. Raises StoreUnavailable.
         """
         item = self._read(sub)
+        _refuse_erased(item)
         if not item:
             return None
         return self.kind.document_in(item)
@@ -109,6 +110,8 @@ class DocumentStore:
         if size > self.max_bytes:
             # Only allowed if the stored document is larger, so read it first.
             item = self._read(sub)
+            self._require_room(size, item)
+            _refuse_erased(item)
             precondition.check(self.kind.revision_of(item))
             condition = conditions.unchanged(item, self.kind)
 
@@ -138,6 +141,7 @@ class DocumentStore:
 
         deadline = _conflict_deadline()
         item = self._read(sub)
+        _refuse_erased(item)
         precondition.check(self.kind.revision_of(item))
         condition = conditions.unchanged(item, self.kind)
         return self._retry_conflicts(merge_and_update, precondition, item, condition, deadline)
@@ -172,6 +176,7 @@ class DocumentStore:
                 return write(item, condition)
             except ConditionFailed as conflict:
                 item = conflict.item
+            _refuse_erased(item)
             precondition.check(self.kind.revision_of(item))
             if attempt == MAX_WRITE_ATTEMPTS or time.monotonic() > deadline:
                 break
@@ -195,7 +200,7 @@ class DocumentStore:
         self._require_storable(size)
         if size <= self.max_bytes:
             return
-        if not item or size >= size_of(self.kind.data_in(item)):
+        if items.ERASED_AT in item or not item or size >= size_of(self.kind.data_in(item)):
             raise too_large(size, self.max_bytes)
 
     def _read(self, sub: str) -> Item:
@@ -237,6 +242,7 @@ class DocumentStore:
                 # botocore sent this write twice. The first succeeded, but its response was lost.
                 return self.kind.document_in(conflict.item)
             if conflict.outcome_unknown:
+                _refuse_erased(conflict.item)
                 _raise_outcome_unknown(conflict)
             raise
         return self.kind.document_in(response["Attributes"])
@@ -252,6 +258,7 @@ class DocumentStore:
             if not conflict.outcome_unknown:
                 raise
             if conflict.item:
+                _refuse_erased(conflict.item)
                 _raise_outcome_unknown(conflict)
             # botocore sent this delete twice. The first succeeded, but its response was lost.
 
@@ -284,15 +291,15 @@ class ProfileStore(DocumentStore):
     def list_after(self, sub: str | None, limit: int) -> ProfilePage:
         """Up to `limit` profiles after `sub`, sorted by the users' subs; None: the first ones.
 
-        Reads are eventually consistent. Items of other programs, which belong to no user, are
-        skipped. Raises StoreUnavailable.
+        Reads are eventually consistent. Markers of erased accounts, and items of other programs
+        that belong to no user, are skipped. Raises StoreUnavailable.
         """
         start = None if sub is None else items.profile_key(sub)
         deadline = time.monotonic() + MAX_LIST_SECONDS
         read_limit = limit
         while True:
             response = self._query(start, read_limit)
-            found = [item for item in response["Items"] if is_sub(items.sub_of(item))]
+            found = [item for item in response["Items"] if _is_listed(item)]
             start = response.get("LastEvaluatedKey")
             if found or start is None:
                 profiles = {
@@ -366,11 +373,22 @@ class MetadataStore(DocumentStore):
             response = self.client.get_item(
                 TableName=self.table,
                 Key=self.kind.key(sub),
-                ProjectionExpression=APP,
+                ProjectionExpression=f"{APP}, {items.ERASED_AT}",
                 ConsistentRead=True,
             )
         item = response.get("Item", {})
+        _refuse_erased(item)
         return items.from_attribute_value(item.get(APP, items.NO_DATA))
+
+
+def _refuse_erased(item: Item) -> None:
+    """Raise AccountErased if `item` is the marker of an erased account."""
+    if items.ERASED_AT in item:
+        raise AccountErased
+
+
+def _is_listed(item: Item) -> bool:
+    return is_sub(items.sub_of(item)) and items.ERASED_AT not in item
 
 
 def _conflict_deadline() -> float:
@@ -378,11 +396,12 @@ def _conflict_deadline() -> float:
 
 
 def _condition_arguments(condition: Condition) -> dict[str, Any]:
-    """The arguments of a write that depend on whether it has a condition."""
-    if not condition.expression:
-        return {}
+    """The condition of a write. No write replaces the marker of an erased account."""
+    expression = conditions.NOT_ERASED
+    if condition.expression:
+        expression = f"{condition.expression} AND {expression}"
     return {
-        "ConditionExpression": condition.expression,
+        "ConditionExpression": expression,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
 

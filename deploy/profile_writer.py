@@ -23,8 +23,6 @@ from deploy.profile_lines import LineRefused, Record
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-NOT_ERASED = f"attribute_not_exists({items.ERASED_AT})"
-
 
 class Outcome(Enum):
     """What became of a line. The values are the members of the final report."""
@@ -143,7 +141,7 @@ class TableWriter:
                     TableName=self.table,
                     Key=record.key,
                     UpdateExpression="SET " + ", ".join(assignments),
-                    ConditionExpression=f"{condition.expression} AND {NOT_ERASED}",
+                    ConditionExpression=f"{condition.expression} AND {conditions.NOT_ERASED}",
                     ExpressionAttributeValues=values,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )

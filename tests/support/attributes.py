@@ -10,5 +10,6 @@ ATTRIBUTES = (
     items.REVISION,
     items.CREATED_AT,
     items.UPDATED_AT,
+    items.ERASED_AT,
 )
 """Their names."""

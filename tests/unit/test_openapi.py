@@ -16,7 +16,7 @@ from tests.support.clone import ROOT
 from tests.support.http_api import PROFILE
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
-EVERY_METHOD = {"400", "401", "412", "500", "503"}
+EVERY_METHOD = {"400", "401", "410", "412", "500", "503"}
 STATUSES = {
     "get": EVERY_METHOD | {"200", "304", "404"},
     "post": EVERY_METHOD | {"200", "413", "415", "422", "428"},

@@ -109,7 +109,7 @@ def update(condition: str, name: str) -> tuple[str, dict[str, Any]]:
             name: {"S": "r0"},
         },
         "ReturnValues": "ALL_NEW",
-        "ConditionExpression": condition,
+        "ConditionExpression": f"{condition} AND attribute_not_exists(erased_at)",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     return ("update_item", arguments)
@@ -128,18 +128,16 @@ def test_a_delete_is_one_conditional_delete() -> None:
         "TableName": "profiles",
         "Key": KEY,
         "ExpressionAttributeValues": {":tag0": {"S": "r0"}},
-        "ConditionExpression": "revision IN (:tag0)",
+        "ConditionExpression": "revision IN (:tag0) AND attribute_not_exists(erased_at)",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     assert requests_of(CALLS["delete"]) == [("delete_item", arguments)]
 
 
-def test_without_a_precondition_there_is_no_condition() -> None:
-    ((_, update_arguments),) = requests_of(lambda store: store.replace("5f0c", {}))
-    assert "ConditionExpression" not in update_arguments
-    assert requests_of(lambda store: store.delete("5f0c")) == [
-        ("delete_item", {"TableName": "profiles", "Key": KEY})
-    ]
+def test_without_a_precondition_only_erasure_is_a_condition() -> None:
+    for write in (lambda store: store.replace("5f0c", {}), lambda store: store.delete("5f0c")):
+        ((_, arguments),) = requests_of(write)
+        assert arguments["ConditionExpression"] == "attribute_not_exists(erased_at)"
 
 
 def test_warming_up_reads_nobodys_profile() -> None:
@@ -321,7 +319,7 @@ def test_a_user_reads_app_metadata_only_and_consistently() -> None:
     arguments = {
         "TableName": "profiles",
         "Key": {"pk": {"S": "USER#5f0c"}, "sk": {"S": "METADATA#5f0c"}},
-        "ProjectionExpression": "app_metadata",
+        "ProjectionExpression": "app_metadata, erased_at",
         "ConsistentRead": True,
     }
     assert client.calls == [("get_item", arguments)]
