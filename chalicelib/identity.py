@@ -75,7 +75,7 @@ def _signed_in_user(context: Mapping[str, Any], client_ids: tuple[str, ...]) -> 
     sub = _claimed_sub(context)
     if sub is None:
         raise NotSignedIn(NOT_SIGNED_IN)
-    claims = _object(_object(context.get("authorizer")).get("claims"))
+    claims = _object(_claims(context))
     if claims.get("token_use") != "id":
         raise NotSignedIn(WRONG_KIND)
     if client_ids and claims.get("aud") not in client_ids:
@@ -85,7 +85,7 @@ def _signed_in_user(context: Mapping[str, Any], client_ids: tuple[str, ...]) -> 
 
 def _claimed_sub(context: Mapping[str, Any]) -> str | None:
     """The `sub` of a verified token of any kind. None if there is none."""
-    sub = _object(_object(context.get("authorizer")).get("claims")).get("sub")
+    sub = _object(_claims(context)).get("sub")
     if isinstance(sub, str) and sub:
         return sub
     return None
@@ -100,7 +100,7 @@ def require_operator(event: Mapping[str, Any]) -> None:
     identity = _object(context.get("identity"))
     if _caller_arn(context) is None:
         raise Forbidden("Sign the request with AWS credentials (Signature Version 4).")
-    if _object(context.get("authorizer")).get("claims") is not None:
+    if _claims(context) is not None:
         raise Forbidden("A user's token gives no access here. Sign with AWS credentials.")
     if any(identity.get(name) for name in IDENTITY_POOL_MEMBERS):
         raise Forbidden("Credentials of a Cognito identity pool give no access here.")
@@ -147,6 +147,11 @@ def logged_identity(event: Mapping[str, Any]) -> dict[str, str | None]:
     if is_for_operators(context):
         return {"sub": _sub_in_path(event), "caller": _caller_arn(context)}
     return {"sub": _claimed_sub(context)}
+
+
+def _claims(context: Mapping[str, Any]) -> Any:
+    """The claims of a verified token. None if no token was verified."""
+    return _object(context.get("authorizer")).get("claims")
 
 
 def _object(value: Any) -> Mapping[str, Any]:

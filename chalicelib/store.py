@@ -235,7 +235,7 @@ class DocumentStore:
                     UpdateExpression="SET " + ", ".join(assignments),
                     ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
-                    **_condition_arguments(condition),
+                    **condition_arguments(condition),
                 )
         except ConditionFailed as conflict:
             if conflict.item.get(items.REVISION) == revision:
@@ -248,7 +248,7 @@ class DocumentStore:
         return self.kind.document_in(response["Attributes"])
 
     def _delete(self, sub: str, condition: Condition) -> None:
-        arguments = _condition_arguments(condition)
+        arguments = condition_arguments(condition)
         if condition.values:
             arguments["ExpressionAttributeValues"] = condition.values
         try:
@@ -395,7 +395,7 @@ def _conflict_deadline() -> float:
     return time.monotonic() + MAX_CONFLICT_SECONDS
 
 
-def _condition_arguments(condition: Condition) -> dict[str, Any]:
+def condition_arguments(condition: Condition) -> dict[str, Any]:
     """The condition of a write. No write replaces the marker of an erased account."""
     expression = conditions.NOT_ERASED
     if condition.expression:

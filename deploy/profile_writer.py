@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from chalicelib import conditions, items
 from chalicelib.dynamodb import ConditionFailed, translated_errors
 from chalicelib.items import Item
-from chalicelib.store import MAX_WRITE_ATTEMPTS, new_revision, utc_now
+from chalicelib.store import MAX_WRITE_ATTEMPTS, condition_arguments, new_revision, utc_now
 from deploy.profile_lines import LineRefused, Record
 
 if TYPE_CHECKING:
@@ -141,9 +141,8 @@ class TableWriter:
                     TableName=self.table,
                     Key=record.key,
                     UpdateExpression="SET " + ", ".join(assignments),
-                    ConditionExpression=f"{condition.expression} AND {conditions.NOT_ERASED}",
                     ExpressionAttributeValues=values,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **condition_arguments(condition),
                 )
         except ConditionFailed as conflict:
             # If not, botocore sent this write twice, and the response of the first was lost.

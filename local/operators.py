@@ -13,6 +13,7 @@ from deploy import api as deployed_api
 from deploy import aws, chalice_config, checks
 from deploy.accounts import find_sub
 from deploy.arn import UserPoolArn
+from deploy.chalice_config import RecordedBackend
 from deploy.options import check_options, option
 from deploy.show_users import print_user, print_users
 from deploy.user_data import NoUsersResource, list_users, read_user
@@ -75,9 +76,7 @@ def _service(stage: str) -> Iterator[Service]:
 
 def _local_service() -> Service:
     recorded = users.use_local_backend()
-    url = f"http://127.0.0.1:{_api_port()}"
-    pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
-    return Service(UsersApi.with_shell_credentials(url), pool_id)
+    return _service_at(f"http://127.0.0.1:{_api_port()}", recorded)
 
 
 def _api_port() -> int:
@@ -108,6 +107,10 @@ def _deployed_service(stage: str) -> Service:
     aws.let_boto3_read_aws_region()
     checks.use_account_of(stage)
     recorded = chalice_config.recorded_backend(stage)
-    url = deployed_api.deployed_url(stage)
+    return _service_at(deployed_api.deployed_url(stage), recorded)
+
+
+def _service_at(url: str, recorded: RecordedBackend) -> Service:
+    """The service whose API is at `url`, called with the shell's credentials."""
     pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
     return Service(UsersApi.with_shell_credentials(url), pool_id)
