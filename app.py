@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -22,9 +23,11 @@ from chalice.app import Request, Response
 
 from chalicelib import http, responses
 from chalicelib.dynamodb import database_calls
+from chalicelib.erasure import Erasure
 from chalicelib.http import ProfileApp
-from chalicelib.identity import identify, require_operator
+from chalicelib.identity import identify, require_operator, require_recent_sign_in
 from chalicelib.items import content_revision
+from chalicelib.markers import MarkerStore
 from chalicelib.preconditions import Precondition
 from chalicelib.profile import ProfileCheck
 from chalicelib.schema import profile_check
@@ -35,6 +38,7 @@ from chalicelib.settings import (
     RouteSettings,
 )
 from chalicelib.store import MetadataStore, ProfileStore
+from chalicelib.user_pool import UserPool
 
 if startup.IN_CHALICE_COMMAND:
     # This runs on a developer's machine only. The deployed package does not contain local/.
@@ -83,10 +87,12 @@ def create_app(
     routes: RouteSettings,
     read_settings: Callable[[], ProfileSettings],
     open_store: Callable[[], ProfileStore],
+    open_user_pool: Callable[[str], UserPool] = UserPool.connect,
 ) -> ProfileApp:
     """The Chalice app, with the profiles in the store that `open_store` returns.
 
-    `read_settings` and `open_store` are called for each request, not before.
+    `open_user_pool` returns the user pool with an ARN. It is only needed to erase accounts.
+    These functions and `read_settings` are called for each request, not before.
     """
     cors = cors_of(routes)
     app = ProfileApp(
@@ -168,6 +174,30 @@ def create_app(
         page = http.read_page_request(current_request())
         return responses.user_list_response(open_store().list_after(page.after, page.limit))
 
+    # --- accounts ---------------------------------------------------------------------------------
+
+    def open_erasure() -> Erasure:
+        markers = MarkerStore.beside(open_store(), read_settings().ttl_attribute)
+        return Erasure(markers, open_user_pool(routes.user_pool_arn))
+
+    if routes.erases_accounts:
+
+        @app.route("/user", methods=["DELETE"], **signed_in)
+        def erase_own_account() -> Response:
+            sub = current_sub()
+            event = current_request().to_original_event()
+            require_recent_sign_in(event, routes.erasure_max_sign_in_age, time.time())
+            http.require_no_failed_precondition(current_request())
+            open_erasure().erase(sub)
+            return responses.no_content()
+
+        @app.route("/users/{sub}", methods=["DELETE"], **signed)
+        def erase_account() -> Response:
+            sub = current_sub()
+            http.require_no_failed_precondition(current_request())
+            open_erasure().erase_existing(sub)
+            return responses.no_content()
+
     # --- metadata ---------------------------------------------------------------------------------
 
     @app.route("/user/metadata", methods=["GET"], **signed_in)
@@ -236,6 +266,12 @@ def store_for(settings: ProfileSettings) -> ProfileStore:
     )
 
 
+@functools.cache
+def user_pool_for(user_pool_arn: str) -> UserPool:
+    """The user pool with this ARN. Its client is created once."""
+    return UserPool.connect(user_pool_arn)
+
+
 def profile_store() -> ProfileStore:
     """The stage's store. Raises MissingSetting or InvalidSetting."""
     return store_for(profile_settings())
@@ -249,7 +285,7 @@ try:
 except InvalidSetting as error:
     sys.exit(f"error: {error}")
 
-app = create_app(route_settings, profile_settings, profile_store)
+app = create_app(route_settings, profile_settings, profile_store, user_pool_for)
 
 if startup.IN_LAMBDA and profile_settings().table:
     startup.make_first_call(profile_store)

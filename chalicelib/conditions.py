@@ -23,6 +23,7 @@ class Condition:
 
 NOT_ERASED = f"attribute_not_exists({items.ERASED_AT})"
 """The store adds this to every condition: nothing replaces the marker of an erased account."""
+ERASED = f"attribute_exists({items.ERASED_AT})"
 ALWAYS = Condition()
 EXISTS = Condition(f"attribute_exists({items.SORT_KEY})")
 ABSENT = Condition(f"attribute_not_exists({items.SORT_KEY})")

@@ -42,6 +42,9 @@ CLIENT_CONFIG = Config(
     parameter_validation=False,
 )
 
+MAX_CALL_SECONDS = 7.0
+"""The longest call with CLIENT_CONFIG."""
+
 RETRYABLE_CODES = frozenset(
     {
         "ProvisionedThroughputExceededException",

@@ -2,6 +2,7 @@
 
     ProfileError
     ├── NotSignedIn
+    ├── SignInTooOld
     ├── Forbidden
     ├── MalformedQuery
     ├── MalformedJSON
@@ -29,6 +30,17 @@ class ProfileError(Exception):
 
 class NotSignedIn(ProfileError):
     """The request has no verified identity, or its token is not an id token of this app."""
+
+
+class SignInTooOld(ProfileError):
+    """The request needs a more recent sign-in. `max_age` is its greatest age, in seconds."""
+
+    def __init__(self, max_age: int) -> None:
+        super().__init__(
+            f"Sign in again: this needs a sign-in of the last {max_age} seconds. Then send the "
+            "request with the new id token."
+        )
+        self.max_age = max_age
 
 
 class Forbidden(ProfileError):
@@ -104,4 +116,7 @@ class AccountErased(ProfileError):
 
 
 class StoreUnavailable(ProfileError):
-    """DynamoDB is throttling or not responding. The same request may succeed later."""
+    """DynamoDB or Cognito is throttling or not responding, or the request took too long.
+
+    The same request may succeed later.
+    """

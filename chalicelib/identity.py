@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.errors import Forbidden, NotSignedIn, UserNotFound
+from chalicelib.errors import Forbidden, NotSignedIn, SignInTooOld, UserNotFound
 
 NOT_SIGNED_IN = "Sign in and send your id token in the Authorization header."
 """The message for a request without a token. API Gateway's own 401 response also uses it."""
@@ -26,6 +26,8 @@ USERS = "/users"
 """The resource path of back ends and operators, and the start of their other paths."""
 SUB = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """A UUID as Cognito writes it."""
+SECONDS = re.compile("[0-9]{1,15}")
+"""Seconds since 1970."""
 IDENTITY_POOL_MEMBERS = (
     "cognitoAuthenticationProvider",
     "cognitoAuthenticationType",
@@ -81,6 +83,20 @@ def _signed_in_user(context: Mapping[str, Any], client_ids: tuple[str, ...]) -> 
     if client_ids and claims.get("aud") not in client_ids:
         raise NotSignedIn("This token was issued to another app.")
     return sub
+
+
+def require_recent_sign_in(event: Mapping[str, Any], max_age: int, now: float) -> None:
+    """Raise SignInTooOld unless the user signed in at most `max_age` seconds ago.
+
+    `now` is in seconds since 1970. A refreshed token keeps the time of its sign-in, `auth_time`
+    (OpenID Connect Core, section 2). API Gateway passes it on as text.
+    """
+    auth_time = _object(_claims(event["requestContext"])).get("auth_time")
+    if not isinstance(auth_time, str) or not SECONDS.fullmatch(auth_time):
+        raise SignInTooOld(max_age)
+    age = now - int(auth_time)
+    if not 0 <= age <= max_age:
+        raise SignInTooOld(max_age)
 
 
 def _claimed_sub(context: Mapping[str, Any]) -> str | None:

@@ -44,7 +44,21 @@ REVISION = "revision"
 CREATED_AT = "created_at"
 UPDATED_AT = "updated_at"
 ERASED_AT = "erased_at"
-"""The attribute of a marker, which replaces an item of an erased account."""
+"""The attribute of a marker, which replaces an item of an erased account: see markers.py."""
+EXPIRES_AT = "expires_at"
+"""The attribute after which DynamoDB removes a marker, unless the table has another one."""
+
+USED_ATTRIBUTES = (
+    PARTITION_KEY,
+    SORT_KEY,
+    DATA,
+    *metadata.MEMBERS,
+    REVISION,
+    CREATED_AT,
+    UPDATED_AT,
+    ERASED_AT,
+)
+"""All other attributes that this service writes."""
 
 NO_DATA: AttributeValue = {"M": {}}
 USERS_PARTITION = "USERS#ALL"

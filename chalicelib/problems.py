@@ -42,6 +42,11 @@ PROBLEM_TYPES: dict[type[errors.ProfileError], ProblemType] = {
         "You are not signed in",
         {"WWW-Authenticate": 'Bearer realm="user-profile"'},
     ),
+    errors.SignInTooOld: ProblemType(
+        HTTPStatus.UNAUTHORIZED,
+        "insufficient-user-authentication",
+        "A more recent sign-in is needed",
+    ),
     errors.Forbidden: ProblemType(HTTPStatus.FORBIDDEN, "forbidden", "You may not do this"),
     errors.MalformedQuery: ProblemType(
         HTTPStatus.BAD_REQUEST, "malformed-query", "The query is not valid"
@@ -87,6 +92,8 @@ class Problem:
     detail: str
     type: str = "about:blank"
     errors: tuple[errors.Violation, ...] = ()
+    max_age: int | None = None
+    """The greatest age of a sign-in, in seconds (RFC 9470)."""
     headers: Mapping[str, str | list[str]] = field(default_factory=dict)
 
     def document(self, request_id: str) -> dict[str, Any]:
@@ -102,6 +109,8 @@ class Problem:
                 {"pointer": violation.pointer, "detail": violation.detail}
                 for violation in self.errors
             ]
+        if self.max_age is not None:
+            members["max_age"] = self.max_age
         members["request_id"] = request_id
         return members
 
@@ -133,13 +142,27 @@ def problem_for(error: BaseException) -> Problem:
     violations: tuple[errors.Violation, ...] = ()
     if isinstance(error, errors.InvalidProfile):
         violations = tuple(error.violations)
+    max_age = None
+    if isinstance(error, errors.SignInTooOld):
+        max_age = error.max_age
+        headers["WWW-Authenticate"] = _step_up_challenge(max_age)
     return Problem(
         status=problem_type.status,
         title=problem_type.title,
         detail=str(error),
         type=TYPE_PREFIX + problem_type.name,
         errors=violations,
+        max_age=max_age,
         headers=headers,
+    )
+
+
+def _step_up_challenge(max_age: int) -> str:
+    """The challenge of RFC 9470, section 3. API Gateway renames its header, so clients usually read
+    the members of the problem."""
+    return (
+        'Bearer realm="user-profile", error="insufficient_user_authentication", '
+        f'error_description="A more recent sign-in is needed", max_age="{max_age}"'
     )
 
 

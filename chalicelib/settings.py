@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.items import EXPIRES_AT, USED_ATTRIBUTES
 from chalicelib.profile import MAX_BYTES
 
 ANY_ORIGIN = "*"
@@ -20,6 +21,10 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0
 """An origin as browsers send it (RFC 6454, section 6.2): in lower case, without a path."""
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 """Browsers leave these ports out of an origin."""
+MAX_SIGN_IN_AGE = 24 * 60 * 60
+"""The longest ERASURE_MAX_SIGN_IN_AGE, in seconds: an id token is valid for up to a day."""
+TTL_ATTRIBUTE_NAME = re.compile("[^\\s]{1,255}")
+"""An attribute's name (AWS: "Naming rules" of DynamoDB), without white space."""
 HEADER_NAME = re.compile(r"[!#$%&+.^_`|~0-9A-Za-z-]+")
 """A header's name (RFC 9110, section 5.1), except for two characters: `*`, because a browser does
 not read it as Authorization, and `'`, in which Chalice encloses the list for API Gateway."""
@@ -53,6 +58,11 @@ class RouteSettings:
     """CORS_ALLOW_ORIGIN: the origins whose scripts may call the API, separated by commas; or *."""
     cors_allow_headers: tuple[str, ...] = ()
     """CORS_ALLOW_HEADERS: more request headers that scripts may send, separated by commas."""
+    erases_accounts: bool = False
+    """ERASURE: "account" if users and operators can erase accounts; "off", or not set."""
+    erasure_max_sign_in_age: int = 600
+    """ERASURE_MAX_SIGN_IN_AGE: how long ago users must have signed in to erase their account, in
+    seconds."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> RouteSettings:
@@ -62,6 +72,8 @@ class RouteSettings:
             client_ids=_comma_separated(environ.get("USER_POOL_CLIENT_ID", "")),
             cors_allow_origins=_origins(environ.get("CORS_ALLOW_ORIGIN", "")),
             cors_allow_headers=_header_names(environ.get("CORS_ALLOW_HEADERS", "")),
+            erases_accounts=_erases_accounts(environ.get("ERASURE", "")),
+            erasure_max_sign_in_age=_sign_in_age(environ.get("ERASURE_MAX_SIGN_IN_AGE", "")),
         )
 
 
@@ -77,6 +89,8 @@ class ProfileSettings:
     """PROFILE_SCHEMA: the name of a JSON Schema file in chalicelib/."""
     max_profile_bytes: int = MAX_BYTES
     """MAX_PROFILE_BYTES: the largest profile data, in bytes as DynamoDB counts them."""
+    ttl_attribute: str = EXPIRES_AT
+    """TTL_ATTRIBUTE: the table's attribute for DynamoDB's TTL."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> ProfileSettings:
@@ -86,6 +100,7 @@ class ProfileSettings:
             require_preconditions=_boolean(environ, "REQUIRE_PRECONDITIONS"),
             profile_schema=environ.get("PROFILE_SCHEMA", ""),
             max_profile_bytes=_profile_bytes(environ.get("MAX_PROFILE_BYTES", "")),
+            ttl_attribute=_ttl_attribute(environ.get("TTL_ATTRIBUTE", "")),
         )
 
     def table_name(self) -> str:
@@ -144,3 +159,30 @@ def _profile_bytes(text: str) -> int:
             "MAX_PROFILE_BYTES", f"{text!r} is not a whole number from 1 to {MAX_BYTES}."
         )
     return int(text)
+
+
+def _erases_accounts(text: str) -> bool:
+    if text not in ("", "account", "off"):
+        raise InvalidSetting("ERASURE", f'{text!r} is neither "account" nor "off".')
+    return text == "account"
+
+
+def _sign_in_age(text: str) -> int:
+    if not text:
+        return RouteSettings.erasure_max_sign_in_age
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= MAX_SIGN_IN_AGE:
+        raise InvalidSetting(
+            "ERASURE_MAX_SIGN_IN_AGE",
+            f"{text!r} is not a whole number of seconds from 1 to {MAX_SIGN_IN_AGE}.",
+        )
+    return int(text)
+
+
+def _ttl_attribute(text: str) -> str:
+    if not text:
+        return EXPIRES_AT
+    if text in USED_ATTRIBUTES or not TTL_ATTRIBUTE_NAME.fullmatch(text):
+        raise InvalidSetting(
+            "TTL_ATTRIBUTE", f"{text!r} cannot be the attribute for the time at which items expire."
+        )
+    return text

@@ -13,8 +13,13 @@ from deploy import backend
 from local import environment
 from local.emulator import emulator
 
-DEFAULT_SETTINGS = {"PROFILE_SCHEMA": "", "CORS_ALLOW_ORIGIN": "", "REQUIRE_PRECONDITIONS": ""}
-"""The settings that change the API's responses, with their default values.
+DEFAULT_SETTINGS = {
+    "PROFILE_SCHEMA": "",
+    "CORS_ALLOW_ORIGIN": "",
+    "REQUIRE_PRECONDITIONS": "",
+    "ERASURE": "account",
+}
+"""The settings that change the API's responses: their default values, and ERASURE for its routes.
 
 The tests set them explicitly, so that neither the shell nor .chalice/config.json affects the tests.
 A value in the recorded environment (local/environment.py) overrides both.
