@@ -187,14 +187,14 @@ def create_app(
             sub = current_sub()
             event = current_request().to_original_event()
             require_recent_sign_in(event, routes.erasure_max_sign_in_age, time.time())
-            http.require_no_failed_precondition(current_request())
+            http.read_precondition(current_request(), required=False).check_without_etag()
             open_erasure().erase(sub)
             return responses.no_content()
 
         @app.route("/users/{sub}", methods=["DELETE"], **signed)
         def erase_account() -> Response:
             sub = current_sub()
-            http.require_no_failed_precondition(current_request())
+            http.read_precondition(current_request(), required=False).check_without_etag()
             open_erasure().erase_existing(sub)
             return responses.no_content()
 

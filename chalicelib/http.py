@@ -44,8 +44,6 @@ MERGE_PATCH_TYPE = "application/merge-patch+json"
 JSON_TYPES = [JSON_TYPE]
 PATCH_TYPES = [MERGE_PATCH_TYPE, JSON_TYPE]
 PATH_PARAMETER = re.compile(r"\{(\w+)\}")
-WITHOUT_ETAG = " "
-"""Stands for the revision of a resource that exists and has none. No tag contains a space."""
 QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 GetResponse: TypeAlias = Callable[[Request], Response]
@@ -367,15 +365,6 @@ def has_current_copy(request: Request, revision: str | None) -> bool:
     precondition = read_precondition(request, required=False)
     precondition.require_match(revision)
     return precondition.excludes(revision)
-
-
-def require_no_failed_precondition(request: Request) -> None:
-    """Check the preconditions of a request about a resource without ETag, such as an account.
-
-    Raises MalformedPrecondition, or PreconditionFailed for an If-Match with tags, none of which can
-    match, and for `If-None-Match: *`.
-    """
-    read_precondition(request, required=False).check(WITHOUT_ETAG)
 
 
 def read_page_request(request: Request) -> PageRequest:

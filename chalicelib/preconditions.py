@@ -57,6 +57,13 @@ class Precondition:
             raise PreconditionFailed("Nothing is stored", revision)
         raise PreconditionFailed("The stored data has changed", revision)
 
+    def check_without_etag(self) -> None:
+        """Raise PreconditionFailed unless this holds for a resource that exists and has no ETag."""
+        if self.if_match is not None and self.if_match is not Wildcard.ANY:
+            raise PreconditionFailed("An account has no ETag", None)
+        if self.if_none_match is Wildcard.ANY:
+            raise PreconditionFailed("The account exists", None)
+
     def excludes(self, revision: str | None) -> bool:
         """Whether If-None-Match was sent and names `revision`."""
         return self.if_none_match is not None and _includes(self.if_none_match, revision)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from app import create_app
+from chalicelib.deadline import Deadline
 from chalicelib.settings import ProfileSettings, RouteSettings
 from chalicelib.store import ProfileStore, utc_now
 from tests.support.events import (
@@ -93,6 +95,19 @@ def path_of(caller: str) -> str:
     return PROFILE_PATH if caller == "the user" else "/users/{sub}/profile"
 
 
+class Accounts:
+    """A user pool: the subs of its accounts."""
+
+    def __init__(self, subs: list[str]) -> None:
+        self.subs = set(subs)
+
+    def has_user(self, sub: str, _: Deadline) -> bool:
+        return sub in self.subs
+
+    def delete_user(self, sub: str, _: Deadline) -> None:
+        self.subs.discard(sub)
+
+
 class ThreeUsers(RuleBasedStateMachine):
     """Three users of one function, and a model of their profiles."""
 
@@ -109,7 +124,14 @@ class ThreeUsers(RuleBasedStateMachine):
         self.metadata: list[dict[str, Any]] = [no_metadata() for _ in range(USERS)]
         self.before_next_write: Callable[[], object] | None = None
         self.store = ProfileStore(self.client, self.table, clock=self.clock, pause=lambda _: None)
-        self.app = create_app(RouteSettings(), ProfileSettings, lambda: self.store)
+        self.accounts: Any = Accounts(self.subs)
+        self.erased: list[str] = []
+        self.app = create_app(
+            RouteSettings(erases_accounts=True),
+            ProfileSettings,
+            lambda: self.store,
+            lambda _: self.accounts,
+        )
 
     def clock(self) -> str:
         """The store reads the time just before it writes. Another write can happen then."""
@@ -133,7 +155,8 @@ class ThreeUsers(RuleBasedStateMachine):
         if path.startswith("/users"):
             request = operator_event(method, path, self.subs[user], headers=lines, body=body)
         else:
-            claims = id_token_claims(self.subs[user], "client")
+            signed_in_at = str(int(time.time()))
+            claims = id_token_claims(self.subs[user], "client", auth_time=signed_in_at)
             request = api_gateway_event(method, path, claims=claims, headers=lines, body=body)
         return self.app(request, None)
 
@@ -278,6 +301,49 @@ class ThreeUsers(RuleBasedStateMachine):
         event = api_gateway_event(method, METADATA_PATH, claims=claims, body=json.dumps(body))
         event["pathParameters"] = {"sub": self.subs[user]}
         assert self.app(event, None)["statusCode"] in (403, 405)
+
+    @rule(user=USER_NUMBERS, caller=CALLERS)
+    def erase_and_sign_up_again(self, user: int, caller: str) -> None:
+        self.erase(user, caller)
+        self.sign_up_again(user)
+
+    def erase(self, user: int, caller: str) -> None:
+        path = "/user" if caller == "the user" else "/users/{sub}"
+        assert self.request(user, "DELETE", path=path)["statusCode"] == 204
+        assert self.subs[user] not in self.accounts.subs
+
+    def sign_up_again(self, user: int) -> None:
+        """The user gets another sub, and starts without data."""
+        self.erased.append(self.subs[user])
+        self.subs[user] = str(uuid.uuid4())
+        self.accounts.subs.add(self.subs[user])
+        self.data[user] = None
+        self.metadata[user] = no_metadata()
+
+    @rule(
+        user=USER_NUMBERS,
+        caller=CALLERS,
+        method=st.sampled_from(["PUT", "PATCH"]),
+        path=st.sampled_from([PROFILE_PATH, "/users/{sub}/profile", METADATA_PATH]),
+    )
+    def write_while_the_account_is_erased(
+        self, user: int, caller: str, method: str, path: str
+    ) -> None:
+        self.before_next_write = lambda: self.erase(user, caller)
+        written = {"app_metadata": {"plan": str(uuid.uuid4())}}  # a change, so it is written
+        answer = self.request(user, method, written, path)
+        assert self.before_next_write is None
+        assert answer["statusCode"] == 410, answer
+        self.sign_up_again(user)
+
+    @rule(method=st.sampled_from(["GET", "PUT", "PATCH", "DELETE"]), body=BODIES, caller=CALLERS)
+    def try_to_use_an_erased_account(self, method: str, body: Any, caller: str) -> None:
+        for sub in self.erased:
+            data = body if method in ("PUT", "PATCH") else None
+            current, self.subs[0] = self.subs[0], sub
+            answer = self.request(0, method, data, path_of(caller))
+            self.subs[0] = current
+            assert answer["statusCode"] == 410, answer
 
     @rule(bodies=st.tuples(*[BODIES] * USERS))
     def all_write_at_the_same_time(self, bodies: tuple[Any, ...]) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def test_the_document_is_found_with_a_query_and_by_head(api: Api, path: str) -> 
 
 def test_users_are_answered_as_described(api: Api, ada: User) -> None:
     checks = [*CHECKS, *TOKEN_CHECKS]
-    send_requests(api, "^/user/", checks, f"--header=Authorization: Bearer {ada.id_token}")
+    send_requests(api, "^/user/.", checks, f"--header=Authorization: Bearer {ada.id_token}")
 
 
 @pytest.fixture
@@ -80,9 +81,17 @@ def test_operators_are_answered_as_described(api: Api, empty_table: None) -> Non
     profile = f"/users/{EXAMPLE_SUB}/profile"
     before = operator.send("PUT", profile, body='{"name": "Ada"}').headers["ETag"]
     operator.send("PUT", f"/users/{EXAMPLE_SUB}/metadata", body='{"app_metadata": {"plan": "pro"}}')
-    send_requests(api, "^/users", CHECKS)
+    send_requests(api, r"^/users($|/\{sub\}/.)", CHECKS)
     after = operator.send("GET", profile).headers.get("ETag")
     assert after != before, "the requests changed nothing: their signatures were refused"
+
+
+def test_the_end_of_an_account_is_as_described(api: Api, new_user: Callable[[], User]) -> None:
+    user = new_user()
+    checks = [*CHECKS, *TOKEN_CHECKS]
+    send_requests(api, "^/user$", checks, f"--header=Authorization: Bearer {user.id_token}")
+    assert api.get(user).status == 410
+    send_requests(api, r"^/users/\{sub\}$", CHECKS)
 
 
 def send_requests(api: Api, paths: str, checks: list[str], *options: str) -> None:

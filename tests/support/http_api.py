@@ -113,5 +113,6 @@ def assert_problem(answer: Answer, status: int, name: str | None = None) -> dict
     assert problem["title"]
     assert problem["detail"]
     assert problem["request_id"]
-    assert set(problem) <= {"type", "title", "status", "detail", "request_id", "errors"}
+    members = {"type", "title", "status", "detail", "request_id", "errors", "max_age"}
+    assert set(problem) <= members
     return problem

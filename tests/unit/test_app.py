@@ -28,6 +28,7 @@ SUB = "5f0c7a1e-0000-4000-8000-0123456789ab"
 ROUTES = RouteSettings(
     user_pool_arn="arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc",
     client_ids=("client.one", "client-two"),
+    erases_accounts=True,
 )
 
 

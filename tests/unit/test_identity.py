@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.errors import Forbidden, NotSignedIn, UserNotFound
-from chalicelib.identity import identify, is_sub, logged_identity, require_operator
+from chalicelib.errors import Forbidden, NotSignedIn, SignInTooOld, UserNotFound
+from chalicelib.identity import (
+    identify,
+    is_sub,
+    logged_identity,
+    require_operator,
+    require_recent_sign_in,
+)
 
 CLAIMS = {"sub": "5f0c", "token_use": "id", "aud": "client", "email": "ada@example.com"}
 
@@ -178,3 +184,47 @@ def test_the_log_names_the_user_in_the_path_and_the_caller() -> None:
 def test_a_uuid_in_lower_case_is_a_sub() -> None:
     assert is_sub(SUB)
     assert not is_sub(SUB.upper())
+
+
+# --- recent sign-ins ------------------------------------------------------------------------------
+
+NOW = 1_764_000_000.5
+
+
+@pytest.mark.parametrize("age", [0, 1, 600])
+def test_a_sign_in_of_the_last_ten_minutes_is_recent(age: int) -> None:
+    event = user_event(context(auth_time=str(1_764_000_000 - age)))
+    require_recent_sign_in(event, max_age=600, now=1_764_000_000.0)
+
+
+@pytest.mark.parametrize(
+    "auth_time",
+    [
+        "1763999400",
+        "1764000001",
+        "0",
+        "",
+        "-1",
+        "1764000000.5",
+        " 1764000000",
+        "1764000000\n",
+        "\uff11764000000",
+        "1" * 5000,
+        "Sun Nov 29 11:00:00 UTC 2026",
+        1_764_000_000,
+        True,
+        None,
+        [],
+    ],
+)
+def test_every_other_auth_time_is_not_recent(auth_time: Any) -> None:
+    """The first is half a second too old, the second half a second in the future."""
+    with pytest.raises(SignInTooOld) as raised:
+        require_recent_sign_in(user_event(context(auth_time=auth_time)), max_age=600, now=NOW)
+    assert raised.value.max_age == 600
+
+
+@pytest.mark.parametrize("request_context", [{}, {"authorizer": None}, context()])
+def test_a_missing_auth_time_is_not_recent(request_context: dict[str, Any]) -> None:
+    with pytest.raises(SignInTooOld):
+        require_recent_sign_in(user_event(request_context), max_age=600, now=NOW)

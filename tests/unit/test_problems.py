@@ -12,6 +12,7 @@ from chalicelib.problems import PROBLEM_TYPES, generic_problem, problem_for
     ("error", "status", "headers"),
     [
         (errors.NotSignedIn("x"), 401, {"WWW-Authenticate": 'Bearer realm="user-profile"'}),
+        (errors.AccountErased(), 410, {}),
         (errors.MalformedJSON("x"), 400, {}),
         (errors.MalformedPrecondition("x"), 400, {}),
         (errors.InvalidProfile([]), 422, {}),
@@ -117,4 +118,15 @@ def concrete_errors(kind: type[errors.ProfileError]) -> Iterator[type[errors.Pro
 def test_every_error_has_a_problem_type(kind: type[errors.ProfileError]) -> None:
     assert kind in PROBLEM_TYPES, (
         f"Add a row for {kind.__name__} to PROBLEM_TYPES in chalicelib/problems.py."
+    )
+
+
+def test_an_old_sign_in_is_reported_as_rfc_9470_defines_it() -> None:
+    problem = problem_for(errors.SignInTooOld(600))
+    assert problem.status == 401
+    assert problem.type.endswith(":insufficient-user-authentication")
+    assert problem.document("request-1")["max_age"] == 600
+    assert problem.headers["WWW-Authenticate"] == (
+        'Bearer realm="user-profile", error="insufficient_user_authentication", '
+        'error_description="A more recent sign-in is needed", max_age="600"'
     )

@@ -112,3 +112,40 @@ def test_the_largest_profile_can_be_set(text: str, limit: int) -> None:
 def test_a_limit_that_is_no_number_in_range_is_refused(text: str) -> None:
     with pytest.raises(InvalidSetting, match="MAX_PROFILE_BYTES"):
         ProfileSettings.from_environment({"MAX_PROFILE_BYTES": text})
+
+
+# --- the end of an account ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "erases"), [("", False), ("off", False), ("account", True)])
+def test_accounts_are_only_erased_if_that_is_chosen(text: str, *, erases: bool) -> None:
+    assert RouteSettings.from_environment({"ERASURE": text}).erases_accounts == erases
+
+
+@pytest.mark.parametrize("text", ["Account", "on", "true", "account ", "data"])
+def test_another_word_for_erasure_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="ERASURE"):
+        RouteSettings.from_environment({"ERASURE": text})
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 600), ("1", 1), ("86400", 86400)])
+def test_the_age_of_a_sign_in_can_be_set(text: str, seconds: int) -> None:
+    settings = RouteSettings.from_environment({"ERASURE_MAX_SIGN_IN_AGE": text})
+    assert settings.erasure_max_sign_in_age == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "86401", "-1", "10m", "1.5", "\u0661", " 5"])
+def test_an_age_that_is_no_number_in_range_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="ERASURE_MAX_SIGN_IN_AGE"):
+        RouteSettings.from_environment({"ERASURE_MAX_SIGN_IN_AGE": text})
+
+
+@pytest.mark.parametrize(("text", "name"), [("", "expires_at"), ("ttl", "ttl"), ("a.b", "a.b")])
+def test_the_tables_ttl_attribute_can_be_set(text: str, name: str) -> None:
+    assert ProfileSettings.from_environment({"TTL_ATTRIBUTE": text}).ttl_attribute == name
+
+
+@pytest.mark.parametrize("text", ["erased_at", "pk", "profile_data", "app_metadata", "a b", " "])
+def test_an_attribute_with_another_use_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="TTL_ATTRIBUTE"):
+        ProfileSettings.from_environment({"TTL_ATTRIBUTE": text})
