@@ -24,6 +24,7 @@ from chalicelib import dynamodb as dynamodb_module
 from chalicelib import items, user_pool
 from chalicelib.http import ProfileApp
 from chalicelib.items import METADATA, PROFILE, Item
+from chalicelib.profile import JSON
 from chalicelib.settings import ProfileSettings, RouteSettings
 from chalicelib.store import MetadataStore, ProfileStore
 from chalicelib.user_pool import UserPool
@@ -213,13 +214,15 @@ def test_every_request_for_an_erased_account_is_gone(account: Account) -> None:
     """With its own token, which is still valid, and by an operator."""
     account.call("DELETE")
     markers = account.items()
-    for method, body in [("GET", None), ("PUT", {}), ("POST", {}), ("PATCH", {}), ("DELETE", None)]:
+    empty: JSON = {}
+    bodies = {"GET": None, "PUT": empty, "POST": empty, "PATCH": empty, "DELETE": None}
+    for method, body in bodies.items():
         assert_gone(account.call(method, "/user/profile", body))
         assert_gone(account.call_as_operator(method, "/users/{sub}/profile", body))
     assert_gone(account.call("GET", "/user/metadata"))
     for method in ("GET", "PUT", "PATCH", "DELETE"):
-        body = METADATA_BODY if method in ("PUT", "PATCH") else None
-        assert_gone(account.call_as_operator(method, "/users/{sub}/metadata", body))
+        metadata = METADATA_BODY if method in ("PUT", "PATCH") else None
+        assert_gone(account.call_as_operator(method, "/users/{sub}/metadata", metadata))
     assert account.items() == markers
 
 
