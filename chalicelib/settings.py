@@ -28,6 +28,9 @@ TTL_ATTRIBUTE_NAME = re.compile("[^\\s]{1,255}")
 HEADER_NAME = re.compile(r"[!#$%&+.^_`|~0-9A-Za-z-]+")
 """A header's name (RFC 9110, section 5.1), except for two characters: `*`, because a browser does
 not read it as Authorization, and `'`, in which Chalice encloses the list for API Gateway."""
+MAX_PUBLIC_FIELDS = 50
+"""The most names in PUBLIC_FIELDS. Each is part of the expression of every read of a profile, which
+DynamoDB limits to 4 KB."""
 
 
 class InvalidSetting(Exception):
@@ -63,6 +66,9 @@ class RouteSettings:
     erasure_max_sign_in_age: int = 600
     """ERASURE_MAX_SIGN_IN_AGE: how long ago users must have signed in to erase their account, in
     seconds."""
+    public_fields: tuple[str, ...] = ()
+    """PUBLIC_FIELDS: fields of a profile that every signed-in user may read, separated by commas.
+    Empty: the routes under /profiles do not exist."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> RouteSettings:
@@ -74,6 +80,7 @@ class RouteSettings:
             cors_allow_headers=_header_names(environ.get("CORS_ALLOW_HEADERS", "")),
             erases_accounts=_erases_accounts(environ.get("ERASURE", "")),
             erasure_max_sign_in_age=_sign_in_age(environ.get("ERASURE_MAX_SIGN_IN_AGE", "")),
+            public_fields=_public_fields(environ.get("PUBLIC_FIELDS", "")),
         )
 
 
@@ -148,6 +155,17 @@ def _header_names(text: str) -> tuple[str, ...]:
     for name in names:
         if not HEADER_NAME.fullmatch(name):
             raise InvalidSetting("CORS_ALLOW_HEADERS", f"{name!r} is not the name of a header.")
+    return names
+
+
+def _public_fields(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(_comma_separated(text)))
+    if len(names) > MAX_PUBLIC_FIELDS:
+        raise InvalidSetting(
+            "PUBLIC_FIELDS",
+            f"{len(names)} names are too many: at most {MAX_PUBLIC_FIELDS} fields can be public. "
+            "Store related data as the members of one field.",
+        )
     return names
 
 

@@ -13,12 +13,14 @@ def test_the_settings_of_routes_are_read_from_the_environment() -> None:
             "USER_POOL_CLIENT_ID": "one, two,",
             "CORS_ALLOW_ORIGIN": "https://app.example.com, http://localhost:5173",
             "CORS_ALLOW_HEADERS": "traceparent, X-Request-Id",
+            "PUBLIC_FIELDS": "name, first name, a.b,",
         }
     )
     assert settings.user_pool_arn.endswith("eu-west-1_abc")
     assert settings.client_ids == ("one", "two")
     assert settings.cors_allow_origins == ("https://app.example.com", "http://localhost:5173")
     assert settings.cors_allow_headers == ("traceparent", "X-Request-Id")
+    assert settings.public_fields == ("name", "first name", "a.b")
 
 
 def test_by_default_any_origin_and_client_are_allowed() -> None:
@@ -75,6 +77,26 @@ def test_a_value_that_no_browser_sends_as_origin_is_refused(origin: str) -> None
 def test_a_name_that_is_no_headers_is_refused(name: str) -> None:
     with pytest.raises(InvalidSetting, match="CORS_ALLOW_HEADERS"):
         RouteSettings.from_environment({"CORS_ALLOW_HEADERS": name})
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , ,"])
+def test_by_default_no_field_is_public(text: str) -> None:
+    assert RouteSettings().public_fields == ()
+    assert RouteSettings.from_environment({"PUBLIC_FIELDS": text}).public_fields == ()
+
+
+def test_a_public_field_that_is_named_twice_counts_once() -> None:
+    """DynamoDB refuses an expression that names a field twice."""
+    settings = RouteSettings.from_environment({"PUBLIC_FIELDS": "name,bio, name ,Name"})
+    assert settings.public_fields == ("name", "bio", "Name")
+
+
+def test_fifty_fields_can_be_public() -> None:
+    names = [f"field{number}" for number in range(51)]
+    fifty = RouteSettings.from_environment({"PUBLIC_FIELDS": ",".join([*names[:50], names[0]])})
+    assert fifty.public_fields == tuple(names[:50])
+    with pytest.raises(InvalidSetting, match="PUBLIC_FIELDS"):
+        RouteSettings.from_environment({"PUBLIC_FIELDS": ",".join(names)})
 
 
 def test_a_missing_table_is_named_when_it_is_needed() -> None:

@@ -50,6 +50,7 @@ def run_chalice(
         ("REQUIRE_PRECONDITIONS", "yes"),
         ("CORS_ALLOW_ORIGIN", "https://app.example.com/"),
         ("CORS_ALLOW_HEADERS", "trace parent"),
+        ("PUBLIC_FIELDS", ",".join(f"field{number}" for number in range(51))),
     ],
 )
 def test_chalice_commands_stop_at_a_wrong_setting(
