@@ -52,7 +52,7 @@ def identify(event: Mapping[str, Any], client_ids: tuple[str, ...]) -> str:
     if not is_for_operators(context):
         return _signed_in_user(context, client_ids)
     require_operator(event)
-    sub = _sub_in_path(event)
+    sub = sub_in_path(event)
     if sub is None:
         raise UserNotFound("There is no such user. A user's sub is a UUID in lower case.")
     return sub
@@ -67,6 +67,17 @@ def is_for_operators(request_context: Mapping[str, Any]) -> bool:
 def is_sub(text: str) -> bool:
     """Whether `text` is a `sub` as Cognito writes it."""
     return SUB.fullmatch(text) is not None
+
+
+def sub_in_path(event: Mapping[str, Any]) -> str | None:
+    """The `sub` in the path, as API Gateway has decoded it. None if it is not one.
+
+    It is never the caller's: see `identify`.
+    """
+    sub = _object(event.get("pathParameters")).get("sub")
+    if isinstance(sub, str) and is_sub(sub):
+        return sub
+    return None
 
 
 # --- users ----------------------------------------------------------------------------------------
@@ -142,14 +153,6 @@ def _caller_arn(context: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _sub_in_path(event: Mapping[str, Any]) -> str | None:
-    """The `sub` in the path, as API Gateway has decoded it. None if it is not one."""
-    sub = _object(event.get("pathParameters")).get("sub")
-    if isinstance(sub, str) and is_sub(sub):
-        return sub
-    return None
-
-
 # --- the log --------------------------------------------------------------------------------------
 
 
@@ -161,7 +164,7 @@ def logged_identity(event: Mapping[str, Any]) -> dict[str, str | None]:
     """
     context = _object(event.get("requestContext"))
     if is_for_operators(context):
-        return {"sub": _sub_in_path(event), "caller": _caller_arn(context)}
+        return {"sub": sub_in_path(event), "caller": _caller_arn(context)}
     return {"sub": _claimed_sub(context)}
 
 

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from chalicelib.errors import PreconditionFailed, ProfileNotFound, StoreUnavailable
 from chalicelib.preconditions import Precondition
 from chalicelib.profile import JSON
+from chalicelib.public_profiles import PublicProfileStore
 from chalicelib.store import ProfileStore
 
 SUB = str(uuid.uuid4())
@@ -34,6 +35,13 @@ def write_and_read(store: ProfileStore) -> None:
     store.delete(SUB)
     with pytest.raises(ProfileNotFound):
         store.get(SUB)
+
+
+def read_public_fields(store: ProfileStore) -> None:
+    store.replace(SUB, {"name": "Ada", "email": "ada@example.com"})
+    public = PublicProfileStore.beside(store, ("name",))
+    assert public.get(SUB) == {"name": "Ada"}
+    assert public.get_all([SUB, str(uuid.uuid4())]) == {SUB: {"name": "Ada"}}
 
 
 def fail_a_condition(store: ProfileStore) -> None:
@@ -58,6 +66,7 @@ def meet_a_database_that_does_not_answer(table: str) -> None:
 def main(table: str) -> None:
     store = ProfileStore.connect(table)
     write_and_read(store)
+    read_public_fields(store)
     fail_a_condition(store)
     meet_an_error_of_dynamodb()
     meet_a_database_that_does_not_answer(table)

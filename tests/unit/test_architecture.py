@@ -21,7 +21,7 @@ LAYERS = [
     ["app"],
     ["http"],
     ["responses"],
-    ["erasure"],
+    ["public_profiles", "erasure"],
     ["markers"],
     ["store", "user_pool"],
     ["dynamodb", "conditions", "deadline", "problems", "schema"],
@@ -52,7 +52,7 @@ HOMES = [
     ("urn:problem-type", ["problems.py"]),
 ]
 
-RESPONSE_WRITERS = ("_profile_members", "_times", "_listed_user")
+RESPONSE_WRITERS = ("_profile_members", "_times", "_listed_user", "_public_members")
 """The functions of responses.py that name the members of a response."""
 WORD = re.compile(r"(?<![:\w])\w+")
 """A word, but not the name of a value in an expression, such as :revision."""
