@@ -30,6 +30,7 @@ from chalicelib.items import content_revision
 from chalicelib.markers import MarkerStore
 from chalicelib.preconditions import Precondition
 from chalicelib.profile import ProfileCheck
+from chalicelib.public_profiles import PublicProfileStore, requested_sub, requested_subs
 from chalicelib.schema import profile_check
 from chalicelib.settings import (
     ANY_ORIGIN,
@@ -241,6 +242,34 @@ def create_app(
         precondition = current_precondition()
         open_metadata().delete(sub, precondition)
         return responses.no_content()
+
+    # --- public profiles --------------------------------------------------------------------------
+    # `identify` says who the caller is, here too. The subs in path and query only say who is read.
+
+    if routes.public_fields:
+
+        def open_public_profiles() -> PublicProfileStore:
+            return PublicProfileStore.beside(open_store(), routes.public_fields)
+
+        def public_response(body: str) -> Response:
+            revision = content_revision(body)
+            if http.has_current_copy(current_request(), revision):
+                return responses.public_not_modified(revision)
+            return responses.public_response(body, revision)
+
+        @app.route("/profiles/{sub}", methods=["GET"], **signed_in)
+        def get_public_profile() -> Response:
+            current_sub()  # raises NotSignedIn
+            sub = requested_sub(current_request().to_original_event())
+            fields = open_public_profiles().get(sub)
+            return public_response(responses.public_profile_body(sub, fields))
+
+        @app.route("/profiles", methods=["GET"], **signed_in)
+        def get_public_profiles() -> Response:
+            current_sub()  # raises NotSignedIn
+            subs = requested_subs(http.query_parameters(current_request()))
+            profiles = open_public_profiles().get_all(subs)
+            return public_response(responses.public_profiles_body(profiles))
 
     return app
 

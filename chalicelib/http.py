@@ -369,8 +369,13 @@ def has_current_copy(request: Request, revision: str | None) -> bool:
 
 def read_page_request(request: Request) -> PageRequest:
     """The page of a list that the query asks for. Raises MalformedQuery."""
+    return page_request(query_parameters(request))
+
+
+def query_parameters(request: Request) -> dict[str, list[str]]:
+    """The values of each parameter in the query."""
     parameters = _object(request.to_original_event()["multiValueQueryStringParameters"])
-    return page_request({name: _texts(values) for name, values in parameters.items()})
+    return {name: _texts(values) for name, values in parameters.items()}
 
 
 def _is_encoded(request: Request) -> bool:

@@ -1,8 +1,9 @@
-"""Responses: profiles, metadata and lists as JSON, and problems (RFC 9457)."""
+"""Responses: profiles, metadata, lists and public profiles as JSON, and problems (RFC 9457)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,12 +17,16 @@ from chalicelib.profile import MAX_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     from chalicelib.profile import JSON, Document
+    from chalicelib.public_profiles import PublicFields
     from chalicelib.store import ProfilePage
 
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
 """Keeps personal data out of every cache, including the browser's on a shared computer."""
+KEPT_A_MINUTE = {"Cache-Control": "private, max-age=60", "Vary": "Authorization"}
+"""For public profiles, which an app may show many times. Only the caller's own cache keeps them,
+and it does not use them for another user of the same browser."""
 LISTED_USER_OVERHEAD = 1_000
 """More bytes than the other members of a listed user take in a response."""
 
@@ -100,6 +105,49 @@ def _listed_user(sub: str, profile: Document) -> str:
         return user
     del members["profile_data"]
     return write_json({**members, "too_large": True})
+
+
+def public_profile_body(sub: str, fields: PublicFields) -> str:
+    """The public profile of user `sub`, as JSON. Names are sorted: see app_metadata_response."""
+    return write_json(_public_members(sub, fields))
+
+
+def public_profiles_body(profiles: Mapping[str, PublicFields | None]) -> str:
+    """Public profiles by `sub`, as JSON. None stands for a profile that was not read.
+
+    A profile with which the response would exceed its limit is reported as not read. A single one
+    fits always, unless another program stored it.
+    """
+    read: list[str] = []
+    unread: list[JSON] = []
+    size = 0
+    for sub, fields in profiles.items():
+        if fields is None:
+            unread.append(sub)
+            continue
+        profile = public_profile_body(sub, fields)
+        profile_size = _bytes_in_response(profile)
+        if size + profile_size > MAX_RESPONSE_BYTES + LISTED_USER_OVERHEAD:
+            unread.append(sub)
+            continue
+        size += profile_size
+        read.append(profile)
+    return f'{{"profiles":[{",".join(read)}],"unread":{write_json(unread)}}}'
+
+
+def _public_members(sub: str, fields: PublicFields) -> dict[str, JSON]:
+    return {"sub": sub, "profile_data": _with_sorted_names(fields)}
+
+
+def public_response(body: str, revision: str) -> Response:
+    """200 with one or several public profiles, and their ETag."""
+    headers: Headers = {"Content-Type": JSON_TYPE, **KEPT_A_MINUTE}
+    return _with_etag(Response(body, headers, HTTPStatus.OK), revision)
+
+
+def public_not_modified(revision: str) -> Response:
+    """304: the caller's copy of public profiles is current."""
+    return _with_etag(Response("", dict(KEPT_A_MINUTE), HTTPStatus.NOT_MODIFIED), revision)
 
 
 def _bytes_in_response(text: str) -> int:

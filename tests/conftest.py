@@ -40,7 +40,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 
 # The shell may have settings of the service, which app.py would read when a test imports it.
-for setting in DEFAULT_SETTINGS:
+for setting in (*DEFAULT_SETTINGS, "PUBLIC_FIELDS"):
     os.environ.pop(setting, None)
 
 # So may a surrounding `make test` have options, which are not for the commands that tests run.

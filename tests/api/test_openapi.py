@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.store import ProfileStore
 from tests.support.clone import ROOT
 from tests.support.http_api import Api
 from tests.support.operators import operator_of
@@ -64,6 +65,14 @@ def test_the_document_is_found_with_a_query_and_by_head(api: Api, path: str) -> 
 def test_users_are_answered_as_described(api: Api, ada: User) -> None:
     checks = [*CHECKS, *TOKEN_CHECKS]
     send_requests(api, "^/user/.", checks, f"--header=Authorization: Bearer {ada.id_token}")
+
+
+def test_public_profiles_are_answered_as_described(
+    api: Api, ada: User, store: ProfileStore
+) -> None:
+    store.replace(EXAMPLE_SUB, {"name": "Ada", "private": True})
+    checks = [*CHECKS, *TOKEN_CHECKS]
+    send_requests(api, "^/profiles", checks, f"--header=Authorization: Bearer {ada.id_token}")
 
 
 @pytest.fixture

@@ -13,13 +13,16 @@ from deploy import backend
 from local import environment
 from local.emulator import emulator
 
+PUBLIC_FIELDS = ("name", "picture", "dotted.name", "bracket[0]")
+"""The public fields in the API of the tests. A dot or a bracket in a name has no meaning."""
 DEFAULT_SETTINGS = {
     "PROFILE_SCHEMA": "",
     "CORS_ALLOW_ORIGIN": "",
     "REQUIRE_PRECONDITIONS": "",
     "ERASURE": "account",
+    "PUBLIC_FIELDS": ",".join(PUBLIC_FIELDS),
 }
-"""The settings that change the API's responses: their default values, and ERASURE for its routes.
+"""The settings that change the API's responses: the default values, and those of optional routes.
 
 The tests set them explicitly, so that neither the shell nor .chalice/config.json affects the tests.
 A value in the recorded environment (local/environment.py) overrides both.
@@ -59,7 +62,7 @@ def running_cloud(port: int, folder: Path) -> Iterator[tuple[Cloud, subprocess.P
 def record_environment(cloud: Cloud, **variables: str) -> None:
     """Record the API's settings, and how it finds `cloud`, in the folder that LOCAL_STATE names.
 
-    `variables` overrides the endpoint, the backend's values and the default settings.
+    `variables` overrides the endpoint, the backend's values and the settings.
     """
     endpoint = environment.for_endpoint(cloud.port)
     recorded = endpoint | DEFAULT_SETTINGS | backend.chalice_environment(cloud.outputs)

@@ -15,6 +15,7 @@ from chalicelib.paging import cursor_after
 from chalicelib.preconditions import UNCONDITIONAL, Precondition
 from chalicelib.profile import JSON, Document
 from chalicelib.settings import ProfileSettings, RouteSettings
+from chalicelib.store import ProfileStore
 from tests.support.events import (
     OPERATOR_ARN,
     PROFILE_PATH,
@@ -29,6 +30,7 @@ ROUTES = RouteSettings(
     user_pool_arn="arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_abc",
     client_ids=("client.one", "client-two"),
     erases_accounts=True,
+    public_fields=("name",),
 )
 
 
@@ -320,3 +322,84 @@ def test_the_log_of_a_users_request_names_no_caller(
     (record,) = [vars(record) for record in caplog.records]
     assert record["sub"] == "5f0c"
     assert "caller" not in record
+
+
+# --- public profiles ------------------------------------------------------------------------------
+
+
+class OneAuthor:
+    """A DynamoDB client with one profile."""
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        fields = {"name": {"S": "Ada"}}
+        return {"Item": {"sk": {"S": f"USER#{SUB}"}, "profile_data": {"M": fields}}}
+
+
+def app_with_author(*origins: str) -> ProfileApp:
+    client: Any = OneAuthor()
+    routes = RouteSettings(public_fields=("name",), cors_allow_origins=origins or ("*",))
+    return create_app(routes, ProfileSettings, lambda: ProfileStore(client, "profiles"))
+
+
+def read_author(app: ProfileApp, sub: str = SUB, **headers: str) -> dict[str, Any]:
+    """The app's response to user 5f0c, who reads the public profile of user `sub`."""
+    request = api_gateway_event(
+        "GET",
+        "/profiles/{sub}",
+        claims=id_token_claims("5f0c", "client.one"),
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+    )
+    return app(request | {"pathParameters": {"sub": sub}}, None)
+
+
+def test_without_public_fields_there_are_no_public_profiles() -> None:
+    app = app_with(NoStore(), RouteSettings())
+    assert not [path for path in app.routes if path.startswith("/profiles")]
+    assert {"/profiles", "/profiles/{sub}"} <= set(app_with(NoStore(), ROUTES).routes)
+
+
+@pytest.mark.parametrize("path", ["/profiles", "/profiles/{sub}"])
+def test_public_profiles_need_an_id_token_of_this_app(path: str) -> None:
+    """This check comes first: the path and the query are not read."""
+    response = call(app_with(NoStore()), "GET", path=path, client="another")
+    assert response["statusCode"] == 401
+
+
+def test_public_profiles_vary_with_the_caller_and_the_origin() -> None:
+    app = app_with_author(*ORIGINS)
+    read = read_author(app, Origin=ORIGINS[1])
+    current = read_author(app, Origin=ORIGINS[1], If_None_Match=read["headers"]["ETag"])
+    for response, status in ((read, 200), (current, 304)):
+        assert response["statusCode"] == status
+        assert response["headers"]["Vary"] == "Authorization, Origin"
+        assert response["headers"]["Access-Control-Allow-Origin"] == ORIGINS[1]
+        assert response["headers"]["Cache-Control"] == "private, max-age=60"
+
+
+@pytest.mark.parametrize(
+    ("sub", "headers", "status"),
+    [
+        ("ada@example.com", {}, 404),
+        (SUB, {"If_Match": "malformed"}, 400),
+        (SUB, {"If_Match": '"other"'}, 412),
+    ],
+)
+def test_errors_of_public_profiles_are_not_kept(
+    sub: str, headers: dict[str, str], status: int
+) -> None:
+    response = read_author(app_with_author(), sub, **headers)
+    assert response["statusCode"] == status
+    assert response["headers"]["Cache-Control"] == "no-store"
+    assert "Vary" not in response["headers"]
+
+
+def test_the_log_names_who_reads_and_not_who_is_read(caplog: pytest.LogCaptureFixture) -> None:
+    app = app_with_author()
+    app.log.addHandler(caplog.handler)
+    assert read_author(app)["statusCode"] == 200
+    assert read_author(app, "ada@example.com")["statusCode"] == 404
+    for record in map(vars, caplog.records):
+        assert record["sub"] == "5f0c"
+        assert record["route"] == "/profiles/{sub}"
+        assert SUB not in str(record)
+        assert "ada@example.com" not in str(record)

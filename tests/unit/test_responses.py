@@ -8,6 +8,7 @@ from decimal import Decimal
 from chalicelib import responses
 from chalicelib.paging import cursor_after
 from chalicelib.profile import JSON, MAX_RESPONSE_BYTES, Document
+from chalicelib.public_profiles import PublicFields
 from chalicelib.store import ProfilePage
 
 SUBS = [f"5f0c7a1e-0000-4000-8000-00000000000{number}" for number in range(3)]
@@ -117,3 +118,64 @@ def test_a_profile_beyond_the_limit_is_listed_without_its_data() -> None:
     assert isinstance(users[0], dict)
     assert users[0]["too_large"] is True
     assert "profile_data" not in users[0]
+
+
+# --- public profiles ------------------------------------------------------------------------------
+
+
+def with_text(size: int) -> PublicFields:
+    """Public fields that take about this number of bytes in a response."""
+    return {"text": "x" * size}
+
+
+def public_profiles(profiles: dict[str, PublicFields | None]) -> dict[str, JSON]:
+    body = responses.public_profiles_body(profiles)
+    assert len(json.dumps(body)) < MAX_RESPONSE_BYTES + 5_000
+    read: dict[str, JSON] = json.loads(body)
+    return read
+
+
+def test_public_profiles_name_what_was_not_read() -> None:
+    found: dict[str, PublicFields | None] = {SUBS[2]: {"a": 1}, SUBS[0]: None, SUBS[1]: {}}
+    assert public_profiles(found) == {
+        "profiles": [
+            {"sub": SUBS[2], "profile_data": {"a": 1}},
+            {"sub": SUBS[1], "profile_data": {}},
+        ],
+        "unread": [SUBS[0]],
+    }
+
+
+def test_the_order_of_stored_names_does_not_change_the_body() -> None:
+    one: PublicFields = {"a": {"c": 1, "b": 2}, "d": Decimal("1.5")}
+    other: PublicFields = {"d": Decimal("1.5"), "a": {"b": 2, "c": 1}}
+    assert responses.public_profile_body("s", one) == responses.public_profile_body("s", other)
+
+
+def test_what_does_not_fit_in_a_response_is_unread() -> None:
+    body = public_profiles(dict(zip(SUBS, map(with_text, (3_000_000, 3_000_000, 10)), strict=True)))
+    assert [profile["sub"] for profile in body["profiles"]] == [SUBS[0], SUBS[2]]  # type: ignore[union-attr, index, call-overload]
+    assert body["unread"] == [SUBS[1]]
+
+
+def test_a_profile_at_the_limit_fits_alone() -> None:
+    at_the_limit = with_text(MAX_RESPONSE_BYTES - 20)
+    assert public_profiles({SUBS[0]: at_the_limit, SUBS[1]: {}})["unread"] == []
+    assert (
+        public_profiles({SUBS[0]: at_the_limit, SUBS[1]: with_text(1_000)})["unread"] == SUBS[1:2]
+    )
+    assert public_profiles({SUBS[0]: with_text(MAX_RESPONSE_BYTES + 1_000)}) == {
+        "profiles": [],
+        "unread": SUBS[:1],
+    }
+
+
+def test_public_profiles_are_kept_by_the_callers_cache_only() -> None:
+    kept = {"Cache-Control": "private, max-age=60", "Vary": "Authorization", "ETag": '"r1"'}
+    response = responses.public_response("{}", "r1")
+    assert response.status_code == 200
+    assert response.headers == {"Content-Type": "application/json", **kept}
+    not_modified = responses.public_not_modified("r1")
+    assert not_modified.status_code == 304
+    assert not_modified.body == ""
+    assert not_modified.headers == kept
