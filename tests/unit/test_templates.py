@@ -15,6 +15,7 @@ from deploy import __main__ as deploy_command
 from deploy import backend as backend_stack
 from deploy import backend_parameters, chalice_config, live_settings
 from deploy.packaging import TEMPLATE as API_TEMPLATE
+from tests.support.documents import DOCS, example
 
 ROOT = Path(__file__).parents[2]
 CHALICE_FOLDER = ROOT / ".chalice"
@@ -32,6 +33,14 @@ def test_cfn_lint_accepts_the_backend() -> None:
     done = subprocess.run(
         [cfn_lint, backend_stack.TEMPLATE], check=False, capture_output=True, text=True
     )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_cfn_lint_accepts_the_example_of_change_events(tmp_path: Path) -> None:
+    template = tmp_path / "events.yaml"
+    template.write_text(example(DOCS / "operating.md", "Change events", "yaml"))
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run([cfn_lint, template], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
 
