@@ -205,6 +205,19 @@ def bad_requests_are_explained(client: Client) -> None:
         raise CheckFailed("a 422 response without errors that name the fields")
 
 
+# --- the end of an account ------------------------------------------------------------------------
+
+
+def erasure_needs_a_recent_sign_in_and_no_etag(client: Client) -> None:
+    """Erases nothing: an account has no ETag, so this If-Match never matches."""
+    response = client.send("DELETE", path="/user", headers={"If-Match": '"no-etag"'})
+    if response.status_code in (403, 404):
+        raise CheckNotPossible("this stage has no DELETE /user (ERASURE)")
+    if response.status_code == 401 and client.access_token is None:
+        raise CheckNotPossible("needs EMAIL and PASSWORD: the sign-in of TOKEN is too old")
+    expect_problem(response, 412)
+
+
 # --- back ends and operators ----------------------------------------------------------------------
 
 
@@ -276,6 +289,9 @@ CHECKS: dict[str, Callable[[Client], None]] = {
     "profile data is read back exactly": data_is_read_back_exactly,
     "ETag, If-Match and If-None-Match: 304, 412, 200": preconditions_are_checked,
     "bad requests: 400, 415, 422, readable by scripts": bad_requests_are_explained,
+    "DELETE /user with an If-Match: 412, erases nothing": (
+        erasure_needs_a_recent_sign_in_and_no_etag
+    ),
     "/users without a signature: 404, with a token: 4xx": users_needs_a_signature,
     "operators list users": operators_list_users,
     "operators and the user see the same app_metadata": (
