@@ -1,5 +1,6 @@
 // Starts the page: reads its configuration and restores the user's session.
 
+import { ApiClient } from "./api-client.js";
 import { showProblem } from "./messages.js";
 import { ProfileApi } from "./profile-api.js";
 import { ProfilePage } from "./profile-page.js";
@@ -35,7 +36,8 @@ async function start() {
   }
   const config = await loadConfig();
   const session = new Session(config);
-  const page = new ProfilePage(session, new ProfileApi(config.api, session));
+  const client = new ApiClient(session);
+  const page = new ProfilePage(session, new ProfileApi(config.api, client));
   const user = await startSession(session);
   if (user === null) {
     page.showSignedOut();

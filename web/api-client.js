@@ -1,0 +1,105 @@
+// Requests to the API with the user's id token, and its errors.
+
+import {
+  ApiError,
+  ConflictError,
+  SessionEndedError,
+  UnavailableError,
+  ValidationError,
+} from "./errors.js";
+import { parse } from "./json.js";
+
+/** API Gateway responds within 29 seconds. */
+const TIMEOUT_MS = 30_000;
+
+/**
+ * @typedef {object} Response a response of the API that is not an error
+ * @property {?string} etag
+ * @property {object} body {} if the response has none
+ */
+
+export class ApiClient {
+  #session;
+
+  /** @param {import("./session.js").Session} session */
+  constructor(session) {
+    this.#session = session;
+  }
+
+  /**
+   * Send a request. If the API refuses the id token, send it once more with a new one.
+   *
+   * @param {string} method
+   * @param {string} url
+   * @param {Object<string, string>} [headers]
+   * @param {string} [body]
+   * @returns {Promise<Response>}
+   * @throws {SessionEndedError} if the user must sign in again
+   * @throws {UnavailableError} if the network, the API or the sign-in service does not respond
+   * @throws {ApiError} if the API refuses the request for another reason; see errors.js
+   */
+  async request(method, url, headers, body) {
+    const idToken = await this.#session.idToken();
+    let response = await send(method, url, headers, body, idToken);
+    if (response.status === 401) {
+      const newIdToken = await this.#session.refreshIdToken();
+      response = await send(method, url, headers, body, newIdToken);
+    }
+    if (!response.ok) {
+      throw toError(response);
+    }
+    return response;
+  }
+}
+
+async function send(method, url, headers, body, idToken) {
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: { ...headers, Authorization: `Bearer ${idToken}` },
+      body,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const text = await response.text();
+    return {
+      ok: response.ok,
+      status: response.status,
+      etag: response.headers.get("ETag"),
+      body: parseBody(text),
+    };
+  } catch (error) {
+    // A body that is not JSON comes from a proxy or a captive portal, not from the API.
+    throw new UnavailableError("Cannot reach the service. You may be offline.", { cause: error });
+  }
+}
+
+/** The response to a DELETE has no body. */
+function parseBody(text) {
+  if (text === "") {
+    return {};
+  }
+  return parse(text);
+}
+
+function toError({ status, body }) {
+  const message = messageOf(status, body);
+  if (status === 401) {
+    return new SessionEndedError(message);
+  }
+  if (status === 422) {
+    return new ValidationError(body.errors);
+  }
+  if (status === 429 || status >= 502) {
+    return new UnavailableError(message);
+  }
+  if (status === 412) {
+    return new ConflictError(message, body.type);
+  }
+  const requestId = body.request_id ? ` (request ID ${body.request_id})` : "";
+  return new ApiError(`${message}${requestId}`, body.type);
+}
+
+/** After `chalice deploy` without `make gateway`, API Gateway's own errors have a `message`. */
+function messageOf(status, { detail, message }) {
+  return detail ?? message ?? `The service returned HTTP status ${status}.`;
+}
