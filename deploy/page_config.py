@@ -10,29 +10,45 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chalicelib.settings import RouteSettings
 from deploy import chalice_config
 from deploy.arn import UserPoolArn
 
 FOLDER = Path(__file__).parents[1] / "web"
 CONFIG = FOLDER / "config.json"
+WITHOUT_ERASURE = RouteSettings()
+"""Settings of a stage whose users cannot erase their accounts."""
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
-def settings(api: str, user_pool_arn: str, client_ids: str, sign_in: str) -> dict[str, str]:
+def settings(
+    api: str,
+    user_pool_arn: str,
+    client_ids: str,
+    sign_in: str,
+    routes: RouteSettings = WITHOUT_ERASURE,
+) -> dict[str, object]:
     """Return the content of config.json.
 
     `api` is the profile's URL, and `sign_in` is the URL of the sign-in domain. `client_ids` are
-    separated by commas; the page uses the first.
+    separated by commas; the page uses the first. `routes` are the stage's settings: if its users
+    can erase their accounts, the content has the member `erasure`.
     """
-    return {
+    config: dict[str, object] = {
         "api": api,
         "issuer": UserPoolArn.parse(user_pool_arn).issuer,
         "client_id": chalice_config.first_client_id(client_ids),
         "sign_in": sign_in,
     }
+    if routes.erases_accounts:
+        config["erasure"] = {
+            "url": api.removesuffix("/profile"),
+            "max_sign_in_age": routes.erasure_max_sign_in_age,
+        }
+    return config
 
 
-def write_config(config: Mapping[str, str]) -> None:
+def write_config(config: Mapping[str, object]) -> None:
     """Write web/config.json."""
     CONFIG.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 

@@ -103,6 +103,8 @@ def _prepare_backend(ports: Ports) -> dict[str, str]:
 @contextmanager
 def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
     """Serve the page, configured for the AWS emulator. Raises page.PageError."""
+    stage = chalice_config.environment(environment.STAGE)
+    routes = RouteSettings.from_environment(stage | backend.chalice_environment(outputs))
     with ExitStack() as stack:
         with _step(f"Starting the page on {ports.page_url}"):
             config = page_config.settings(
@@ -111,6 +113,7 @@ def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
                 outputs["UserPoolArn"],
                 outputs["UserPoolClientId"],
                 ports.aws_url,
+                routes,
             )
             try:
                 page_config.write_config(config)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.settings import RouteSettings
 from deploy import page_config
 from local import page
 from tests.support.browser import ChromiumNotFoundError, find_chromium
@@ -140,6 +141,27 @@ def test_the_issuer_follows_from_the_pools_arn() -> None:
     settings = page_config.settings("https://a", arn, "first,second", "https://b")
     assert settings["issuer"] == "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_Abc"
     assert settings["client_id"] == "first"
+
+
+@pytest.mark.parametrize(
+    ("variables", "erasure"),
+    [
+        ({}, None),
+        ({"ERASURE": "off", "ERASURE_MAX_SIGN_IN_AGE": "60"}, None),
+        ({"ERASURE": "account"}, {"url": "https://a/api/user", "max_sign_in_age": 600}),
+        (
+            {"ERASURE": "account", "ERASURE_MAX_SIGN_IN_AGE": "60"},
+            {"url": "https://a/api/user", "max_sign_in_age": 60},
+        ),
+    ],
+)
+def test_the_page_knows_whether_accounts_can_be_deleted(
+    variables: dict[str, str], erasure: dict[str, object] | None
+) -> None:
+    arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Abc"
+    routes = RouteSettings.from_environment(variables)
+    settings = page_config.settings("https://a/api/user/profile", arn, "id", "https://b", routes)
+    assert settings.get("erasure") == erasure
 
 
 @pytest.mark.parametrize("folder", ["web", "tests/browser"])

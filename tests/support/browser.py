@@ -13,10 +13,11 @@ from unittest import mock
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from chalicelib.settings import RouteSettings
 from deploy import backend, page_config
 from local import page
 from local.api import serving as serving_api
-from tests.support.cloud import Cloud, record_environment
+from tests.support.cloud import DEFAULT_SETTINGS, Cloud, record_environment
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGUMENTS = (
@@ -90,6 +91,7 @@ def serving_site(
             outputs["UserPoolArn"],
             outputs["UserPoolClientId"],
             f"http://127.0.0.1:{emulator_port}",
+            RouteSettings.from_environment({**DEFAULT_SETTINGS, **settings}),
         )
         site = Site(url, api_port, emulator_port, folder, outputs)
         site.config_file.write_text(json.dumps(config))
@@ -122,7 +124,7 @@ def find_chromium() -> str:
 def sign_in(tab: Page, email: str, password: str) -> None:
     """Fill in the sign-in page of the user pool, and wait until it has sent the user back."""
     submit_credentials(tab, email, password)
-    expect(tab.get_by_text(email)).to_be_visible()
+    expect(tab.locator("#email").get_by_text(email)).to_be_visible()
 
 
 def submit_credentials(tab: Page, email: str, password: str) -> None:
