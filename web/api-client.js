@@ -1,9 +1,12 @@
 // Requests to the API with the user's id token, and its errors.
 
 import {
+  AccountErasedError,
   ApiError,
   ConflictError,
+  InternalError,
   SessionEndedError,
+  SignInTooOldError,
   UnavailableError,
   ValidationError,
 } from "./errors.js";
@@ -41,7 +44,7 @@ export class ApiClient {
   async request(method, url, headers, body) {
     const idToken = await this.#session.idToken();
     let response = await send(method, url, headers, body, idToken);
-    if (response.status === 401) {
+    if (response.status === 401 && !isSignInTooOld(response)) {
       const newIdToken = await this.#session.refreshIdToken();
       response = await send(method, url, headers, body, newIdToken);
     }
@@ -81,10 +84,27 @@ function parseBody(text) {
   return parse(text);
 }
 
-function toError({ status, body }) {
+/** Whether the API refused the sign-in and not the token: a refreshed token has the same sign-in. */
+function isSignInTooOld(response) {
+  return hasType(response, "insufficient-user-authentication");
+}
+
+/** Whether a response is a problem of a type. Errors of API Gateway itself have none. */
+function hasType({ body }, type) {
+  return body.type?.endsWith(`:${type}`) ?? false;
+}
+
+function toError(response) {
+  const { status, body } = response;
   const message = messageOf(status, body);
+  if (isSignInTooOld(response)) {
+    return new SignInTooOldError(message, body.type);
+  }
   if (status === 401) {
     return new SessionEndedError(message);
+  }
+  if (hasType(response, "account-erased")) {
+    return new AccountErasedError(message, body.type);
   }
   if (status === 422) {
     return new ValidationError(body.errors);
@@ -96,6 +116,9 @@ function toError({ status, body }) {
     return new ConflictError(message, body.type);
   }
   const requestId = body.request_id ? ` (request ID ${body.request_id})` : "";
+  if (status === 500) {
+    return new InternalError(`${message}${requestId}`, body.type);
+  }
   return new ApiError(`${message}${requestId}`, body.type);
 }
 

@@ -1,4 +1,5 @@
-// The dialogs: a choice between two versions of the profile, and the confirmation of a deletion.
+// The dialogs: a choice between two versions of the profile, the confirmation of a deletion, and the
+// offer to sign in again.
 
 import { isEqual } from "./json.js";
 
@@ -8,6 +9,10 @@ const view = {
   differences: document.querySelector("#differences"),
   useSavedButton: document.querySelector("#use-saved"),
   confirmDelete: document.querySelector("#confirm-delete"),
+  confirmDeleteAccount: document.querySelector("#confirm-delete-account"),
+  confirmDeleteAccountForm: document.querySelector("#confirm-delete-account form"),
+  accountEmail: document.querySelector("#account-email"),
+  signInAgain: document.querySelector("#sign-in-again"),
 };
 
 /**
@@ -39,6 +44,29 @@ export async function askWhichVersion(saved, edited) {
 export async function confirmDeletion() {
   const answer = await ask(view.confirmDelete);
   return answer === "delete";
+}
+
+/**
+ * Ask the user whether to delete the account.
+ *
+ * @param {string} email the account's email address
+ * @returns {Promise<boolean>}
+ */
+export async function confirmAccountDeletion(email) {
+  view.accountEmail.textContent = email;
+  view.confirmDeleteAccountForm.reset();
+  const answer = await ask(view.confirmDeleteAccount);
+  return answer === "delete";
+}
+
+/**
+ * Explain that deleting the account needs a more recent sign-in.
+ *
+ * @returns {Promise<boolean>} whether the user wants to sign in again
+ */
+export async function askForNewSignIn() {
+  const answer = await ask(view.signInAgain);
+  return answer === "sign-in";
 }
 
 /** Show a dialog. Returns the value of the button that closed it; "" for Escape. */

@@ -1,11 +1,15 @@
 // The errors of this page's modules, by what the user can do about them.
 //
 // Error
-// ├── ValidationError   correct the profile data
-// ├── SessionEndedError sign in again
-// ├── UnavailableError  try again later
-// └── ApiError          read the message
-//     └── ConflictError compare with the saved profile
+// ├── ValidationError         correct the profile data
+// ├── SessionEndedError       sign in again
+// ├── UnavailableError        try again later
+// ├── IncompleteDeletionError delete the account again
+// └── ApiError                read the message
+//     ├── ConflictError       compare with the saved profile
+//     ├── SignInTooOldError   sign in again, then delete the account
+//     ├── AccountErasedError  sign up again
+//     └── InternalError       report the request ID
 
 /**
  * The profile data is not valid: the API returned 422, or the page detected the error.
@@ -27,6 +31,12 @@ export class SessionEndedError extends Error {}
 /** The network, the API or the sign-in service does not respond. A later attempt may succeed. */
 export class UnavailableError extends Error {}
 
+/**
+ * The page cannot know whether the account and all of its data were deleted. Repeating the deletion
+ * finishes it.
+ */
+export class IncompleteDeletionError extends Error {}
+
 /** The API refused a request. The message is the `detail` of its problem document (RFC 9457). */
 export class ApiError extends Error {
   /**
@@ -41,3 +51,12 @@ export class ApiError extends Error {
 
 /** 412: the profile does not meet the request's precondition. */
 export class ConflictError extends ApiError {}
+
+/** 401: deleting the account needs a more recent sign-in. */
+export class SignInTooOldError extends ApiError {}
+
+/** 410: the account was deleted, in this tab or elsewhere. */
+export class AccountErasedError extends ApiError {}
+
+/** 500: the API failed. It may have carried out a part of the request. */
+export class InternalError extends ApiError {}

@@ -1,12 +1,23 @@
 // Starts the page: reads its configuration and restores the user's session.
 
+import { AccountApi } from "./account-api.js";
 import { ApiClient } from "./api-client.js";
 import { showProblem } from "./messages.js";
 import { ProfileApi } from "./profile-api.js";
 import { ProfilePage } from "./profile-page.js";
 import { Session } from "./session.js";
 
-/** @returns {Promise<{api: string, issuer: string, client_id: string, sign_in: string}>} */
+/**
+ * @typedef {object} Config
+ * @property {string} api the URL of /user/profile
+ * @property {string} issuer the issuer of the user pool's tokens
+ * @property {string} client_id the id of the user pool's app client
+ * @property {string} sign_in the URL of the user pool's domain
+ * @property {{url: string, max_sign_in_age: number}} [erasure] missing if users cannot delete their
+ *   account
+ */
+
+/** @returns {Promise<Config>} */
 async function loadConfig() {
   const response = await fetch("config.json");
   if (!response.ok) {
@@ -37,7 +48,9 @@ async function start() {
   const config = await loadConfig();
   const session = new Session(config);
   const client = new ApiClient(session);
-  const page = new ProfilePage(session, new ProfileApi(config.api, client));
+  const profileApi = new ProfileApi(config.api, client);
+  const accountApi = config.erasure ? new AccountApi(config.erasure, client) : null;
+  const page = new ProfilePage(session, profileApi, accountApi);
   const user = await startSession(session);
   if (user === null) {
     page.showSignedOut();

@@ -1,6 +1,8 @@
 // The state of the page as users see it: the messages at the top (a problem, with an optional
 // button, and a status), and whether it is busy.
 
+const KEPT_STATUS = "status-after-sign-out";
+
 const view = {
   main: document.querySelector("main"),
   problem: document.querySelector("#problem"),
@@ -10,6 +12,22 @@ const view = {
 /** @param {string} text */
 export function showStatus(text) {
   view.status.textContent = text;
+}
+
+/**
+ * Keep a status in sessionStorage. The page shows it when the user has been signed out.
+ *
+ * @param {string} text
+ */
+export function keepStatus(text) {
+  sessionStorage.setItem(KEPT_STATUS, text);
+}
+
+/** Show the status that `keepStatus` has kept, if any. */
+export function showKeptStatus() {
+  const text = sessionStorage.getItem(KEPT_STATUS);
+  sessionStorage.removeItem(KEPT_STATUS);
+  showStatus(text ?? "");
 }
 
 /**

@@ -1,10 +1,37 @@
 // The actions of the page: what each button does, and how errors are shown.
 
-import { askWhichVersion, confirmDeletion } from "./dialogs.js";
+import {
+  askForNewSignIn,
+  askWhichVersion,
+  confirmAccountDeletion,
+  confirmDeletion,
+} from "./dialogs.js";
 import { deleteDraft, loadDraft, saveDraft } from "./draft.js";
-import { ConflictError, SessionEndedError, UnavailableError, ValidationError } from "./errors.js";
+import {
+  AccountErasedError,
+  ConflictError,
+  IncompleteDeletionError,
+  InternalError,
+  SessionEndedError,
+  SignInTooOldError,
+  UnavailableError,
+  ValidationError,
+} from "./errors.js";
 import { isEqual } from "./json.js";
-import { clearMessages, showBusy, showProblem, showStatus } from "./messages.js";
+import {
+  clearMessages,
+  keepStatus,
+  showBusy,
+  showKeptStatus,
+  showProblem,
+  showStatus,
+} from "./messages.js";
+import {
+  Step,
+  forgetPendingDeletion,
+  loadPendingDeletion,
+  savePendingDeletion,
+} from "./pending-deletion.js";
 import { ProfileForm } from "./profile-form.js";
 
 const view = {
@@ -13,27 +40,44 @@ const view = {
   signOutButton: document.querySelector("#sign-out"),
   signedOut: document.querySelector("#signed-out"),
   signInButton: document.querySelector("#sign-in"),
+  yourAccount: document.querySelector("#your-account"),
+  deleteAccountButton: document.querySelector("#delete-account"),
 };
+
+const MAY_BE_INCOMPLETE = "Your account may not be deleted completely.";
 
 export class ProfilePage {
   #session;
   #api;
+  #accountApi;
+  #user = null;
   #form = new ProfileForm();
   #isBusy = false;
 
   /**
    * @param {import("./session.js").Session} session
    * @param {import("./profile-api.js").ProfileApi} api
+   * @param {?import("./account-api.js").AccountApi} accountApi null if users cannot delete their
+   *   account
    */
-  constructor(session, api) {
+  constructor(session, api, accountApi) {
     this.#session = session;
     this.#api = api;
+    this.#accountApi = accountApi;
   }
 
   /** Show the page to a user who is not signed in. */
   showSignedOut() {
     view.signInButton.addEventListener("click", () => this.#signIn());
     view.signedOut.hidden = false;
+    const deletion = loadPendingDeletion();
+    if (deletion?.step === Step.SIGNING_OUT) {
+      // Once only: a user who comes back from the sign-in page stays here.
+      savePendingDeletion(deletion.sub, Step.SIGNING_IN);
+      this.#run(() => this.#session.signInAgain());
+    } else {
+      showKeptStatus();
+    }
   }
 
   /**
@@ -42,6 +86,10 @@ export class ProfilePage {
    * @param {{sub: string, email: string}} user the claims of the id token
    */
   async showSignedIn(user) {
+    this.#user = user;
+    if (loadPendingDeletion()?.sub !== user.sub) {
+      forgetPendingDeletion();
+    }
     view.signOutButton.addEventListener("click", () => this.#run(() => this.#signOut()));
     this.#form.setHandlers({
       onEdit: () => this.#keepDraft(user.sub),
@@ -51,8 +99,19 @@ export class ProfilePage {
     });
     view.email.textContent = user.email;
     view.account.hidden = false;
+    if (this.#accountApi !== null) {
+      view.deleteAccountButton.addEventListener("click", () => {
+        this.#run(() => this.#startAccountDeletion());
+      });
+      view.yourAccount.hidden = false;
+    }
 
-    const draft = loadDraft(user.sub);
+    await this.#showProfile();
+    await this.#continueAccountDeletion();
+  }
+
+  async #showProfile() {
+    const draft = loadDraft(this.#user.sub);
     if (draft === null) {
       await this.#run(() => this.#load());
     } else {
@@ -75,7 +134,7 @@ export class ProfilePage {
     try {
       await action();
     } catch (error) {
-      this.#showError(error, action);
+      await this.#handleError(error, action);
     } finally {
       this.#setBusy(false);
     }
@@ -87,6 +146,18 @@ export class ProfilePage {
     this.#form.setReadOnly(isBusy);
   }
 
+  async #handleError(error, action) {
+    if (!(error instanceof AccountErasedError)) {
+      this.#showError(error, action);
+    } else if (loadPendingDeletion() === null) {
+      await this.#leave("This account was deleted.");
+    } else {
+      // The deletion began in this tab, and may have stopped after its first step.
+      const incomplete = new IncompleteDeletionError(MAY_BE_INCOMPLETE, { cause: error });
+      this.#showError(incomplete, action);
+    }
+  }
+
   #showError(error, action) {
     clearMessages();
     const note = this.#form.isVisible ? " Your changes are kept." : "";
@@ -95,6 +166,9 @@ export class ProfilePage {
     } else if (error instanceof SessionEndedError) {
       const signIn = { label: "Sign in again", run: () => this.#signIn() };
       showProblem(`Your session has expired.${note}`, signIn);
+    } else if (error instanceof IncompleteDeletionError) {
+      const retry = { label: "Try again", run: () => this.#run(() => this.#deleteAccount()) };
+      showProblem(error.message, retry);
     } else if (error instanceof UnavailableError) {
       const retry = { label: "Try again", run: () => this.#run(action) };
       showProblem(`${error.message}${note}`, retry);
@@ -120,7 +194,19 @@ export class ProfilePage {
 
   async #signOut() {
     deleteDraft();
+    forgetPendingDeletion();
+    await this.#endSession();
+  }
+
+  /** Sign out because the account was deleted, and show a status after that. */
+  async #leave(status) {
+    keepStatus(status);
+    await this.#signOut();
+  }
+
+  async #endSession() {
     this.#form.hide();
+    view.yourAccount.hidden = true;
     await this.#session.signOut();
     // This runs if the user returns with the browser's Back button. The reload shows the page for a
     // user who is not signed in.
@@ -207,5 +293,60 @@ export class ProfilePage {
   #showDeleted() {
     this.#show(null, "Profile deleted.");
     this.#form.focus(); // the button that had the focus is hidden now
+  }
+
+  /** If the user has signed in again to delete the account, ask for the confirmation. */
+  async #continueAccountDeletion() {
+    const isSignedInAgain = loadPendingDeletion()?.step === Step.SIGNING_IN;
+    if (isSignedInAgain && this.#form.isVisible) { // otherwise, a problem is shown
+      forgetPendingDeletion();
+      await this.#run(() => this.#confirmAndDeleteAccount());
+    }
+  }
+
+  async #startAccountDeletion() {
+    const age = await this.#session.secondsSinceSignIn();
+    if (age > this.#accountApi.maxSignInAge) {
+      await this.#offerNewSignIn();
+    } else {
+      await this.#confirmAndDeleteAccount();
+    }
+  }
+
+  async #confirmAndDeleteAccount() {
+    const isConfirmed = await confirmAccountDeletion(this.#user.email);
+    if (isConfirmed) {
+      await this.#deleteAccount();
+    }
+  }
+
+  async #deleteAccount() {
+    savePendingDeletion(this.#user.sub, Step.DELETING);
+    try {
+      await this.#accountApi.delete();
+    } catch (error) {
+      if (error instanceof SignInTooOldError) {
+        await this.#offerNewSignIn();
+        return;
+      }
+      if (error instanceof UnavailableError || error instanceof InternalError) {
+        const message = `${error.message} ${MAY_BE_INCOMPLETE}`;
+        throw new IncompleteDeletionError(message, { cause: error });
+      }
+      throw error;
+    }
+    await this.#leave("Your account was deleted.");
+  }
+
+  /**
+   * Let the user sign in again. The page signs out first: otherwise, the sign-in page would send the
+   * user back with the old sign-in. Unsaved edits are kept.
+   */
+  async #offerNewSignIn() {
+    const isAccepted = await askForNewSignIn();
+    if (isAccepted) {
+      savePendingDeletion(this.#user.sub, Step.SIGNING_OUT);
+      await this.#endSession();
+    }
   }
 }

@@ -1,6 +1,7 @@
 // The signed-in user. oidc-client-ts implements the protocol: the authorization code flow with
 // PKCE, and refreshing tokens.
 
+import { jwtDecode } from "jwt-decode";
 import { ErrorTimeout, UserManager, WebStorageStateStore } from "oidc-client-ts";
 
 import { SessionEndedError, UnavailableError } from "./errors.js";
@@ -73,10 +74,7 @@ export class Session {
    * @throws {UnavailableError} if the sign-in service does not respond
    */
   async idToken() {
-    const user = await this.#manager.getUser();
-    if (user === null) {
-      throw new SessionEndedError("Nobody is signed in.");
-    }
+    const user = await this.#signedInUser();
     if (user.expired) {
       return this.refreshIdToken();
     }
@@ -107,11 +105,45 @@ export class Session {
     return user.id_token;
   }
 
+  /**
+   * How long ago the user signed in, by this device's clock. Refreshing the tokens does not change
+   * it.
+   *
+   * @returns {Promise<number>} seconds; NaN if the sign-in service does not state the time
+   * @throws {SessionEndedError}
+   */
+  async secondsSinceSignIn() {
+    const user = await this.#signedInUser();
+    // The library's own copy of the claims does not contain auth_time.
+    return Date.now() / 1000 - jwtDecode(user.id_token).auth_time;
+  }
+
   /** Go to the user pool's sign-in page, which sends the user back here. */
   async signIn() {
+    await this.#goToSignInPage({});
+  }
+
+  /**
+   * Go to the sign-in page, which must not reuse an earlier sign-in. Cognito's classic pages ignore
+   * the parameter, so call `signOut` first.
+   */
+  async signInAgain() {
+    await this.#goToSignInPage({ prompt: "login" });
+  }
+
+  async #signedInUser() {
+    const user = await this.#manager.getUser();
+    if (user === null) {
+      throw new SessionEndedError("Nobody is signed in.");
+    }
+    return user;
+  }
+
+  async #goToSignInPage(parameters) {
     // The library's promise settles only when the browser leaves this page. If the sign-in page
     // does not load, this page stays, and the user must be able to try again.
-    await Promise.race([this.#manager.signinRedirect(), sleep(REDIRECT_TIMEOUT_MS)]);
+    const redirect = this.#manager.signinRedirect(parameters);
+    await Promise.race([redirect, sleep(REDIRECT_TIMEOUT_MS)]);
   }
 
   /**

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ SCHEMA = {
 CORS = {"Access-Control-Allow-Origin": "*"}
 """The header that a response of a test's own needs, so that the page can read it."""
 
-MAY_FAIL = ("/user/profile", "/favicon.ico", "/oauth2/token")
+MAY_FAIL = ("/user/profile", "/user", "/favicon.ico", "/oauth2/token")
 """Chromium logs each failed request to these paths, even if the page handles the failure."""
 
 expect.set_options(timeout=TIMEOUT_MS)
@@ -284,6 +285,15 @@ def replace_stored_tokens(tab: Page, **changes: object) -> None:
         sessionStorage.setItem(key, JSON.stringify({...JSON.parse(text), ...changes}));
     }"""
     tab.evaluate(script, changes)
+
+
+def make_sign_in_older(tab: Page, seconds: int) -> None:
+    """Change the time of the sign-in in the page's copy of the id token. The API refuses it."""
+    header, payload, signature = stored_tokens(tab)["id_token"].split(".")
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    claims["auth_time"] -= seconds
+    changed = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    replace_stored_tokens(tab, id_token=f"{header}.{changed}.{signature}")
 
 
 def with_invalid_signature(token: str) -> str:

@@ -8,7 +8,15 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NODE_MODULES, OtherClient, Visitor, expect_saved, form, press
+from tests.browser.conftest import (
+    NODE_MODULES,
+    OtherClient,
+    Visitor,
+    expect_saved,
+    form,
+    make_sign_in_older,
+    press,
+)
 
 OTHER = "Other fields (JSON)"
 DISPLAYS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1000), ("dark", 320))
@@ -71,7 +79,33 @@ def deletion(open_profile: Callable[[], Page], other_client: OtherClient) -> Pag
     return tab
 
 
-STATES = ["signed_out", "profile", "validation_errors", "problem", "conflict", "deletion"]
+@pytest.fixture
+def account_deletion(open_profile: Callable[[], Page]) -> Page:
+    tab = open_profile()
+    press(tab, "Delete my account")
+    expect(tab.get_by_role("dialog", name="Delete your account?")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def old_sign_in(open_profile: Callable[[], Page]) -> Page:
+    tab = open_profile()
+    make_sign_in_older(tab, seconds=86_400)
+    press(tab, "Delete my account")
+    expect(tab.get_by_role("dialog", name="Sign in again")).to_be_visible()
+    return tab
+
+
+STATES = [
+    "signed_out",
+    "profile",
+    "validation_errors",
+    "problem",
+    "conflict",
+    "deletion",
+    "account_deletion",
+    "old_sign_in",
+]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -98,7 +132,8 @@ def test_the_tab_key_reaches_every_control_visibly(
 ) -> None:
     other_client.save("{}")
     tab = open_profile()
-    for control in ("sign-out", "name", "bio", "other", "Save", "discard", "delete"):
+    controls = ("sign-out", "name", "bio", "other", "Save", "discard", "delete", "delete-account")
+    for control in controls:
         tab.keyboard.press("Tab")
         assert focused(tab) == control
         outline = tab.evaluate("getComputedStyle(document.activeElement).outlineWidth")

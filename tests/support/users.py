@@ -27,10 +27,14 @@ class User:
 
 
 def sign_up_user(cloud: Cloud) -> User:
-    """Sign up a new user, confirm the address with the mailed code, and sign in."""
+    """Sign up a user with a new address, confirm it with the mailed code, and sign in."""
+    return sign_up_address(cloud, f"user-{uuid.uuid4().hex[:12]}@example.com")
+
+
+def sign_up_address(cloud: Cloud, email: str) -> User:
+    """Sign up `email`, confirm it with the mailed code, and sign in."""
     pool_arn = cloud.outputs["UserPoolArn"]
     client_id = cloud.outputs["UserPoolClientId"]
-    email = f"user-{uuid.uuid4().hex[:12]}@example.com"
     cognito.sign_up(client_id, email, PASSWORD)
     cognito.confirm(client_id, email, confirmation_code(cloud.port, email))
     tokens = cognito.sign_in(pool_arn, client_id, email, PASSWORD)
