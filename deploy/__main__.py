@@ -16,6 +16,7 @@ from pathlib import Path
 
 import boto3
 
+from chalicelib.settings import InvalidSetting, RouteSettings
 from deploy import (
     api,
     attachment,
@@ -280,12 +281,24 @@ def make_web_config(options: argparse.Namespace) -> None:
     profile = f"{api.deployed_url(stage)}/user/profile"
     page_config.write_config(
         page_config.settings(
-            profile, recorded.user_pool_arn, recorded.client_ids, f"https://{sign_in_domain}"
+            profile,
+            recorded.user_pool_arn,
+            recorded.client_ids,
+            f"https://{sign_in_domain}",
+            _route_settings(stage),
         )
     )
     print(f"web/config.json now has the settings of the stage {stage}: {profile}")
     print("To see the page, run `make web`. On a server of your own, send this header:")
     print(page_config.content_security_policy())
+
+
+def _route_settings(stage: str) -> RouteSettings:
+    """Raises DeploymentError if a setting of the stage is invalid."""
+    try:
+        return RouteSettings.from_environment(chalice_config.environment(stage))
+    except InvalidSetting as error:
+        raise DeploymentError(f"a setting of the stage {stage} is invalid: {error}") from error
 
 
 # --- the data -------------------------------------------------------------------------------------
