@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 from chalicelib.errors import InvalidProfile
-from chalicelib.profile import (
-    JSON,
-    MAX_VIOLATIONS,
-    ProfileCheck,
-    check_profile_data,
-    violation_at,
-)
+from chalicelib.profile import JSON, MAX_VIOLATIONS, ProfileCheck, check_profile_data, violation_at
+from chalicelib.schema_messages import violations_of
 from chalicelib.settings import InvalidSetting
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).parent
-MAX_DETAIL_LENGTH = 500
-"""The most characters of one violation's text in a response."""
 
 
 def profile_check(file_name: str, folder: Path = FOLDER) -> ProfileCheck:
@@ -33,20 +25,18 @@ def profile_check(file_name: str, folder: Path = FOLDER) -> ProfileCheck:
     if not file_name:
         return check_profile_data
     try:
-        validator = _load_validator(folder / file_name)
+        schema = read_schema(folder / file_name)
+        validator = _validator(schema)
     except ImportError as error:
         reason = f"{error}. Add jsonschema-rs to requirements.txt and run make lock."
         raise _invalid(file_name, reason) from error
     except (OSError, ValueError, RecursionError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise _invalid(file_name, f"{first_line}.") from error
+        raise _invalid(file_name, _reason(error)) from error
 
     def check(data: JSON) -> int:
         size = check_profile_data(data)
-        errors = islice(validator.iter_errors(data), MAX_VIOLATIONS)
-        violations = [
-            violation_at(error.instance_path, error.message[:MAX_DETAIL_LENGTH]) for error in errors
-        ]
+        errors = validator.iter_errors(data)
+        violations = violations_of(errors, schema, limit=MAX_VIOLATIONS)
         if violations:
             raise InvalidProfile(violations)
         return size
@@ -54,21 +44,35 @@ def profile_check(file_name: str, folder: Path = FOLDER) -> ProfileCheck:
     return check
 
 
-def _load_validator(file: Path) -> Any:
-    """Raises ImportError, OSError, ValueError or RecursionError."""
-    import jsonschema_rs  # noqa: PLC0415 - takes a third of a cold start; only a schema needs it
-
+def read_schema(file: Path) -> dict[str, Any]:
+    """The JSON Schema in a file. Raises OSError, ValueError or RecursionError."""
     schema = json.loads(file.read_text("utf-8"))
     if not isinstance(schema, dict):
         raise ValueError("A JSON Schema must be an object here")
     if schema.get("$schema", DRAFT) != DRAFT:
         raise ValueError(f'"$schema" must be "{DRAFT}"')
+    return schema
+
+
+def _validator(schema: dict[str, Any]) -> Any:
+    """Raises ImportError, or ValueError for a mistake in the schema."""
+    import jsonschema_rs  # noqa: PLC0415 - takes a third of a cold start; only a schema needs it
+
     return jsonschema_rs.Draft202012Validator(
         schema,
         validate_formats=True,
         retriever=_refuse_reference,
         mask="This value",  # replaces the value in messages: they must not contain profile data
     )
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a schema, in one line, and where: as a JSON Pointer, if that is known."""
+    first_line = str(error).partition("\n")[0]
+    place: list[str | int] = getattr(error, "instance_path", [])
+    if not place:
+        return f"{first_line}."
+    return f"{first_line}, at {violation_at(place, first_line).pointer}."
 
 
 def _refuse_reference(uri: str) -> NoReturn:

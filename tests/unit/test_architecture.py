@@ -26,7 +26,7 @@ LAYERS = [
     ["store", "user_pool"],
     ["dynamodb", "conditions", "deadline", "problems", "schema"],
     ["settings"],
-    ["items", "json_text", "paging"],
+    ["items", "json_text", "paging", "schema_messages"],
     ["metadata"],
     ["profile", "preconditions", "identity", "startup"],
     ["errors"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.errors import InvalidProfile
+from chalicelib.errors import InvalidProfile, Violation
 from chalicelib.profile import JSON, MAX_VIOLATIONS, ProfileCheck, check_profile_data
 from chalicelib.schema import profile_check
 from chalicelib.settings import InvalidSetting
@@ -72,15 +72,15 @@ def test_conforming_data_pass(checking: Callable[..., Any], data: JSON) -> None:
 @pytest.mark.parametrize(
     ("data", "pointers"),
     [
-        ({}, [""]),
+        ({}, ["/name"]),
         ({"name": 1, "born": "x"}, ["/born", "/name"]),
         ({"name": "x" * 21}, ["/name"]),
         ({"name": "Ada", "email": "not an address"}, ["/email"]),
         ({"name": "Ada", "born": Decimal("1815.5")}, ["/born"]),
         ({"name": "Ada", "score": Decimal("0.35")}, ["/score"]),
-        ({"name": "Ada", "unknown": 1}, [""]),
-        ({"name": "Ada", "address": {"city": 1}}, ["/address", "/address/city"]),
-        ({"name": "Ada", "address": {"city": "London", "planet": "x"}}, ["/address"]),
+        ({"name": "Ada", "unknown": 1, "a/b": 2}, ["/a~1b", "/unknown"]),
+        ({"name": "Ada", "address": {"city": 1}}, ["/address/city"]),
+        ({"name": "Ada", "address": {"city": "London", "planet": "x"}}, ["/address/planet"]),
         ({"name": "Ada", "address": {"": 1}}, ["/address/"]),
     ],
 )
@@ -138,3 +138,108 @@ def test_a_missing_library_is_reported_with_advice(
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     with pytest.raises(InvalidSetting, match=r"requirements\.txt"):
         checking(PERSON)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ({"type": "nonsense"}, "/type"),
+        ({"properties": {"a": {"type": "nonsense"}}}, "/properties/a/type"),
+        ({"properties": {"a/b": {"pattern": "("}}}, "/properties/a~1b/pattern"),
+        ({"$defs": {"x": {"required": "name"}}}, "/$defs/x/required"),
+        ('{"type": "object",\n"properties": }', "line 2"),
+    ],
+)
+def test_a_mistake_in_a_schema_is_located(
+    checking: Callable[..., Any], content: object, place: str
+) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        checking(content)
+    assert place in str(caught.value)
+
+
+# --- the texts of violations ----------------------------------------------------------------------
+
+TEXTS: list[tuple[JSON, JSON, str]] = [
+    ({"type": "string"}, 1, "This must be a text."),
+    ({"type": ["integer", "null"]}, "1", "This must be null or a whole number."),
+    ({"minLength": 1, "title": "E-mail address"}, "", "Enter an e-mail address."),
+    ({"minLength": 1, "title": "URL"}, "", "Enter a URL."),
+    ({"minLength": 1}, "", "Enter a x."),
+    ({"minLength": 2}, "a", "Use at least 2 characters."),
+    ({"maxLength": 1}, "ab", "Use at most 1 character."),
+    ({"minimum": 1}, 0, "This must be 1 or more."),
+    ({"maximum": 3}, 4, "This must be 3 or less."),
+    ({"exclusiveMinimum": 3}, 3, "This must be more than 3."),
+    ({"exclusiveMaximum": 3}, 3, "This must be less than 3."),
+    ({"multipleOf": 2}, 3, "This must be a multiple of 2."),
+    ({"enum": ["en", "de", None]}, "x", "Choose one of these: en, de, null."),
+    ({"const": True}, False, "This must be true."),
+    ({"format": "date"}, "10.12.1815", "Enter a date, such as 1815-12-10."),
+    ({"format": "hostname"}, "..", "This does not have the format hostname."),
+    ({"pattern": "^https:"}, "http:", "This does not have the expected form."),
+    ({"minItems": 1}, [], "Add at least 1 entry."),
+    ({"maxItems": 2}, [1, 2, 3], "Keep at most 2 entries."),
+    ({"uniqueItems": True}, [1, 1], "Remove the entries that are in the list twice."),
+    ({"minProperties": 1}, {}, "Add at least 1 member."),
+    ({"maxProperties": 1}, {"a": 1, "b": 2}, "Keep at most 1 member."),
+    ({"propertyNames": {"maxLength": 1}}, {"ab": 1}, "The name of a member is not allowed."),
+    ({"not": {}}, 1, "This is not allowed here."),
+    ({"anyOf": [{"type": "null"}, {"type": "string"}]}, 1, "This is not allowed here."),
+]
+
+
+@pytest.mark.parametrize(("part", "value", "text"), TEXTS)
+def test_a_violation_says_what_to_enter(
+    checking: Callable[..., Any], part: JSON, value: JSON, text: str
+) -> None:
+    with pytest.raises(InvalidProfile) as caught:
+        checking({"properties": {"x": part}})({"x": value})
+    assert caught.value.violations == [Violation("/x", text)]
+
+
+def test_a_wrong_value_of_a_known_member_is_not_called_unknown(
+    checking: Callable[..., Any],
+) -> None:
+    with pytest.raises(InvalidProfile) as caught:
+        checking(PERSON)({"name": "Ada", "address": {"city": 1, "planet": 2}})
+    assert caught.value.violations == [
+        Violation("/address/city", "This must be a text."),
+        Violation("/address/planet", "There is no such field. Remove it."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("member", "text"),
+    [
+        ({"title": "Name", "type": "string"}, "Enter a name."),
+        ({"title": "Hobbies", "type": "array"}, "Hobbies is missing."),
+        ({"type": "object"}, "x is missing."),
+        (True, "Enter a x."),
+    ],
+)
+@pytest.mark.parametrize("is_referenced", [False, True])
+def test_a_missing_member_is_named_by_its_title(
+    checking: Callable[..., Any], member: JSON, text: str, *, is_referenced: bool
+) -> None:
+    person: JSON = {"properties": {"x": member}, "required": ["x"]}
+    schema: JSON = {"properties": {"person": person}}
+    if is_referenced:
+        schema = {"properties": {"person": {"$ref": "#/$defs/person"}}, "$defs": {"person": person}}
+    with pytest.raises(InvalidProfile) as caught:
+        checking(schema)({"person": {}})
+    assert caught.value.violations == [Violation("/person/x", text)]
+
+
+def test_texts_contain_no_profile_data_and_stay_short(checking: Callable[..., Any]) -> None:
+    secret = "planted-3f1c" * 200
+    schema = {
+        "properties": {"kind": {"enum": ["x" * 100] * 200, "maxLength": 5, "pattern": "^y"}},
+        "additionalProperties": False,
+    }
+    with pytest.raises(InvalidProfile) as caught:
+        checking(schema)({"kind": secret, **{f"m{number}": 1 for number in range(200)}})
+    assert len(caught.value.violations) == MAX_VIOLATIONS
+    for violation in caught.value.violations:
+        assert "planted" not in violation.detail
+        assert len(violation.detail) <= 500
