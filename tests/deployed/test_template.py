@@ -18,8 +18,8 @@ from deploy import chalice_config, policy
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.gateway_responses import MEMBER, gateway_responses
 from tests.deployed.conftest import Account, Clone, Deployment
+from tests.support.aws_calls import actions_of_the_service
 from tests.support.clone import record_backend
-from tests.support.dynamodb_calls import actions_of_the_service
 
 Template: TypeAlias = dict[str, Any]
 

@@ -10,7 +10,7 @@ import pytest
 from deploy import policy
 from deploy.chalice_config import RecordedBackend
 from deploy.errors import DeploymentError
-from tests.support.dynamodb_calls import actions_of_the_service
+from tests.support.aws_calls import actions_of_the_service
 
 RECORDED = RecordedBackend(
     "profiles", "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_Abc", "client"

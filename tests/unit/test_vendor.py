@@ -14,6 +14,7 @@ import botocore.session
 import pytest
 
 from deploy import vendor
+from tests.support.aws_calls import operations_of_the_service
 from tests.support.lambda_runtime import PYTHON
 
 SOME_REGIONS = {
@@ -56,11 +57,12 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def test_it_holds_the_data_of_dynamodb_only(built: Path) -> None:
+def test_it_holds_the_data_of_the_apis_services_only(built: Path) -> None:
     folder = built / "botocore" / "data"
     data = {file.relative_to(folder).parts[0] for file in folder.rglob("*.json*")}
     assert data == {
         "_retry.json",
+        "cognito-idp",
         "dynamodb",
         "endpoints.json",
         "partitions.json",
@@ -77,13 +79,31 @@ def test_every_source_is_compiled_and_never_checked(built: Path) -> None:
         assert compiled[4:8] == b"\x01\0\0\0", "by hash, unchecked (PEP 552)"
 
 
-def test_the_model_lacks_its_documentation_only(built: Path) -> None:
-    loader = botocore.session.get_session().get_component("data_loader")
-    full = loader.load_service_model("dynamodb", "service-2")
+def test_dynamodbs_model_lacks_its_documentation_only(built: Path) -> None:
+    full = full_model("dynamodb")
     slim = json.loads((built / vendor.MODEL / "service-2.json").read_text())
     assert '"documentation":"' not in json.dumps(slim, separators=(",", ":"))
     assert slim["operations"].keys() == full["operations"].keys()
     assert members_of_shapes(slim) == members_of_shapes(full)
+
+
+def test_cognitos_model_has_what_the_api_calls_only(built: Path) -> None:
+    full = full_model("cognito-idp")
+    slim = json.loads((built / vendor.USER_POOL_MODEL / "service-2.json").read_text())
+    assert '"documentation":"' not in json.dumps(slim, separators=(",", ":"))
+    assert slim["operations"].keys() == set(vendor.USER_POOL_OPERATIONS)
+    assert operations_of_the_service("cognito-idp") <= set(vendor.USER_POOL_OPERATIONS), (
+        "the API calls an operation of Cognito that the package lacks: add it in deploy/vendor.py"
+    )
+    every_shape = members_of_shapes(full)
+    assert members_of_shapes(slim) == {name: every_shape[name] for name in slim["shapes"]}
+    assert len(slim["shapes"]) < len(full["shapes"]) / 10
+
+
+def full_model(service: str) -> dict[str, Any]:
+    loader = botocore.session.get_session().get_component("data_loader")
+    model: dict[str, Any] = loader.load_service_model(service, "service-2")
+    return model
 
 
 def members_of_shapes(model: dict[str, Any]) -> dict[str, set[str]]:
@@ -117,17 +137,19 @@ import json, sys
 import botocore.session
 from botocore.config import Config
 session = botocore.session.get_session()
-for region, dual_stack, fips in json.load(sys.stdin):
+service, endpoints = json.load(sys.stdin)
+for region, dual_stack, fips in endpoints:
     config = Config(use_dualstack_endpoint=dual_stack, use_fips_endpoint=fips)
     try:
-        client = session.create_client("dynamodb", region_name=region, config=config)
+        client = session.create_client(service, region_name=region, config=config)
         print(client.meta.endpoint_url)
     except Exception as error:
         print(type(error).__name__, error)
 """
 
 
-def test_every_region_of_every_partition_has_its_endpoint(built: Path) -> None:
+@pytest.mark.parametrize("service", ["dynamodb", "cognito-idp"])
+def test_every_region_of_every_partition_has_its_endpoint(built: Path, service: str) -> None:
     session = botocore.session.get_session()
     endpoints = []
     for partition in session.get_available_partitions():
@@ -137,9 +159,9 @@ def test_every_region_of_every_partition_has_its_endpoint(built: Path) -> None:
         endpoints += list(product(regions[:1], (False, True), (False, True)))
     assert {region for region, _, _ in endpoints} >= SOME_REGIONS
     full_sdk = Path(botocore.__file__).parents[1]
-    expected = run_with_sdk(full_sdk, PRINT_ENDPOINTS, endpoints)
+    expected = run_with_sdk(full_sdk, PRINT_ENDPOINTS, [service, endpoints])
     assert len(expected.splitlines()) == len(endpoints)
-    assert run_with_sdk(built, PRINT_ENDPOINTS, endpoints) == expected
+    assert run_with_sdk(built, PRINT_ENDPOINTS, [service, endpoints]) == expected
 
 
 PRINT_SDK = "import botocore; print(botocore.__file__)"
@@ -186,3 +208,71 @@ print(botocore.session.get_session().create_client("dynamodb").meta.endpoint_url
 def test_the_endpoint_can_be_set(built: Path) -> None:
     output = run_with_sdk(built, PRINT_ENDPOINT, AWS_ENDPOINT_URL_DYNAMODB="http://here:1")
     assert output.strip() == "http://here:1"
+
+
+PRINT_FILES_OF_COGNITO = """
+import sys
+opened = []
+
+def note(event, arguments):
+    if event == "open" and "cognito-idp" in str(arguments[0]):
+        opened.append(arguments[0])
+
+sys.addaudithook(note)
+import botocore.session
+from types import SimpleNamespace
+session = botocore.session.get_session()
+client = session.create_client("dynamodb")
+answer = SimpleNamespace(status_code=200, headers={}, content=b"{}")
+client.meta.events.register("before-send", lambda **_: answer)
+client.get_item(TableName="t", Key={})
+print(len(opened))
+session.create_client("cognito-idp")
+print(len(opened))
+"""
+
+
+def test_cognitos_data_is_read_for_its_client_only(built: Path) -> None:
+    """A cold start, and a call of DynamoDB, do not wait for it."""
+    before, after = run_with_sdk(built, PRINT_FILES_OF_COGNITO).split()
+    assert before == "0"
+    assert int(after) > 0
+
+
+PRINT_ERROR = """
+import json, sys
+from types import SimpleNamespace
+import botocore.session
+from botocore.exceptions import ClientError
+client = botocore.session.get_session().create_client("cognito-idp")
+status, body = json.load(sys.stdin)
+
+def answer(**_):
+    return SimpleNamespace(status_code=status, headers={}, content=json.dumps(body).encode())
+
+client.meta.events.register("before-send", answer)
+try:
+    client.admin_delete_user(UserPoolId="us-east-1_Abc", Username="ada")
+except ClientError as error:
+    print(error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "UserNotFoundException"),
+        (400, "ResourceNotFoundException"),
+        (400, "NotAuthorizedException"),
+        (400, "InvalidParameterException"),
+        (400, "TooManyRequestsException"),
+        (500, "InternalErrorException"),
+        # Errors of every operation, which the model does not name.
+        (400, "AccessDeniedException"),
+        (400, "ThrottlingException"),
+    ],
+)
+def test_an_error_of_cognito_has_its_code(built: Path, status: int, code: str) -> None:
+    answer = [status, {"__type": code, "message": "no"}]
+    output = run_with_sdk(built, PRINT_ERROR, answer, AWS_MAX_ATTEMPTS="1")
+    assert output.strip() == f"{code} {status}"
