@@ -28,6 +28,9 @@ KNOWN_SETTINGS = (
     "REQUIRE_PRECONDITIONS",
     "PROFILE_SCHEMA",
     "MAX_PROFILE_BYTES",
+    "ERASURE",
+    "ERASURE_MAX_SIGN_IN_AGE",
+    "TTL_ATTRIBUTE",
 )
 """The settings that chalicelib/settings.py reads."""
 USE_LOCAL_CLOUD = "USE_LOCAL_CLOUD"

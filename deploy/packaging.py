@@ -19,6 +19,7 @@ from deploy import (
     checks,
     lookup,
     ownership,
+    policy,
     stacks,
     vendor,
 )
@@ -44,6 +45,7 @@ def prepare(stage: str, profile: str | None) -> None:
     """
     checks.check_stage(stage, profile)
     checks.warn_of_misspelled_settings(stage)
+    policy.warn_of_unneeded_rights(stage, chalice_config.recorded_backend(stage))
     vendor.build()
     bytecode.compile_own_code(vendor.FOLDER)
 

@@ -39,11 +39,101 @@ def statements(file: Path) -> dict[str, Any]:
     return {statement["Sid"]: statement for statement in found}
 
 
-def test_the_function_may_call_what_it_calls_on_its_table_only(file: Path) -> None:
+def choose(file: Path, **variables: str) -> None:
+    """Set environment variables of the stage dev."""
+    config_file = file.with_name("config.json")
+    config = json.loads(config_file.read_text())
+    config["stages"]["dev"]["environment_variables"] = variables
+    config_file.write_text(json.dumps(config))
+
+
+def actions_on(file: Path, resource: str) -> set[str]:
+    """The actions that the policy allows on a resource."""
+    return {
+        action
+        for statement in statements(file).values()
+        for action in statement["Action"]
+        if resource in statement["Resource"]
+    }
+
+
+TABLE = "arn:aws:dynamodb:eu-central-1:123456789012:table/profiles"
+ERASURE_ON = {"ERASURE": "account"}
+EVERY_ROUTE = {"ERASURE": "account", "PUBLIC_FIELDS": "name"}
+READ_AND_WRITE = {
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+}
+ERASE = {"cognito-idp:AdminDeleteUser", "cognito-idp:ListUsers"}
+
+
+def test_the_function_may_call_what_it_calls(file: Path) -> None:
+    choose(file, **EVERY_ROUTE)
     assert policy.write("dev", RECORDED)
-    data = statements(file)["ReadAndWriteProfiles"]
-    assert set(data["Action"]) == actions_of_the_service(), "update the actions in deploy/policy.py"
-    assert data["Resource"] == "arn:aws:dynamodb:eu-central-1:123456789012:table/profiles"
+    assert actions_on(file, TABLE) >= actions_of_the_service(), (
+        "update the actions in deploy/policy.py"
+    )
+    every_own_id = set(policy.OWN_IDS)
+    assert every_own_id == {*statements(file), "WriteOwnLogs"}, "update OWN_IDS"
+
+
+@pytest.mark.parametrize(
+    ("settings", "on_the_table", "on_the_pool"),
+    [
+        ({}, READ_AND_WRITE, set()),
+        ({"ERASURE": "off", "PUBLIC_FIELDS": ""}, READ_AND_WRITE, set()),
+        ({"PUBLIC_FIELDS": " , "}, READ_AND_WRITE, set()),
+        ({"PUBLIC_FIELDS": "name"}, READ_AND_WRITE | {"dynamodb:BatchGetItem"}, set()),
+        ({"ERASURE": "account"}, READ_AND_WRITE | {"dynamodb:PutItem"}, ERASE),
+    ],
+)
+def test_the_function_may_do_what_its_settings_need_only(
+    file: Path, settings: dict[str, str], on_the_table: set[str], on_the_pool: set[str]
+) -> None:
+    choose(file, **settings)
+    policy.write("dev", RECORDED)
+    assert actions_on(file, TABLE) == on_the_table
+    assert actions_on(file, RECORDED.user_pool_arn) == on_the_pool
+    assert "*" not in [statement["Resource"] for statement in statements(file).values()]
+
+
+def test_rights_that_are_not_needed_any_more_are_removed(file: Path) -> None:
+    choose(file, **EVERY_ROUTE)
+    policy.write("dev", RECORDED)
+    choose(file, ERASURE="off")
+    policy.check("dev", RECORDED)
+    assert policy.write("dev", RECORDED)
+    assert set(statements(file)) == {"ReadAndWriteProfiles", "CreateLogGroup", "WriteLogs"}
+
+
+def test_rights_that_are_not_needed_cause_a_warning(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody has turned erasure off and has not run make backend."""
+    choose(file, **ERASURE_ON)
+    policy.write("dev", RECORDED)
+    policy.warn_of_unneeded_rights("dev", RECORDED)
+    assert capsys.readouterr().err == ""
+    choose(file, ERASURE="off")
+    policy.warn_of_unneeded_rights("dev", RECORDED)
+    warnings = capsys.readouterr().err.splitlines()
+    assert len(warnings) == 2
+    assert "cognito-idp:AdminDeleteUser" in warnings[1]
+    assert "make backend STAGE=dev" in warnings[1]
+
+
+def test_statements_of_the_team_cause_no_warning(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy.write("dev", RECORDED)
+    document = json.loads(file.read_text())
+    document["Statement"].append(OWN)
+    file.write_text(json.dumps(document))
+    policy.warn_of_unneeded_rights("dev", RECORDED)
+    policy.warn_of_unneeded_rights("own", RECORDED)
+    assert capsys.readouterr().err == ""
 
 
 GROUP = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/"
@@ -119,13 +209,67 @@ def test_the_statement_of_earlier_versions_is_replaced(file: Path) -> None:
     assert "WriteOwnLogs" not in statements(file)
 
 
-@pytest.mark.parametrize("missing", ["ReadAndWriteProfiles", "CreateLogGroup", "WriteLogs"])
+ANY_TABLE = "arn:aws:dynamodb:*:*:table/acme-dev"
+FIRST_LOGS = {"Sid": "WriteOwnLogs", "Effect": "Allow", "Action": ["logs:*"], "Resource": ["*"]}
+EARLIER_POLICIES: dict[str, list[dict[str, Any]]] = {
+    "GET and POST": [
+        {
+            "Sid": "ReadAndWriteProfiles",
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            "Resource": ANY_TABLE,
+        },
+        FIRST_LOGS,
+    ],
+    "PUT, PATCH and DELETE": [
+        {
+            "Sid": "ReadAndWriteProfiles",
+            "Effect": "Allow",
+            "Action": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+            "Resource": ANY_TABLE,
+        },
+        FIRST_LOGS,
+    ],
+    "exact ARNs": [
+        {
+            "Sid": "ReadAndWriteProfiles",
+            "Effect": "Allow",
+            "Action": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+            "Resource": TABLE,
+        },
+    ],
+}
+"""The statements that earlier versions of the project had."""
+
+
+@pytest.mark.parametrize("name", EARLIER_POLICIES)
+def test_after_an_update_make_backend_is_advised(file: Path, name: str) -> None:
+    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": EARLIER_POLICIES[name]}))
+    with pytest.raises(DeploymentError, match="make backend STAGE=dev"):
+        policy.check("dev", RECORDED)
+    assert policy.write("dev", RECORDED)
+    policy.check("dev", RECORDED)
+    assert set(statements(file)) == {"ReadAndWriteProfiles", "CreateLogGroup", "WriteLogs"}
+
+
+@pytest.mark.parametrize("setting", [{"ERASURE": "account"}, {"PUBLIC_FIELDS": "name"}])
+def test_a_new_setting_needs_make_backend_first(file: Path, setting: dict[str, str]) -> None:
+    policy.write("dev", RECORDED)
+    choose(file, **setting)
+    with pytest.raises(DeploymentError, match="make backend STAGE=dev"):
+        policy.check("dev", RECORDED)
+    policy.write("dev", RECORDED)
+    policy.check("dev", RECORDED)
+
+
+@pytest.mark.parametrize("missing", [sid for sid in policy.OWN_IDS if sid != "WriteOwnLogs"])
 def test_a_missing_statement_is_refused(file: Path, missing: str) -> None:
+    choose(file, **EVERY_ROUTE)
     policy.write("dev", RECORDED)
     document = json.loads(file.read_text())
     document["Statement"] = [part for part in document["Statement"] if part["Sid"] != missing]
     file.write_text(json.dumps(document))
-    with pytest.raises(DeploymentError, match=f"{missing} .*make backend STAGE=dev"):
+    with pytest.raises(DeploymentError, match=f"{missing}, .*make backend STAGE=dev"):
         policy.check("dev", RECORDED)
 
 
