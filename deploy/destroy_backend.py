@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from deploy import api, aws, backend, chalice_config, lookup, ownership, polling, stacks
+from deploy import api, aws, backend, chalice_config, erasure, lookup, ownership, polling, stacks
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import BackendRecord, Part
 from deploy.errors import DeploymentError
@@ -352,12 +352,16 @@ def _variables_of_deleted(stage: str, kept: Mapping[Part, str]) -> list[str]:
     """Return the environment variables that name what no longer exists and was not attached."""
     attached = chalice_config.backend_record(stage).attached
     recorded = chalice_config.environment(stage)
-    return [
+    deleted = [
         variable
         for part, variables in backend.VARIABLES_OF_PART.items()
         for variable in variables
         if part not in kept and part not in attached and recorded.get(variable)
     ]
+    if "USER_POOL_ARN" in deleted and erasure.is_on(recorded):
+        # It was for this user pool. It must not hold for another one that is attached later.
+        deleted.append(erasure.SETTING)
+    return deleted
 
 
 def _complete_an_earlier_deletion(stage: str, name: str, kept: Mapping[Part, str]) -> None:

@@ -24,6 +24,7 @@ from deploy import (
     backend_parameters,
     backend_plan,
     chalice_config,
+    erasure,
     live_settings,
     lookup,
     ownership,
@@ -48,6 +49,8 @@ def run(request: Request, progress: Progress) -> None:
     stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
     plan = backend_plan.make_plan(request, stack)
+    variables_before = chalice_config.environment(stage)
+    erasure.check(variables_before, stage)
     resources = backend_plan.check_resources(stage, plan, stack)
     parameters = backend_parameters.parameters(request, plan, stack)
     if stack is not None:
@@ -67,8 +70,8 @@ def run(request: Request, progress: Progress) -> None:
         print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
         outputs = backend.deploy(stage, parameters, progress, ownership.claim(stage, stack))
     _record(stage, plan, resources, outputs)
-    for limitation in resources.limitations:
-        print(f"Note: {limitation}")
+    for note in (*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)):
+        print(f"Note: {note}")
     _print_changed_files(files_before, _recorded_files(stage))
     print(f"Next: make deploy STAGE={stage}")
 
@@ -202,6 +205,7 @@ def _record(
     """
     before = chalice_config.environment(stage)
     variables = _variables(before, plan, resources.pool, outputs)
+    variables |= erasure.to_record(before, plan.pool_id)
     present = chalice_config.backend_record(stage)
     if resources.pool is not None:
         host = resources.pool.sign_in_domain

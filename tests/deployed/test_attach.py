@@ -471,7 +471,8 @@ def test_values_recorded_by_hand_can_be_attached(clone: Clone) -> None:
     clone.set_stage(STAGE, environment_variables=by_hand)
     clone.error("backend", STAGE)
     clone.run("backend", STAGE, *pool.options, f"--table={table}")
-    assert clone.variables(STAGE) == {**by_hand, "USER_POOL_CLIENT_ID": pool.client_id}
+    recorded = {"USER_POOL_CLIENT_ID": pool.client_id, "ERASURE": "off"}
+    assert clone.variables(STAGE) == {**by_hand, **recorded}
     assert clone.stack(f"{STAGE}-backend") is None
 
 

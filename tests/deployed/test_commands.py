@@ -46,6 +46,7 @@ def test_the_backend_is_recorded(account: Account, dev_backend: Cloud) -> None:
     assert account.environment("dev") == {
         "MAX_PROFILE_BYTES": str(STAGE_LIMIT),
         **backend.chalice_environment(dev_backend.outputs),
+        "ERASURE": "account",
     }
     policy = (account.folder / ".chalice" / "policy-dev.json").read_text()
     assert f'"{dev_backend.outputs["TableArn"]}"' in policy

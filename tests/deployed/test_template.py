@@ -226,9 +226,21 @@ def test_the_deployed_role_allows_the_services_calls_only(deployed: Deployment) 
     role = deployed_role(f"{APP}-dev-ApiHandler")
     service = botocore.session.get_session().get_service_model("dynamodb")
     every_action = [f"dynamodb:{name}" for name in service.operation_names]
-    assert allowed_actions(role, every_action, table) == actions_of_the_service()
+    # BatchGetItem is for PUBLIC_FIELDS, which this stage does not set.
+    needed = actions_of_the_service() - {"dynamodb:BatchGetItem"}
+    assert allowed_actions(role, every_action, table) == needed
     for other in (f"{table}-2", table.replace("-dev", "-prod"), f"{table}/index/sk-pk-index"):
         assert allowed_actions(role, every_action, other) == set()
+
+
+def test_the_deployed_role_may_delete_users_of_its_pool_only(deployed: Deployment) -> None:
+    pool = deployed.cloud.outputs["UserPoolArn"]
+    role = deployed_role(f"{APP}-dev-ApiHandler")
+    service = botocore.session.get_session().get_service_model("cognito-idp")
+    every_action = [f"cognito-idp:{name}" for name in service.operation_names]
+    needed = {"cognito-idp:AdminDeleteUser", "cognito-idp:ListUsers"}
+    assert allowed_actions(role, every_action, pool) == needed
+    assert allowed_actions(role, list(needed), f"{pool}2") == set()
 
 
 def deployed_role(prefix: str) -> str:
