@@ -14,8 +14,8 @@ BENCH_ROUNDS ?= 9
 export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
-	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE ADOPT ACCOUNT FILE \
-	DRY_RUN ANY_SUB TIMES RATE
+	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE TTL ADOPT ACCOUNT \
+	FILE DRY_RUN ANY_SUB TIMES RATE
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
@@ -114,7 +114,7 @@ deploy_command = @.venv/bin/python -m deploy $@
 
 backend: install  ## create or update the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS)
 ##+ change settings of the user pool: PARAMETERS="Name=value ..." (OVERWRITE=yes)
-##+ use what you already have: USER_POOL_ID USER_POOL_CLIENT_ID (SIGN_IN_DOMAIN), TABLE; ADOPT=yes
+##+ use what you already have: USER_POOL_ID USER_POOL_CLIENT_ID (SIGN_IN_DOMAIN), TABLE (TTL=yes); ADOPT=yes
 	$(deploy_command)
 
 package: install  ## build the package of `make deploy` in out/: STAGE=dev

@@ -47,6 +47,7 @@ BACKEND_OPTIONS = {
     "USER_POOL_CLIENT_ID": "app clients of that user pool",
     "SIGN_IN_DOMAIN": "the sign-in domain of that user pool",
     "TABLE": "a table that you already have",
+    "TTL": "yes: turn on TTL of that table",
     "ADOPT": "yes: accept stacks of another owner",
     "OVERWRITE": "yes: reset settings that were changed elsewhere",
 }
@@ -195,6 +196,7 @@ def run_make_backend(options: argparse.Namespace) -> None:
         logout_urls=options.logout_urls,
         parameters=options.parameters,
         overwrite=is_yes("OVERWRITE", options.overwrite),
+        ttl=is_yes("TTL", options.ttl),
     )
     if is_yes("ADOPT", options.adopt):
         make_backend.adopt(request)

@@ -31,6 +31,8 @@ class Request:
     """Parameters of resources/backend.yaml: "MfaConfiguration=OPTIONAL IdTokenMinutes=15"."""
     overwrite: bool = False
     """Whether to reset settings of the live user pool that were changed elsewhere."""
+    ttl: bool = False
+    """Whether to turn on TTL of a table that the stage's stack did not make."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,20 @@ def _refuse_lost_record(stage: str, plan: Plan, stack: Stack | None) -> None:
             f"{chalice_config.FILE}."
         )
     raise DeploymentError(message)
+
+
+def table_not_made_here(stage: str, plan: Plan, stack: Stack | None) -> str:
+    """Return the name of the stage's table if the stack did not make it; empty otherwise.
+
+    It is attached, or it was restored from a backup and recorded by an operator.
+    """
+    if plan.table:
+        return plan.table
+    made = {} if stack is None else stack.outputs
+    recorded = chalice_config.environment(stage).get("DYNAMODB_TABLE", "")
+    if recorded == made.get("TableName", ""):
+        return ""
+    return recorded
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ interrupted run:
 
 1. Decide what the stage's stack makes and what is attached. Check everything that can be checked:
    the stack's owner, what is attached, settings that would be lost.
-2. Write owner_id and app_name, so that the new stack is recognized after an interruption.
-3. Deploy the stack.
-4. Record the result in .chalice/config.json, and write the function's policy.
+2. With TTL=yes, turn on TTL of a table that the stack did not make.
+3. Write owner_id and app_name, so that the new stack is recognized after an interruption.
+4. Deploy the stack.
+5. Record the result in .chalice/config.json, and write the function's policy.
 
 With ADOPT=yes, `adopt` only records the ARNs of the stage's stacks.
 """
@@ -31,12 +32,14 @@ from deploy import (
     policy,
     stacks,
     template,
+    time_to_live,
 )
 from deploy.attachment import AttachedPool, sign_in_host
 from deploy.backend_plan import CheckedResources, Plan, Request
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress, Stack
 from deploy.template import Template
+from deploy.time_to_live import TimeToLive
 
 
 def run(request: Request, progress: Progress) -> None:
@@ -51,7 +54,9 @@ def run(request: Request, progress: Progress) -> None:
     plan = backend_plan.make_plan(request, stack)
     variables_before = chalice_config.environment(stage)
     erasure.check(variables_before, stage)
+    ttl_attribute = time_to_live.attribute_of(variables_before, stage)
     resources = backend_plan.check_resources(stage, plan, stack)
+    ttl = _checked_ttl(request, plan, stack)
     parameters = backend_parameters.parameters(request, plan, stack)
     if stack is not None:
         deployed = template.load(stacks.deployed_template(name), f"the template of {name}")
@@ -61,6 +66,8 @@ def run(request: Request, progress: Progress) -> None:
     for file in (chalice_config.FILE, chalice_config.policy_file(stage)):
         chalice_config.require_writable(file)
     files_before = _recorded_files(stage)
+    if ttl is not None and request.ttl:
+        ttl = _turned_on(ttl, ttl_attribute)
     chalice_config.create_owner_id()
     record = chalice_config.backend_record(stage)
     chalice_config.record(stage, {}, replace(record, app_name=chalice_config.app_name()))
@@ -69,8 +76,14 @@ def run(request: Request, progress: Progress) -> None:
     if plan.needs_stack:
         print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
         outputs = backend.deploy(stage, parameters, progress, ownership.claim(stage, stack))
-    _record(stage, plan, resources, outputs)
-    for note in (*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)):
+    makes_table = ttl is None
+    if ttl is None:
+        ttl = time_to_live.describe(outputs["TableName"])
+    _record(stage, plan, resources, outputs, ttl)
+    notes = [*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)]
+    if erasure.is_on(chalice_config.environment(stage)) and not ttl.is_on:
+        notes.append(_note_about_ttl(stage, ttl.table, ttl_attribute, makes_table=makes_table))
+    for note in notes:
         print(f"Note: {note}")
     _print_changed_files(files_before, _recorded_files(stage))
     print(f"Next: make deploy STAGE={stage}")
@@ -116,6 +129,62 @@ def adopt(request: Request) -> None:
     chalice_config.record(stage, {}, replace(record, adopted_stacks=tuple(adopted)))
     print(f"Adopted {' and '.join(foreign)} for the stage {stage}, and changed nothing else.")
     print(f"Commit {chalice_config.FILE}. Next: make backend STAGE={stage}")
+
+
+# --- TTL ------------------------------------------------------------------------------------------
+
+
+def _checked_ttl(request: Request, plan: Plan, stack: Stack | None) -> TimeToLive | None:
+    """Return the TTL of a table that the stack did not make; None if the stack makes the table.
+
+    Raises DeploymentError if the service cannot work with it, or TTL=yes cannot be carried out.
+    """
+    table = backend_plan.table_not_made_here(request.stage, plan, stack)
+    if not table:
+        if request.ttl:
+            raise DeploymentError(
+                "TTL=yes is for a table that existed before. The stack turns on TTL of the table "
+                "that it makes. Leave TTL out."
+            )
+        return None
+    ttl = time_to_live.describe(table)
+    if request.ttl:
+        time_to_live.check_can_be_turned_on(ttl)
+    return ttl
+
+
+def _turned_on(ttl: TimeToLive, attribute: str) -> TimeToLive:
+    """Turn on TTL of a table, if it is off, after a description of what that means."""
+    if ttl.is_on:
+        print(f"TTL of the table {ttl.table} is on, with the attribute {ttl.attribute}.")
+        return ttl
+    print(
+        f"Turning on TTL of the table {ttl.table}. {time_to_live.meaning(ttl.table, attribute)} "
+        "They are not counted here, because that reads the whole table: see docs/deploying.md.",
+        flush=True,
+    )
+    return time_to_live.turn_on(ttl.table, attribute)
+
+
+def _note_about_ttl(stage: str, table: str, attribute: str, *, makes_table: bool) -> str:
+    """Return sentences about a table whose TTL is off, and how to turn it on.
+
+    `makes_table` is True if the stage's stack made the table.
+    """
+    state = (
+        f"TTL of the table {table} is off, so markers of erased accounts stay after they have "
+        f"expired, until make orphans STAGE={stage} removes them."
+    )
+    if makes_table:
+        return (
+            f"{state} The stack turned TTL on, and it was turned off elsewhere. To turn it on, "
+            f"run: aws dynamodb update-time-to-live --table-name {table} "
+            f"--time-to-live-specification Enabled=true,AttributeName={attribute}"
+        )
+    return (
+        f"{state} To turn TTL on, run: make backend STAGE={stage} TTL=yes. "
+        f"{time_to_live.meaning(table, attribute)}"
+    )
 
 
 # --- what an update would lose --------------------------------------------------------------------
@@ -197,15 +266,20 @@ def _is_current(stage: str, stack: Stack, parameters: Mapping[str, str]) -> bool
 
 
 def _record(
-    stage: str, plan: Plan, resources: CheckedResources, outputs: Mapping[str, str]
+    stage: str,
+    plan: Plan,
+    resources: CheckedResources,
+    outputs: Mapping[str, str],
+    ttl: TimeToLive,
 ) -> None:
     """Record the backend and write the policy. Prints the recorded values.
 
-    `outputs` are those of the stage's stack; empty if there is none.
+    `outputs` are those of the stage's stack; empty if there is none. `ttl` is that of the table.
     """
     before = chalice_config.environment(stage)
     variables = _variables(before, plan, resources.pool, outputs)
     variables |= erasure.to_record(before, plan.pool_id)
+    variables |= time_to_live.to_record(before, ttl)
     present = chalice_config.backend_record(stage)
     if resources.pool is not None:
         host = resources.pool.sign_in_domain

@@ -130,6 +130,21 @@ def table_exists(name: str) -> bool:
     return True
 
 
+def set_ttl(table: str, attribute: str, *, enabled: bool = True) -> None:
+    """Change the TTL of a table elsewhere, for example in the console."""
+    boto3.client("dynamodb").update_time_to_live(
+        TableName=table,
+        TimeToLiveSpecification={"Enabled": enabled, "AttributeName": attribute},
+    )
+
+
+def ttl_of(table: str) -> tuple[str, str]:
+    """The status of a table's TTL, and its attribute; empty if it never had one."""
+    response = boto3.client("dynamodb").describe_time_to_live(TableName=table)
+    found = response["TimeToLiveDescription"]
+    return found["TimeToLiveStatus"], found.get("AttributeName", "")
+
+
 def pool_exists(pool_id: str) -> bool:
     client = boto3.client("cognito-idp")
     try:

@@ -139,11 +139,15 @@ def assert_backend_is_complete(clone: Clone) -> None:
 def test_attaching_is_completed(new_clone: NewClone, name: str) -> None:
     pool = existing.create_pool()
     table = existing.create_table()
-    command = ("backend", STAGE, *pool.options, f"--table={table}")
-    for _, clone in at_each_step(FAULTS[name], new_clone, *command):
+    command = ("backend", STAGE, *pool.options, f"--table={table}", "--ttl=yes")
+    steps = []
+    for step, clone in at_each_step(FAULTS[name], new_clone, *command):
+        steps.append(step)
         clone.run(*command)
         assert clone.variables(STAGE)["USER_POOL_ARN"] == pool.arn
         assert clone.variables(STAGE)["DYNAMODB_TABLE"] == table
+        assert existing.ttl_of(table) == ("ENABLED", "expires_at")
+    assert "UpdateTimeToLive" in steps
     assert pool.describe()["DeletionProtection"] == "ACTIVE"
 
 

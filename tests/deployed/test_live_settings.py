@@ -77,7 +77,7 @@ def test_every_setting_that_teams_need_is_a_parameter(deployed: Clone) -> None:
 
     # They keep their values, and no difference is found.
     output = deployed.run("backend", STAGE, "--callback-urls=https://app.example.com/other")
-    assert "Note" not in output
+    assert "Note: settings" not in output
     assert pool(deployed)["LambdaConfig"] == settings["LambdaConfig"]
     assert int(app_client(deployed)["IdTokenValidity"]) == 15
 
