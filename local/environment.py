@@ -12,7 +12,8 @@ import os
 import re
 from pathlib import Path
 
-from deploy import backend, chalice_config, checks
+from deploy import backend, chalice_config, checks, erasure
+from deploy.errors import CommandError
 from local.errors import LocalError
 from local.ports import parse_port
 
@@ -74,7 +75,11 @@ def record(variables: dict[str, str]) -> None:
 
 
 def load() -> None:
-    """Enter the recorded environment. Raises LocalError if there is none, or it is damaged."""
+    """Enter the recorded environment, and the settings that the stage local has by default.
+
+    Raises LocalError if there is none, or it is damaged, and DeploymentError for an unreadable
+    .chalice/config.json.
+    """
     try:
         variables = json.loads(file().read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -86,7 +91,13 @@ def load() -> None:
         raise _unreadable() from error
     if not _is_complete(variables):
         raise _unreadable()
-    enter(variables)
+    enter(_default_settings() | variables)
+
+
+def _default_settings() -> dict[str, str]:
+    """Settings that .chalice/config.json need not name for the stage local."""
+    chosen = chalice_config.environment(STAGE)
+    return {erasure.SETTING: chosen.get(erasure.SETTING, erasure.ACCOUNT)}
 
 
 def _is_complete(variables: object) -> bool:
@@ -136,5 +147,5 @@ def load_if_local() -> None:
         return
     try:
         load()
-    except LocalError as error:
+    except CommandError as error:
         print(f"Warning: {error}", flush=True)

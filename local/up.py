@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from chalicelib.schema import profile_check
 from chalicelib.settings import InvalidSetting, ProfileSettings, RouteSettings
-from deploy import backend, chalice_config, checks, page_config
+from deploy import backend, chalice_config, checks, page_config, time_to_live
 from local import environment, page, users
 from local.api import serving
 from local.emulator import emulator
@@ -91,6 +91,7 @@ def _prepare_backend(ports: Ports) -> dict[str, str]:
     }
     with _step("Deploying resources/backend.yaml to the AWS emulator") as print_detail:
         outputs = backend.deploy(environment.STAGE, parameters, progress=print_detail)
+    _turn_on_ttl(outputs["TableName"])
     environment.record(
         variables | backend.chalice_environment(outputs) | environment.for_api(ports.api)
     )
@@ -98,6 +99,15 @@ def _prepare_backend(ports: Ports) -> dict[str, str]:
         users.ensure_demo_user(outputs["UserPoolArn"])
         users.ensure_demo_metadata(outputs["UserPoolArn"], outputs["TableName"])
     return outputs
+
+
+def _turn_on_ttl(table: str) -> None:
+    """Turn on TTL of the local table. The emulator ignores TTL in resources/backend.yaml."""
+    settings = chalice_config.environment(environment.STAGE)
+    attribute = time_to_live.attribute_of(settings, environment.STAGE)
+    ttl = time_to_live.describe(table)
+    if not ttl.is_on or ttl.attribute != attribute:
+        time_to_live.turn_on(table, attribute)
 
 
 @contextmanager

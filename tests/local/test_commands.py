@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from local import environment
@@ -37,6 +38,7 @@ from tests.support.http_api import assert_problem
 
 GUIDE = DOCS / "local.md"
 CHALICE_LOCAL = ".venv/bin/chalice local --stage local"
+KATHERINE = ("EMAIL=katherine@example.com", "PASSWORD=Katherine-Johnson-1918")
 ALAN = ("EMAIL=alan@example.com", "PASSWORD=Alan-Turing-1912")
 
 # --- a running `make local` -----------------------------------------------------------------------
@@ -125,6 +127,31 @@ def test_a_newcomer_sees_the_demo_users_metadata(local: RunningTarget, shared_cl
     shown = json.loads(output_of(shlex.split(make_user), SHELL, shared_clone))
     assert shown["metadata"]["app_metadata"] == {"plan": "pro"}
     assert_refused(run(shared_clone, "-s", "users", "API_PORT=9"), "API_PORT=")
+
+
+def test_a_user_erases_the_account(local: RunningTarget, shared_clone: Path) -> None:
+    assert run(shared_clone, "sign-up", *KATHERINE).returncode == 0
+    id_token = token(shared_clone, *KATHERINE)
+    assert local.api()("PUT", token=id_token, body="{}").status == 200
+    assert local.api()("DELETE", "/user", token=id_token).status == 204
+    assert_problem(local.api()("GET", token=id_token), 410, "account-erased")
+    assert_refused(run(shared_clone, "-s", "token", *KATHERINE), "")
+
+
+def test_markers_of_erased_accounts_expire(local: RunningTarget, shared_clone: Path) -> None:
+    variables = json.loads((shared_clone / ".local" / "environment.json").read_text())
+    dynamodb = boto3.client(
+        "dynamodb",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    response = dynamodb.describe_time_to_live(TableName=variables["DYNAMODB_TABLE"])
+    assert response["TimeToLiveDescription"] == {
+        "TimeToLiveStatus": "ENABLED",
+        "AttributeName": "expires_at",
+    }
 
 
 # --- starting and stopping ------------------------------------------------------------------------
