@@ -48,6 +48,6 @@ def test_a_user_is_deleted_with_the_packaged_sdk(packaged: Path, cloud: Cloud) -
     cognito = boto3.client("cognito-idp")
     created = cognito.admin_create_user(UserPoolId=pool_id, Username=name)["User"]
     (sub,) = (found["Value"] for found in created["Attributes"] if found["Name"] == "sub")
-    assert_it_works(packaged, "use_user_pool", pool_id, sub)
+    assert_it_works(packaged, "use_user_pool", cloud.outputs["UserPoolArn"], sub)
     with pytest.raises(cognito.exceptions.UserNotFoundException):
         cognito.admin_get_user(UserPoolId=pool_id, Username=name)

@@ -11,9 +11,9 @@ from botocore import xform_name
 CHALICELIB = Path(__file__).parents[2] / "chalicelib"
 
 
-def actions_of_the_service() -> set[str]:
-    """Return the IAM actions of the DynamoDB calls that chalicelib makes, such as GetItem's."""
-    return {f"dynamodb:{name}" for name in operations_of_the_service("dynamodb")}
+def actions_of_the_service(service: str) -> set[str]:
+    """Return the IAM actions of chalicelib's calls of an AWS service: dynamodb:GetItem."""
+    return {f"{service}:{name}" for name in operations_of_the_service(service)}
 
 
 def operations_of_the_service(service: str) -> set[str]:
@@ -23,8 +23,13 @@ def operations_of_the_service(service: str) -> set[str]:
     found = set()
     for file in CHALICELIB.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                operation = operation_of_method.get(node.func.attr)
+            if isinstance(node, ast.Attribute) and _is_client(node.value):
+                operation = operation_of_method.get(node.attr)
                 if operation is not None:
                     found.add(operation)
     return found
+
+
+def _is_client(expression: ast.expr) -> bool:
+    """Return whether an expression is a client of AWS by its name: self.client."""
+    return isinstance(expression, ast.Attribute) and expression.attr == "client"

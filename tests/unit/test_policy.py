@@ -72,9 +72,10 @@ ERASE = {"cognito-idp:AdminDeleteUser", "cognito-idp:ListUsers"}
 def test_the_function_may_call_what_it_calls(file: Path) -> None:
     choose(file, **EVERY_ROUTE)
     assert policy.write("dev", RECORDED)
-    assert actions_on(file, TABLE) >= actions_of_the_service(), (
-        "update the actions in deploy/policy.py"
-    )
+    needed = actions_of_the_service("dynamodb")
+    assert actions_on(file, TABLE) == needed, "update the actions in deploy/policy.py"
+    needed = actions_of_the_service("cognito-idp")
+    assert actions_on(file, RECORDED.user_pool_arn) == needed, "update deploy/policy.py"
     every_own_id = set(policy.OWN_IDS)
     assert every_own_id == {*statements(file), "WriteOwnLogs"}, "update OWN_IDS"
 
