@@ -6,6 +6,7 @@ pool, and `off` for an attached one, because other apps may share its users.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from chalicelib.settings import InvalidSetting, RouteSettings
@@ -28,6 +29,17 @@ def check(variables: Mapping[str, str], stage: str) -> None:
         RouteSettings.from_environment({SETTING: variables.get(SETTING, "")})
     except InvalidSetting as error:
         raise DeploymentError(f"a setting of the stage {stage} is invalid. {error}") from error
+
+
+def warn_if_not_chosen(stage: str) -> None:
+    """Print a warning if the stage has no ERASURE: it was deployed with an earlier version."""
+    if not chalice_config.environment(stage).get(SETTING):
+        print(
+            f"Warning: the stage {stage} has no {SETTING}, so the API cannot erase accounts. To "
+            f"record a value, run: make backend STAGE={stage}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def to_record(variables: Mapping[str, str], attached_pool_id: str) -> dict[str, str]:

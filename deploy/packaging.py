@@ -17,6 +17,7 @@ from deploy import (
     chalice_cli,
     chalice_config,
     checks,
+    erasure,
     lookup,
     ownership,
     policy,
@@ -45,6 +46,7 @@ def prepare(stage: str, profile: str | None) -> None:
     """
     checks.check_stage(stage, profile)
     checks.warn_of_misspelled_settings(stage)
+    erasure.warn_if_not_chosen(stage)
     policy.warn_of_unneeded_rights(stage, chalice_config.recorded_backend(stage))
     vendor.build()
     bytecode.compile_own_code(vendor.FOLDER)

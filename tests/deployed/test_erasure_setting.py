@@ -94,6 +94,20 @@ def test_an_unknown_value_is_refused(clone: Clone, value: str) -> None:
     assert clone.stack(f"{STAGE}-backend") is None
 
 
+def test_a_stage_of_an_earlier_version_is_advised(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    variables = clone.variables(STAGE)
+    del variables["ERASURE"]
+    clone.set_stage(STAGE, environment_variables=variables)
+    advice = f"the stage {STAGE} has no ERASURE"
+    done = clone.chalice("package", "out/earlier")
+    assert done.returncode == 0, done.stderr
+    assert advice in done.stderr
+    assert f"make backend STAGE={STAGE}" in done.stderr
+    clone.run("backend", STAGE)
+    assert advice not in clone.chalice("package", "out/earlier").stderr
+
+
 def test_turning_it_off_takes_the_rights_away(clone: Clone) -> None:
     clone.run("backend", STAGE)
     clone.set_stage(STAGE, environment_variables={**clone.variables(STAGE), "ERASURE": "off"})
