@@ -1,6 +1,7 @@
 """A user pool and a table that a team already has: the checks before a stage uses them.
 
-Every function only reads from AWS. What is attached is never deleted and never changed.
+Every function only reads from AWS. What is attached is never deleted, and changed only by TTL=yes:
+see time_to_live.py.
 """
 
 from __future__ import annotations
