@@ -91,11 +91,14 @@ def load() -> None:
         raise _unreadable() from error
     if not _is_complete(variables):
         raise _unreadable()
-    enter(_default_settings() | variables)
+    enter(default_settings() | variables)
 
 
-def _default_settings() -> dict[str, str]:
-    """Settings that .chalice/config.json need not name for the stage local."""
+def default_settings() -> dict[str, str]:
+    """The settings that .chalice/config.json need not name for the stage local, with its values.
+
+    Raises DeploymentError.
+    """
     chosen = chalice_config.environment(STAGE)
     return {erasure.SETTING: chosen.get(erasure.SETTING, erasure.ACCOUNT)}
 

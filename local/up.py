@@ -113,7 +113,7 @@ def _turn_on_ttl(table: str) -> None:
 @contextmanager
 def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
     """Serve the page, configured for the AWS emulator. Raises page.PageError."""
-    stage = chalice_config.environment(environment.STAGE)
+    stage = chalice_config.environment(environment.STAGE) | environment.default_settings()
     routes = RouteSettings.from_environment(stage | backend.chalice_environment(outputs))
     with ExitStack() as stack:
         with _step(f"Starting the page on {ports.page_url}"):

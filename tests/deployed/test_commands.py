@@ -222,6 +222,7 @@ def assert_page_is_configured_for(deployment: Deployment, account: Account, outp
         "issuer": f"https://cognito-idp.us-east-1.amazonaws.com/{outputs['UserPoolId']}",
         "client_id": outputs["UserPoolClientId"],
         "sign_in": sign_in,
+        "erasure": {"url": f"{deployment.url}/user", "max_sign_in_age": 600},
     }
     origin = f"http://127.0.0.1:{deployment.cloud.port}"
     assert f"connect-src 'self' {origin} {sign_in};" in output

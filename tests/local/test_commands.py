@@ -74,6 +74,7 @@ def test_the_page_is_served_for_the_local_cloud(local: RunningTarget) -> None:
     settings = local.page()("GET", "/config.json").json()
     assert settings["api"] == f"http://127.0.0.1:{local.ports['API_PORT']}/user/profile"
     assert settings["sign_in"] == f"http://127.0.0.1:{local.ports['AWS_PORT']}"
+    assert settings["erasure"]["url"] == f"http://127.0.0.1:{local.ports['API_PORT']}/user"
 
 
 def test_the_printed_sign_in_page_asks_for_a_password(local: RunningTarget) -> None:
