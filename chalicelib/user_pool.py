@@ -34,8 +34,11 @@ CLIENT_CONFIG = Config(
 )
 MAX_CALL_SECONDS = 4.0
 """The longest call: connect_timeout and read_timeout."""
-RETRYABLE_CODES = frozenset({"LimitExceededException", "TooManyRequestsException"})
-"""Error codes with status 400 that may succeed later (AWS: "Managing Cognito quotas")."""
+RETRYABLE_CODES = frozenset(
+    {"LimitExceededException", "ThrottlingException", "TooManyRequestsException"}
+)
+"""Error codes with status 400 that may succeed later (AWS: "Quotas in Amazon Cognito", and "Common
+errors")."""
 
 
 class AmbiguousUserName(Exception):

@@ -11,6 +11,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,6 +92,7 @@ def strict_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StrictClo
                 for name, value in os.environ.items()
                 if not name.startswith(("AWS_", "MAKE", "MFLAGS", "LOCAL_STATE", "OPTION_"))
             }
+            set_public_fields(project, "name")
             account = Account(project, inherited | variables)
             account.make("backend", f"STAGE={STAGE}")
             account.make("deploy", f"STAGE={STAGE}")
@@ -99,6 +101,14 @@ def strict_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StrictClo
             cloud.outputs.update(cloud.outputs_of(f"user-profile-{STAGE}"))
             put_gateway_responses(cloud)
             yield cloud
+
+
+def set_public_fields(project: Path, fields: str) -> None:
+    """Set PUBLIC_FIELDS for the stage, as its team would before `make backend`."""
+    config = project / ".chalice" / "config.json"
+    settings = json.loads(config.read_text())
+    settings["stages"][STAGE]["environment_variables"]["PUBLIC_FIELDS"] = fields
+    config.write_text(json.dumps(settings))
 
 
 def put_gateway_responses(cloud: StrictCloud) -> None:
@@ -120,18 +130,20 @@ class SignedInUser:
 
 @pytest.fixture(scope="module")
 def user(strict_cloud: StrictCloud) -> SignedInUser:
-    outputs = strict_cloud.outputs_of(f"user-profile-{STAGE}-backend")
-    cognito = strict_cloud.client("cognito-idp")
-    name = {"UserPoolId": outputs["UserPoolId"], "Username": "ada@example.com"}
+    return sign_up(strict_cloud, "ada@example.com")
+
+
+def sign_up(cloud: StrictCloud, email: str) -> SignedInUser:
+    outputs = cloud.outputs_of(f"user-profile-{STAGE}-backend")
+    cognito = cloud.client("cognito-idp")
+    name = {"UserPoolId": outputs["UserPoolId"], "Username": email}
     cognito.admin_create_user(**name, MessageAction="SUPPRESS")
     cognito.admin_set_user_password(**name, Password=PASSWORD, Permanent=True)
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in strict_cloud.variables.items():
+        for variable, value in cloud.variables.items():
             patch.setenv(variable, value)
         patch.setattr(boto3, "DEFAULT_SESSION", None)
-        tokens = sign_in(
-            outputs["UserPoolArn"], outputs["UserPoolClientId"], "ada@example.com", PASSWORD
-        )
+        tokens = sign_in(outputs["UserPoolArn"], outputs["UserPoolClientId"], email, PASSWORD)
     claims = jwt.decode(tokens["IdToken"], options={"verify_signature": False})
     return SignedInUser(claims["sub"], tokens["IdToken"])
 
@@ -319,3 +331,53 @@ def back_end_template(code: str, policy: dict[str, Any], cloud: StrictCloud) -> 
         "Resources": {"Role": role, "Function": function},
         "Outputs": {"Name": {"Value": {"Ref": "Function"}}},
     }
+
+
+# --- the end of an account, and public profiles ---------------------------------------------------
+
+
+def has_account(cloud: StrictCloud, sub: str) -> bool:
+    outputs = cloud.outputs_of(f"user-profile-{STAGE}-backend")
+    users = cloud.client("cognito-idp").list_users(UserPoolId=outputs["UserPoolId"])["Users"]
+    return any({"Name": "sub", "Value": sub} in user["Attributes"] for user in users)
+
+
+def test_the_functions_role_suffices_for_the_end_of_an_account(
+    strict_cloud: StrictCloud, new_caller: Callable[..., UsersApi]
+) -> None:
+    """By the user, and by a caller with that right only."""
+    api = strict_cloud.api
+    grace = sign_up(strict_cloud, "grace@example.com")
+    assert api("PUT", token=grace.id_token, body='{"name": "Grace"}').status == 200
+    assert api("DELETE", "/user", token=grace.id_token).status == 204
+    assert not has_account(strict_cloud, grace.sub)
+    assert_problem(api("GET", token=grace.id_token), 410, "account-erased")
+
+    alan = sign_up(strict_cloud, "alan@example.com")
+    caller = new_caller("DELETE/users/*")
+    assert caller.send("DELETE", f"/users/{alan.sub}").status_code == 204
+    assert not has_account(strict_cloud, alan.sub)
+    assert caller.send("DELETE", f"/users/{uuid.uuid4()}").status_code == 404
+
+
+def test_who_has_no_right_erases_nobody(
+    strict_cloud: StrictCloud, new_caller: Callable[..., UsersApi]
+) -> None:
+    user = sign_up(strict_cloud, "joan@example.com")
+    assert new_caller("GET/users/*").send("DELETE", f"/users/{user.sub}").status_code == 403
+    refused = strict_cloud.api("DELETE", f"/users/{user.sub}", token=user.id_token)
+    assert refused.status >= 400
+    assert has_account(strict_cloud, user.sub)
+
+
+def test_the_functions_role_suffices_for_public_profiles(
+    strict_cloud: StrictCloud, user: SignedInUser
+) -> None:
+    api = strict_cloud.api
+    edsger = sign_up(strict_cloud, "edsger@example.com")
+    body = '{"name": "Edsger", "secret": 1}'
+    assert api("PUT", token=edsger.id_token, body=body).status == 200
+    one = api("GET", f"/profiles/{edsger.sub}", token=user.id_token)
+    assert one.json() == {"sub": edsger.sub, "profile_data": {"name": "Edsger"}}
+    several = api("GET", f"/profiles?sub={edsger.sub}&sub={uuid.uuid4()}", token=user.id_token)
+    assert several.json() == {"profiles": [one.json()], "unread": []}
