@@ -32,7 +32,7 @@ from deploy.profile_lines import LineRefused, Record, read_line
 from deploy.profile_writer import DryRun, Outcome, Pace, TableWriter, Times, Writer
 from deploy.progress import Progress
 from deploy.stage_table import StageTable
-from deploy.user_pool import UserPool
+from deploy.user_pool import KnownUsers, UserPool
 
 OPTIONS = {
     "FILE": "the file to read",
@@ -171,7 +171,7 @@ class _Import:
         self._table = table
         self._request = request
         self._report = report
-        self._users = UserPool.connect(table.user_pool_id)
+        self._users = KnownUsers(UserPool.connect(table.user_pool_id))
         self._pace = Pace(request.rate)
         self._writer = self._create_writer()
         self._pending: dict[Future[Outcome], tuple[int, Key]] = {}

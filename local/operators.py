@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from deploy import api as deployed_api
 from deploy import aws, chalice_config, checks
-from deploy.accounts import find_sub
 from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
 from deploy.options import check_options, option
 from deploy.show_users import print_user, print_users
 from deploy.user_data import NoUsersResource, list_users, read_user
+from deploy.user_pool import find_sub
 from deploy.users_api import NoResponse, UsersApi
 from local import environment, users
 from local.errors import LocalError

@@ -21,8 +21,8 @@ from chalicelib import items
 from chalicelib.json_text import read_json
 from chalicelib.store import ProfileStore
 from deploy import user_data
-from deploy.accounts import AccountError, find_sub
 from deploy.errors import CommandError, DeploymentError
+from deploy.user_pool import AccountError, find_sub
 from deploy.users_api import UsersApi
 from local import operators
 from local.errors import LocalError

@@ -14,8 +14,8 @@ import boto3
 from chalicelib.store import ProfileStore
 from deploy import api as api_stack
 from deploy import backend, cognito, stacks
-from deploy.accounts import find_sub
 from deploy.smoke_checks import CHECKS
+from deploy.user_pool import find_sub
 from local.emulator import confirmation_code
 from tests.deployed import existing
 from tests.deployed.conftest import (

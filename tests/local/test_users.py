@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.store import MetadataStore, ProfileStore
 from deploy import cognito
-from deploy.accounts import find_sub
 from deploy.errors import DeploymentError
+from deploy.user_pool import find_sub
 from local import environment, users
 from local.errors import LocalError
 from tests.support.cloud import Cloud

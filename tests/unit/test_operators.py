@@ -16,7 +16,7 @@ from chalicelib.dynamodb import ConditionFailed
 from deploy.profile_lines import LineRefused, Record
 from deploy.profile_writer import Outcome, Pace, Stopped, TableWriter, Times
 from deploy.progress import Progress
-from deploy.user_pool import MAX_LOOKUPS, UserPool
+from deploy.user_pool import MAX_LOOKUPS, KnownUsers, UserPool
 
 RECORD = Record(items.PROFILE, "00000000-0000-4000-8000-000000000001", {"n": 1})
 
@@ -130,15 +130,14 @@ class Cognito:
         self.lookups = 0
         self.lists = 0
 
-    def list_users(self, *, Filter: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        self.lookups += 1
-        return self._page(sub for sub in self._subs if Filter == f'sub = "{sub}"')
-
     def get_paginator(self, operation: str) -> Any:
         assert operation == "list_users"
         return self
 
-    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+    def paginate(self, *, Filter: str = "", **_: Any) -> list[dict[str, Any]]:  # noqa: N803
+        if Filter:
+            self.lookups += 1
+            return [self._page(sub for sub in self._subs if Filter == f'sub = "{sub}"')]
         self.lists += 1
         return [self._page(self._subs[:2]), self._page(self._subs[2:])]
 
@@ -149,17 +148,17 @@ class Cognito:
 def test_few_users_are_looked_up_once_each() -> None:
     subs = [str(uuid.uuid4()) for _ in range(3)]
     client = Cognito(subs)
-    pool = UserPool(cast(Any, client), "pool")
+    users = KnownUsers(UserPool(cast(Any, client), "pool"))
     for _ in range(2):
-        assert all(pool.has_user(sub) for sub in subs)
-        assert not pool.has_user("00000000-0000-4000-8000-000000000001")
+        assert all(users.has_user(sub) for sub in subs)
+        assert not users.has_user("00000000-0000-4000-8000-000000000001")
     assert (client.lookups, client.lists) == (4, 0)
 
 
 def test_many_users_are_read_once() -> None:
     subs = [str(uuid.uuid4()) for _ in range(MAX_LOOKUPS + 2)]
     client = Cognito(subs)
-    pool = UserPool(cast(Any, client), "pool")
-    assert all(pool.has_user(sub) for sub in subs)
-    assert not pool.has_user("00000000-0000-4000-8000-000000000001")
+    users = KnownUsers(UserPool(cast(Any, client), "pool"))
+    assert all(users.has_user(sub) for sub in subs)
+    assert not users.has_user("00000000-0000-4000-8000-000000000001")
     assert (client.lookups, client.lists) == (MAX_LOOKUPS, 1)

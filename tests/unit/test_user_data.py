@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from deploy.accounts import email_filter
 from deploy.user_data import MAX_ATTEMPTS, NoUsersResource, list_users, read_user
+from deploy.user_pool import email_filter
 from deploy.users_api import UsersApiError
 from tests.support.fake_session import FakeSession, api_with, response
 
