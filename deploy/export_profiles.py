@@ -14,17 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import boto3
 from botocore.config import Config
 
 from chalicelib import items
-from deploy.aws import report_aws_errors
 from deploy.errors import DeploymentError
 from deploy.profile_lines import record_of, write_line
 from deploy.progress import Progress
 from deploy.stage_table import StageTable
+from deploy.table_scan import scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,7 +67,7 @@ def run(table: StageTable, request: ExportRequest) -> None:
 def _export(client: DynamoDBClient, table: str, file: TextIO, progress: Progress) -> Counter[str]:
     """Write a line for each item. Return the counts of the kinds, and of what was left out."""
     counts: Counter[str] = Counter()
-    for item in _scan(client, table):
+    for item in scan(client, table):
         if items.ERASED_AT in item:
             counts["erased"] += 1
             continue
@@ -79,18 +79,6 @@ def _export(client: DynamoDBClient, table: str, file: TextIO, progress: Progress
         counts["metadata" if record.kind is items.METADATA else "profile"] += 1
         progress.show(counts.total())
     return counts
-
-
-def _scan(client: DynamoDBClient, table: str) -> Iterator[items.Item]:
-    """All items of the table. A page of at most 1 MB is in memory."""
-    arguments: dict[str, Any] = {"TableName": table}
-    while True:
-        with report_aws_errors(f"reading the table {table}"):
-            page = client.scan(**arguments)
-        yield from page["Items"]
-        if "LastEvaluatedKey" not in page:
-            return
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def _is_time(text: str) -> bool:
 
 def record_of(item: Item) -> Record | None:
     """The record of a stored item; None if it is neither a profile nor metadata of a user."""
-    owner = _owner(item)
+    owner = owner_of(item)
     if owner is None:
         return None
     kind, sub = owner
@@ -105,7 +105,7 @@ def record_of(item: Item) -> Record | None:
     return Record(kind, sub, document.data, document.created_at, document.updated_at)
 
 
-def _owner(key: Item) -> tuple[Kind, str] | None:
+def owner_of(key: Item) -> tuple[Kind, str] | None:
     """The kind and the user of the item with this key; None if no user has such an item."""
     partition_key = key.get(items.PARTITION_KEY)
     sort_key = key.get(items.SORT_KEY)
@@ -232,7 +232,7 @@ def _refuse_unknown_members(kind: Kind, members: dict[str, JSON]) -> None:
 
 def _identify_item(members: dict[str, JSON]) -> tuple[Kind, str]:
     key: Item = {name: {"S": members.get(name)} for name in (items.PARTITION_KEY, items.SORT_KEY)}
-    owner = _owner(key)
+    owner = owner_of(key)
     if owner is None:
         raise LineRefused(
             f"{items.PARTITION_KEY} and {items.SORT_KEY} are not those of the profile or metadata "
