@@ -20,7 +20,7 @@ unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUF
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
 	install-develop install-tools lock audit backend package deploy gateway web-config destroy \
-	destroy-backend smoke users user export import
+	destroy-backend smoke users user erase export import
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
@@ -51,6 +51,10 @@ users: install  ## print the users who have a profile: a table, or JSON lines in
 
 user: install  ## print a user's profile and metadata: ACCOUNT=<e-mail address or sub> (STAGE=dev)
 	@.venv/bin/python -m local user
+
+erase: install  ## erase a user's account, profile and metadata: ACCOUNT=<e-mail address or sub> (STAGE=dev)
+##+ without being asked: CONFIRM=<the same>
+	@.venv/bin/python -m local erase
 
 ##@ Development
 

@@ -6,6 +6,8 @@
     │   └── NotFound            see deploy/lookup.py
     ├── CognitoError
     ├── SmokeError
+    ├── AccountError        see deploy/user_pool.py
+    ├── ErasureError        see deploy/erase_account.py
     ├── UsersApiError       see deploy/users_api.py
     └── LocalError              see local/errors.py
 

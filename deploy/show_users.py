@@ -28,19 +28,19 @@ def print_users(users: Iterable[User], output: TextIO) -> None:
         _print_table(users, output)
     else:
         for user in users:
-            _print_line(write_json(user), output)
+            print_line(write_json(user), output)
 
 
 def print_user(user: User, output: TextIO) -> None:
     """Print one user as JSON, indented on a terminal."""
     if output.isatty():
         for line in indented_json(user).split("\n"):
-            _print_line(escape_unprintable(line), output)
+            print_line(escape_unprintable(line), output)
     else:
-        _print_line(write_json(user), output)
+        print_line(write_json(user), output)
 
 
-def _print_line(line: str, output: TextIO) -> None:
+def print_line(line: str, output: TextIO) -> None:
     """Write a whole line at once. An interruption leaves no part of a line."""
     output.write(line + "\n")
     output.flush()
@@ -54,16 +54,18 @@ def _print_table(users: Iterable[User], output: TextIO) -> None:
     count = 0
     for user in users:
         if count == 0:
-            _print_line(_row(*HEADINGS, width), output)
-        _print_line(table_row(user, width), output)
+            print_line(_row(*HEADINGS, width), output)
+        print_line(table_row(user, width), output)
         count += 1
     if count == 0:
-        _print_line(NO_USERS, output)
+        print_line(NO_USERS, output)
 
 
 def table_row(user: User, width: int) -> str:
     """The row of a user in a table of `width` columns."""
-    return _row(str(user["sub"]), _seconds(user.get("updated_at")), _member_names(user), width)
+    return _row(
+        str(user["sub"]), without_fraction(user.get("updated_at")), _member_names(user), width
+    )
 
 
 def _row(sub: str, updated_at: str, members: str, width: int) -> str:
@@ -71,7 +73,7 @@ def _row(sub: str, updated_at: str, members: str, width: int) -> str:
     return cut(escape_unprintable(row), width)
 
 
-def _seconds(time: JSON) -> str:
+def without_fraction(time: JSON) -> str:
     """A time without its fraction. Items of the original example have no times."""
     if not isinstance(time, str):
         return "-"

@@ -31,6 +31,10 @@ class AccountError(CommandError):
     """A text names no user, or several."""
 
 
+class NoAccount(AccountError):
+    """No user has the e-mail address."""
+
+
 @dataclass(frozen=True)
 class Account:
     """A user of a user pool."""
@@ -122,7 +126,7 @@ def find_sub(pool_id: str, account: str) -> str:
         raise AccountError(f"{account} is neither an e-mail address nor a user's sub (a UUID).")
     found = UserPool.connect(pool_id).find_by_email(account)
     if not found:
-        raise AccountError(f"no user in the pool {pool_id} has the e-mail address {account}.")
+        raise NoAccount(f"no user in the pool {pool_id} has the e-mail address {account}.")
     if len(found) > 1:
         subs = sorted(user.sub for user in found)
         raise AccountError(

@@ -66,11 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     show_users.set_defaults(run=_run_users)
     show_user = commands.add_parser("user", help="print a user's profile and metadata")
     show_user.set_defaults(run=_run_user)
-    show_user.add_argument("--account", default=option("ACCOUNT"), help="e-mail address or sub")
-    for command in (show_users, show_user):
+    erase = commands.add_parser("erase", help="erase a user's account, profile and metadata")
+    erase.set_defaults(run=_run_erase)
+    erase.add_argument("--confirm", default=option("CONFIRM"), help="the account once more")
+    for command in (show_user, erase):
+        command.add_argument("--account", default=option("ACCOUNT"), help="e-mail address or sub")
+    for command in (show_users, show_user, erase):
         command.add_argument("--stage", default=option("STAGE"))
     for name in ALSO_LOCAL:
-        command = commands.add_parser(name, help=f"{name} the data of the stage local")
+        command = commands.add_parser(name, help=f"make {name} for the stage local")
         command.set_defaults(run=_run_deploy_command)
     return parser
 
@@ -122,6 +126,10 @@ def _run_users(options: argparse.Namespace) -> None:
 
 def _run_user(options: argparse.Namespace) -> None:
     operators.show_user(options.stage or environment.STAGE, options.account)
+
+
+def _run_erase(options: argparse.Namespace) -> None:
+    operators.erase_user(options.stage or environment.STAGE, options.account, options.confirm)
 
 
 def _run_deploy_command(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`make users` and `make user`: every user's profile and metadata, in any stage."""
+"""`make users`, `make user` and `make erase`: users of any stage, through its API."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from deploy import api as deployed_api
-from deploy import aws, chalice_config, checks
+from deploy import aws, chalice_config, checks, erase_account
 from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
+from deploy.erase_account import EraseRequest
 from deploy.options import check_options, option
 from deploy.show_users import print_user, print_users
 from deploy.user_data import NoUsersResource, list_users, read_user
@@ -51,6 +52,22 @@ def show_user(stage: str, account: str) -> None:
     with _ended_by_the_reader(), _service(stage) as service:
         sub = find_sub(service.pool_id, account)
         print_user(read_user(service.api, sub), sys.stdout)
+
+
+def erase_user(stage: str, account: str, confirmation: str) -> None:
+    """Erase a user's account, profile and metadata. Raises CommandError.
+
+    account: the user's e-mail address or sub. confirmation: the same, or empty to ask for it.
+    """
+    check_options("erase", ("ACCOUNT", "CONFIRM"))
+    account = account.strip()
+    if not account:
+        raise LocalError(
+            "ACCOUNT is required: make erase ACCOUNT=ada@example.com, or the user's sub."
+        )
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with _service(stage) as service:
+        erase_account.run(service.api, service.pool_id, EraseRequest(stage, account, confirmation))
 
 
 @contextmanager

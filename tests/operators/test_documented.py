@@ -1,9 +1,10 @@
-"""The examples of docs/operating.md for export and import, and the same for the stage local."""
+"""The examples of docs/operating.md for commands on a stage's data, also for the stage local."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from tests.local.make import assert_refused, run
 from tests.support.clone import copy_of_the_project, record_backend
 from tests.support.cloud import Cloud
 from tests.support.documents import DOCS, commands
+from tests.support.http_api import Api, assert_problem
 from tests.support.ports import free_ports
 from tests.support.users import User
 
@@ -79,6 +81,24 @@ def assert_documented_commands_run(
     assert after.data == before.data
     assert after.updated_at == before.updated_at
     assert after.revision != before.revision
+
+
+# --- erasure --------------------------------------------------------------------------------------
+
+
+def test_an_account_is_erased(
+    api: Api, cloud: Cloud, new_user: Callable[[], User], tmp_path: Path
+) -> None:
+    clone = copy_of_the_project(tmp_path / "user-profile")
+    user = new_user()
+    (documented,) = commands(DOCS / "operating.md", "Erase an account")
+    command = documented.replace(" STAGE=dev", "").replace("ada@example.com", user.email)
+    _, *arguments = shlex.split(command)
+    arguments.append(f"API_PORT={api.port}")
+    shell = {"LOCAL_STATE": str(cloud.folder)}
+    output = make(clone, *arguments, f"CONFIRM={user.email}", **shell)
+    assert output.endswith(f"The account {user.email} is erased.\n")
+    assert_problem(api.get(user), 410, "account-erased")
 
 
 def make(folder: Path, *arguments: str, **variables: str) -> str:

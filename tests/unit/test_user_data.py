@@ -10,7 +10,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from deploy.user_data import MAX_ATTEMPTS, NoUsersResource, list_users, read_user
+from deploy.user_data import (
+    MAX_ATTEMPTS,
+    NoErasure,
+    NotCarriedOut,
+    NoUsersResource,
+    Stored,
+    StoredData,
+    erase_account,
+    find_stored_data,
+    list_users,
+    read_user,
+)
 from deploy.user_pool import email_filter
 from deploy.users_api import UsersApiError
 from tests.support.fake_session import FakeSession, api_with, response
@@ -20,6 +31,11 @@ NO_METADATA = '{"sub": "s", "app_metadata": {}, "private_metadata": {}}'
 FORBIDDEN = '{"type": "about:blank", "status": 403, "detail": "The request is not authorized."}'
 NOT_FOUND = '{"type": "about:blank", "status": 404, "detail": "There is nothing here."}'
 NO_PROFILE = '{"type": "urn:problem-type:user-profile:profile-not-found", "status": 404}'
+NO_USER = '{"type": "urn:problem-type:user-profile:user-not-found", "detail": "No such user."}'
+ERASED = '{"type": "urn:problem-type:user-profile:account-erased", "status": 410}'
+NOTHING = Stored.NOTHING
+DATA = Stored.DATA
+MARKER = Stored.MARKER
 
 
 def subs(*responses: requests.Response) -> list[object]:
@@ -108,6 +124,65 @@ def test_a_user_without_a_profile_is_not_an_error() -> None:
     user = read_user(api_with(session), SUB)
     assert user["profile"] is None
     assert user["metadata"] == json.loads(NO_METADATA), "without an ETag"
+
+
+# --- erasing an account ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("profile", "metadata", "expected"),
+    [
+        (response(404, NO_PROFILE), response(200, NO_METADATA), StoredData(NOTHING, NOTHING)),
+        (response(200, "{}"), response(200, "{}", {"ETag": '"m"'}), StoredData(DATA, DATA)),
+        (response(410, ERASED), response(410, ERASED), StoredData(MARKER, MARKER)),
+        (response(410, ERASED), response(200, NO_METADATA), StoredData(MARKER, NOTHING)),
+    ],
+    ids=["nothing", "data", "markers", "one marker"],
+)
+def test_what_is_stored_for_a_user_is_known(
+    profile: requests.Response, metadata: requests.Response, expected: StoredData
+) -> None:
+    assert find_stored_data(api_with(FakeSession(profile, metadata)), SUB) == expected
+
+
+def test_stored_data_of_an_earlier_version_is_not_known() -> None:
+    with pytest.raises(NoUsersResource, match="earlier version"):
+        find_stored_data(api_with(FakeSession(response(404, NOT_FOUND))), SUB)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_erasure_is_repeated_while_the_api_is_busy(pauses: list[float], status: int) -> None:
+    session = FakeSession(response(status, "{}", {"Retry-After": "3"}), response(204))
+    erase_account(api_with(session), SUB)
+    assert [urlsplit(url).path for url in session.urls] == [f"/api/users/{SUB}"] * 2
+    assert pauses == [3]
+
+
+def test_an_erasure_that_stays_incomplete_is_an_error(pauses: list[float]) -> None:
+    answers = [response(503, '{"detail": "Send it again."}') for _ in range(MAX_ATTEMPTS)]
+    with pytest.raises(UsersApiError, match="returned 503: Send it again") as failed:
+        erase_account(api_with(FakeSession(*answers)), SUB)
+    assert not isinstance(failed.value, NotCarriedOut)
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_api_without_erasure_is_named(status: int) -> None:
+    with pytest.raises(NoErasure, match="ERASURE is off, or an earlier version"):
+        erase_account(api_with(FakeSession(response(status, NOT_FOUND))), SUB)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (response(404, NO_USER), "returned 404: No such user."),
+        (response(403, FORBIDDEN), r"execute-api:Invoke for DELETE/users/\* of this"),
+    ],
+    ids=["no user", "no right"],
+)
+def test_a_refused_erasure_has_changed_nothing(answer: requests.Response, message: str) -> None:
+    with pytest.raises(NotCarriedOut, match=message) as refused:
+        erase_account(api_with(FakeSession(answer)), SUB)
+    assert "ERASURE" not in str(refused.value)
 
 
 # --- refusals -------------------------------------------------------------------------------------
