@@ -15,12 +15,12 @@ export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter comman
 $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
 	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE TTL ADOPT ACCOUNT \
-	FILE DRY_RUN ANY_SUB TIMES RATE
+	FILE DRY_RUN ANY_SUB TIMES RATE DELETE
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
 	install-develop install-tools lock audit backend package deploy gateway web-config destroy \
-	destroy-backend smoke users user erase export import
+	destroy-backend smoke users user erase export import orphans
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
@@ -145,6 +145,10 @@ export: install  ## write all profiles and metadata to a file: STAGE=dev FILE=pr
 import: install  ## write the profiles and metadata of such a file to the table: STAGE=dev FILE=profiles.jsonl
 ##+ replace what is stored: OVERWRITE=yes; only report: DRY_RUN=yes; requests a second: RATE=100
 ##+ users that the user pool does not have: ANY_SUB=yes; times of the file, or the present: TIMES=keep|now
+	$(data_command)
+
+orphans: install  ## list profiles and metadata whose user is gone, and finish erasures: STAGE=dev
+##+ remove them: DELETE=<the number that was shown>
 	$(data_command)
 
 destroy: install  ## delete the API and keep users and data: STAGE=dev

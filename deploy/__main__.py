@@ -26,6 +26,7 @@ from deploy import (
     checks,
     destroy_backend,
     export_profiles,
+    find_orphans,
     gateway_responses,
     import_profiles,
     make_backend,
@@ -61,6 +62,7 @@ OPTIONS: dict[str, Collection[str]] = {
     "destroy-backend": ("CONFIRM",),
     "export": export_profiles.OPTIONS,
     "import": import_profiles.OPTIONS,
+    "orphans": find_orphans.OPTIONS,
 }
 """The variables that each command has besides STAGE."""
 STAGE_NAME = chalice_config.APP_NAME
@@ -153,6 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in import_profiles.OPTIONS.items():
         _add_option(command, name, text)
     command.set_defaults(run=make_import)
+
+    command = commands.add_parser(
+        "orphans", parents=[stage], help="list or remove the data of users who are gone"
+    )
+    for name, text in find_orphans.OPTIONS.items():
+        _add_option(command, name, text)
+    command.set_defaults(run=make_orphans)
     return parser
 
 
@@ -320,6 +329,12 @@ def make_import(options: argparse.Namespace) -> None:
     _require_file(options)
     request = import_profiles.ImportRequest.from_options(options)
     import_profiles.run(StageTable.of(options.stage), request)
+
+
+def make_orphans(options: argparse.Namespace) -> None:
+    """List the data of users who are gone, and finish erasures; or remove that data."""
+    delete = find_orphans.count_to_delete(options.delete)
+    find_orphans.run(find_orphans.Target.of(options.stage), delete)
 
 
 def _require_file(options: argparse.Namespace) -> None:

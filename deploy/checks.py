@@ -47,7 +47,7 @@ def check_stage(stage: str, profile: str | None = None) -> None:
     """
     check_app_name(stage)
     recorded = chalice_config.recorded_backend(stage)
-    _check_table_is_its_own(stage, recorded.table)
+    check_table_is_its_own(stage, recorded.table)
     use_region_of(stage, profile)
     _check_role(stage)
     _check_client_ids(stage, recorded.client_ids)
@@ -185,7 +185,8 @@ def _user_pool_arn(stage: str) -> UserPoolArn | None:
         ) from error
 
 
-def _check_table_is_its_own(stage: str, table: str) -> None:
+def check_table_is_its_own(stage: str, table: str) -> None:
+    """Raise DeploymentError if another stage records the same table."""
     others = chalice_config.stages_with("DYNAMODB_TABLE", table, other_than=stage)
     if others:
         raise DeploymentError(

@@ -15,9 +15,13 @@ from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
 from deploy.errors import DeploymentError
 
-ALSO_LOCAL = ("export", "import")
+ALSO_LOCAL = ("export", "import", "orphans")
 """The commands that the stage local has too. `python -m local` runs them on the emulator."""
 SCHEMAS = Path("chalicelib")
+BACKEND = ("DYNAMODB_TABLE", "USER_POOL_ARN")
+"""The variables with the table and the user pool."""
+RECORDED_LOCALLY = (*BACKEND, "ERASURE", "TTL_ATTRIBUTE")
+"""The variables of the stage local that `make local` records: see local/environment.py."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,7 @@ class StageTable:
     @classmethod
     def of(cls, stage: str) -> StageTable:
         """The table recorded for a stage. Raises DeploymentError."""
-        variables = chalice_config.environment(stage)
-        if stage == chalice_config.LOCAL_STAGE:
-            # Its backend is in the environment and not in .chalice/config.json.
-            variables |= _emulators_backend(os.environ)
+        variables = variables_of(stage)
         recorded = RecordedBackend.from_environment(variables, stage)
         try:
             settings = ProfileSettings.from_environment(variables)
@@ -55,11 +56,15 @@ class StageTable:
         )
 
 
+def variables_of(stage: str) -> dict[str, str]:
+    """The environment variables of a stage. Raises DeploymentError."""
+    variables = chalice_config.environment(stage)
+    if stage == chalice_config.LOCAL_STAGE:
+        # Its backend is in the environment and not in .chalice/config.json.
+        variables |= {name: os.environ[name] for name in RECORDED_LOCALLY if name in os.environ}
+    return variables
+
+
 def runs_on_emulator(environ: Mapping[str, str]) -> bool:
     """Whether AWS clients call the emulator of the stage local: see `python -m local`."""
-    return bool(environ.get("AWS_ENDPOINT_URL") and _emulators_backend(environ))
-
-
-def _emulators_backend(environ: Mapping[str, str]) -> dict[str, str]:
-    names = ("DYNAMODB_TABLE", "USER_POOL_ARN")
-    return {name: environ[name] for name in names if name in environ}
+    return bool(environ.get("AWS_ENDPOINT_URL")) and any(name in environ for name in BACKEND)

@@ -47,6 +47,7 @@ class Stage:
         self.table = create_table()
         self.profiles = ProfileStore(client, self.table)
         self.metadata = MetadataStore.beside(self.profiles)
+        self.app_name = "user-profile"
         self._capsys = capsys
         self._variables = {
             "DYNAMODB_TABLE": self.table,
@@ -60,7 +61,7 @@ class Stage:
         self._variables |= variables
         config = {
             "version": "2.0",
-            "app_name": "user-profile",
+            "app_name": self.app_name,
             "stages": {"dev": {"environment_variables": self._variables}},
         }
         (self.folder / ".chalice").mkdir(exist_ok=True)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from chalicelib.store import ProfileStore
 from deploy import backend
 from local import environment
 from tests.deployed.existing import create_table
-from tests.local.make import assert_refused, run
+from tests.local.make import SHELL, assert_refused, run
+from tests.operators.conftest import new_sub
 from tests.support.clone import copy_of_the_project, record_backend
 from tests.support.cloud import Cloud
 from tests.support.documents import DOCS, commands
@@ -99,6 +104,55 @@ def test_an_account_is_erased(
     output = make(clone, *arguments, f"CONFIRM={user.email}", **shell)
     assert output.endswith(f"The account {user.email} is erased.\n")
     assert_problem(api.get(user), 410, "account-erased")
+
+
+@pytest.mark.parametrize("stage", ["dev", "local"])
+def test_orphans_are_listed_and_removed(
+    cloud: Cloud, dynamodb: DynamoDBClient, user: User, tmp_path: Path, stage: str
+) -> None:
+    clone = copy_of_the_project(tmp_path / "user-profile")
+    store = ProfileStore(dynamodb, create_table())
+    recorded = environment.for_endpoint(cloud.port) | backend_variables(cloud, store)
+    shell = recorded
+    if stage == "dev":
+        use_app_name_without_stacks(clone)
+        record_backend(clone, "dev", backend_variables(cloud, store))
+    else:
+        (tmp_path / "environment.json").write_text(json.dumps(recorded))
+        shell = {"LOCAL_STATE": str(tmp_path)}
+    gone = sorted(new_sub() for _ in range(3))
+    for sub in [user.sub, *gone]:
+        store.replace(sub, {})
+    listing, removal = (
+        shlex.split(command.replace("STAGE=dev", f"STAGE={stage}"))
+        for command in commands(DOCS / "operating.md", "Orphans")
+    )
+
+    listed = run(clone, "-s", *listing[1:], **shell)
+
+    assert listed.returncode == 0, listed.stderr
+    assert [json.loads(line)["sub"] for line in listed.stdout.splitlines()] == gone
+    assert listed.stderr.endswith(f"run: {shlex.join(removal)}\n")
+    removed = subprocess.run(
+        removal,
+        cwd=clone,
+        env=SHELL | shell,
+        check=False,
+        input="3\n",
+        capture_output=True,
+        text=True,
+    )
+    assert removed.returncode == 0, removed.stderr
+    assert removed.stderr.endswith("Done: 3 orphans removed.\n")
+    assert "No orphans" in run(clone, "-s", *listing[1:], **shell).stderr
+    assert store.get(user.sub)
+
+
+def use_app_name_without_stacks(clone: Path) -> None:
+    """Give the app another name. Another test may have deployed the stage dev of this one."""
+    file = clone / ".chalice" / "config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps({**config, "app_name": f"test-{uuid.uuid4().hex[:8]}"}))
 
 
 def make(folder: Path, *arguments: str, **variables: str) -> str:

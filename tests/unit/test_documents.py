@@ -35,6 +35,7 @@ RUN_BY = {
     ("local.md", "Using a deployed stage"): "tests/deployed/test_commands.py",
     ("operating.md", "Export and import"): "tests/operators/test_documented.py",
     ("operating.md", "Erase an account"): "tests/operators/test_documented.py",
+    ("operating.md", "Orphans"): "tests/operators/test_documented.py",
     ("operating.md", "Find and read users"): "tests/deployed/test_commands.py",
     ("operating.md", "Write metadata from a back end"): "tests/deployed/test_users.py",
     ("operating.md", "Call the API with curl"): "tests/api/test_signatures.py",

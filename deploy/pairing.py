@@ -1,0 +1,60 @@
+"""Whether a stage's table and its user pool belong together.
+
+A command that compares both would take every user of the table for gone, if the stage recorded the
+user pool of another stage.
+"""
+
+from __future__ import annotations
+
+from deploy import backend, chalice_config, checks, lookup, stacks
+from deploy.chalice_config import FILE, Part
+from deploy.errors import DeploymentError
+
+
+def check(stage: str, table: str, pool_id: str) -> None:
+    """Raise DeploymentError if this table has, or may have, the data of another pool's users.
+
+    `table` and `pool_id` are those that the stage records. AWS is only read.
+    """
+    checks.check_table_is_its_own(stage, table)
+    if Part.USER_POOL not in chalice_config.backend_record(stage).attached:
+        _check_stack(stage, pool_id)
+    _check_api(stage, table, pool_id)
+
+
+def _check_stack(stage: str, pool_id: str) -> None:
+    """Compare the user pool with the one that the stage's stack has made."""
+    name = backend.stack_name(stage)
+    made = (stacks.outputs(name) or {}).get("UserPoolId", pool_id)
+    if made != pool_id:
+        raise DeploymentError(
+            f"the stage {stage} records the user pool {pool_id}, but its stack {name} has made "
+            f"{made}. Correct USER_POOL_ARN in {FILE}."
+        )
+
+
+def _check_api(stage: str, table: str, pool_id: str) -> None:
+    """Compare the table and the user pool with those of the deployed API, if there is one."""
+    deployed = _deployed_variables(stage)
+    if deployed is None:
+        return
+    deployed_pool = chalice_config.pool_id_of(deployed)
+    deployed_table = deployed.get("DYNAMODB_TABLE", "")
+    if (deployed_table, deployed_pool) != (table, pool_id):
+        raise DeploymentError(
+            f"the deployed API of {stage} uses the table {deployed_table} and the user pool "
+            f"{deployed_pool}, but the stage records {table} and {pool_id}. Correct {FILE}, or "
+            f"deploy the API: make deploy STAGE={stage}"
+        )
+
+
+def _deployed_variables(stage: str) -> dict[str, str] | None:
+    """The environment variables of the API's function; None if there is none."""
+    outputs = stacks.outputs(chalice_config.resource_name(stage))
+    if outputs is None:
+        name = chalice_config.resource_name(stage)  # as `chalice deploy` names the function
+    else:
+        name = outputs.get("APIHandlerName", "")
+    if not name:  # the creation of the stack has failed
+        return None
+    return lookup.find_function(name)
