@@ -1,4 +1,4 @@
-"""Whether a stage's table and its user pool belong together.
+"""Whether the user pool that a stage records is the one of its table.
 
 A command that compares both would take every user of the table for gone, if the stage recorded the
 user pool of another stage.
@@ -14,12 +14,13 @@ from deploy.errors import DeploymentError
 def check(stage: str, table: str, pool_id: str) -> None:
     """Raise DeploymentError if this table has, or may have, the data of another pool's users.
 
-    `table` and `pool_id` are those that the stage records. AWS is only read.
+    `table` and `pool_id` are those that the stage records. The deployed API may use another table:
+    a restored table is compared before the API uses it. AWS is only read.
     """
     checks.check_table_is_its_own(stage, table)
     if Part.USER_POOL not in chalice_config.backend_record(stage).attached:
         _check_stack(stage, pool_id)
-    _check_api(stage, table, pool_id)
+    _check_api(stage, pool_id)
 
 
 def _check_stack(stage: str, pool_id: str) -> None:
@@ -33,18 +34,16 @@ def _check_stack(stage: str, pool_id: str) -> None:
         )
 
 
-def _check_api(stage: str, table: str, pool_id: str) -> None:
-    """Compare the table and the user pool with those of the deployed API, if there is one."""
+def _check_api(stage: str, pool_id: str) -> None:
+    """Compare the user pool with the one of the deployed API, if there is an API."""
     deployed = _deployed_variables(stage)
     if deployed is None:
         return
     deployed_pool = chalice_config.pool_id_of(deployed)
-    deployed_table = deployed.get("DYNAMODB_TABLE", "")
-    if (deployed_table, deployed_pool) != (table, pool_id):
+    if deployed_pool != pool_id:
         raise DeploymentError(
-            f"the deployed API of {stage} uses the table {deployed_table} and the user pool "
-            f"{deployed_pool}, but the stage records {table} and {pool_id}. Correct {FILE}, or "
-            f"deploy the API: make deploy STAGE={stage}"
+            f"the deployed API of {stage} uses the user pool {deployed_pool}, but the stage records "
+            f"{pool_id}. Correct {FILE}, or deploy the API: make deploy STAGE={stage}"
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from chalicelib import conditions, items
 from chalicelib.dynamodb import ConditionFailed, translated_errors
 from chalicelib.items import Item, Kind
+from deploy import time_to_live
 from deploy.aws import report_aws_errors
 from deploy.profile_lines import KINDS, owner_of
 from deploy.progress import Progress
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 Sub: TypeAlias = bytes
 """The 16 bytes of a UUID. As a text, a sub would take twice the memory."""
-HAS_TTL = ("ENABLING", "ENABLED")
-"""The states in which DynamoDB removes expired items, or is about to."""
 
 
 def to_bytes(sub: str) -> Sub:
@@ -130,10 +129,8 @@ class AccountTable:
 
     def removes_expired_markers(self) -> bool:
         """Whether DynamoDB's TTL is on for the markers. Raises DeploymentError."""
-        with report_aws_errors(f"the TTL of the table {self.name}"):
-            found: Any = self.client.describe_time_to_live(TableName=self.name)
-        ttl = found["TimeToLiveDescription"]
-        return ttl["TimeToLiveStatus"] in HAS_TTL and ttl.get("AttributeName") == self.expiry
+        ttl = time_to_live.describe(self.name)
+        return ttl.is_on and ttl.attribute == self.expiry
 
     def remove_marker(self, kind: Kind, sub: str) -> bool:
         """Remove a marker whose time has passed. Return False if there is none any more.

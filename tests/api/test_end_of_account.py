@@ -96,14 +96,6 @@ def test_a_refresh_token_of_an_erased_account_is_useless(
         )
 
 
-def test_the_table_removes_expired_markers(
-    cloud: Cloud, dynamodb: DynamoDBClient, table: str
-) -> None:
-    description = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    assert description["TimeToLiveStatus"] == "ENABLED"
-    assert description["AttributeName"] == "expires_at"
-
-
 @pytest.mark.parametrize("token", ["access_token", "refresh_token"])
 def test_another_token_erases_nothing(api: Api, user: User, token: str) -> None:
     answer = api("DELETE", "/user", token=getattr(user, token))
