@@ -42,8 +42,8 @@ def _check_api(stage: str, pool_id: str) -> None:
     deployed_pool = chalice_config.pool_id_of(deployed)
     if deployed_pool != pool_id:
         raise DeploymentError(
-            f"the deployed API of {stage} uses the user pool {deployed_pool}, but the stage records "
-            f"{pool_id}. Correct {FILE}, or deploy the API: make deploy STAGE={stage}"
+            f"the deployed API of {stage} uses the user pool {deployed_pool}, but the stage "
+            f"records {pool_id}. Correct {FILE}, or deploy the API: make deploy STAGE={stage}"
         )
 
 
