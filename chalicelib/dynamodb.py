@@ -80,7 +80,10 @@ class ConditionFailed(Exception):
 def create_client() -> DynamoDBClient:
     """A client with the environment's region, credentials and endpoint. It sends nothing yet."""
     # botocore's session, because importing boto3 takes a quarter longer and adds nothing.
-    client: Any = botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
+    session = botocore.session.get_session()
+    # Without this, botocore puts the same text together twice for each request.
+    config = CLIENT_CONFIG.merge(Config(user_agent=session.user_agent()))
+    client: Any = session.create_client("dynamodb", config=config)
     client.meta.events.register("response-received.dynamodb", _note_attempt)
     return client  # type: ignore[no-any-return]
 
