@@ -180,6 +180,9 @@ def from_attribute_value(value: Mapping[str, Any]) -> JSON:
     set becomes an array, and a binary value a string in base64.
     """
     ((kind, content),) = value.items()
+    if kind == "S":  # the most frequent kind
+        text: str = content
+        return text
     if kind == "M":
         return {name: from_attribute_value(member) for name, member in content.items()}
     if kind == "L":
@@ -192,8 +195,8 @@ def from_attribute_value(value: Mapping[str, Any]) -> JSON:
         return _base64_text(content)
     if kind in ("SS", "NS", "BS"):
         return [from_attribute_value({kind[0]: element}) for element in content]
-    text_or_boolean: str | bool = content
-    return text_or_boolean
+    is_true: bool = content
+    return is_true
 
 
 def _number(text: str) -> int | Decimal:

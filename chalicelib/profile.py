@@ -16,7 +16,7 @@ from chalicelib.errors import InvalidProfile, ProfileTooLarge, Violation
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | Decimal | bool | None"
 """A JSON value with exact numbers: int or Decimal, never float."""
-Path: TypeAlias = "tuple[str | int, ...]"
+Path: TypeAlias = "list[str | int]"
 """The location of a value: the names and positions that lead to it."""
 
 # DynamoDB's limits (AWS: "Quotas in Amazon DynamoDB", "Supported data types and naming rules").
@@ -27,6 +27,8 @@ MAX_NAME_BYTES = 65_535
 """The size of a name in UTF-8, at every depth."""
 MAX_DIGITS = 38
 """Significant digits of a number."""
+SHORT_INTEGER = 10**18
+"""Integers below have no violations."""
 MAX_EXPONENT = 125
 MIN_EXPONENT = -130
 """Exponents of a number's first significant digit."""
@@ -84,7 +86,7 @@ def merge_patch(target: JSON, patch: JSON, depth: int = 1) -> JSON:
     if not isinstance(patch, dict):
         return patch
     if depth > MAX_DEPTH:
-        raise InvalidProfile([_too_deep(())])
+        raise InvalidProfile([_too_deep([])])
     merged = dict(target) if isinstance(target, dict) else {}
     for name, value in patch.items():
         if value is None:
@@ -103,7 +105,7 @@ def check_profile_data(data: JSON) -> int:
     if not isinstance(data, dict):
         raise InvalidProfile([Violation("", "The data must be a JSON object.")])
     violations: list[Violation] = []
-    size = _inspect(data, (), violations)
+    size = _inspect(data, [], violations)
     if violations:
         raise InvalidProfile(violations)
     if size * MAX_EXPANSION > MAX_RESPONSE_BYTES:
@@ -119,7 +121,7 @@ def check_profile_data(data: JSON) -> int:
 
 def size_of(data: JSON) -> int:
     """The size of stored data in bytes, as DynamoDB counts it. Its limits are not checked."""
-    return _inspect(data, (), [])
+    return _inspect(data, [], [])
 
 
 def too_large(size: int, limit: int) -> ProfileTooLarge:
@@ -173,6 +175,8 @@ def normalized(number: Decimal | int) -> Decimal:
 def _inspect(value: JSON, path: Path, violations: list[Violation]) -> int:
     """Return the size of `value` in bytes, and add its violations to `violations`.
 
+    `path` leads to `value`. It is changed while the members are inspected, and changed back.
+
     AWS counts UTF-8 bytes for names and strings; 1 for true, false and null; 3 for an object or
     array, and 1 for each of its elements ("DynamoDB item sizes and formats").
     """
@@ -189,12 +193,15 @@ def _inspect(value: JSON, path: Path, violations: list[Violation]) -> int:
     size = 3 + len(value)
     if isinstance(value, list):
         for position, element in enumerate(value):
-            size += _inspect(element, (*path, position), violations)
+            path.append(position)
+            size += _inspect(element, path, violations)
+            path.pop()
         return size
     for name, member in value.items():
-        member_path = (*path, name)
-        size += _inspect_name(name, member_path, violations)
-        size += _inspect(member, member_path, violations)
+        path.append(name)
+        size += _inspect_name(name, path, violations)
+        size += _inspect(member, path, violations)
+        path.pop()
     return size
 
 
@@ -212,6 +219,8 @@ def _inspect_number(value: int | Decimal, path: Path, violations: list[Violation
     A number takes one byte for each pair of significant digits, with pairs aligned on the decimal
     point, and one byte more. A negative number takes another byte. Zero takes one byte.
     """
+    if isinstance(value, int) and abs(value) < SHORT_INTEGER:
+        return _short_integer_size(value)
     number = normalized(value)
     if number != value:
         detail = f"A number may have at most {MAX_DIGITS} significant digits. Use a string instead."
@@ -228,6 +237,17 @@ def _inspect_number(value: int | Decimal, path: Path, violations: list[Violation
     misaligned_digits = int(exponent) % 2
     pairs = (len(digits) + misaligned_digits + 1) // 2
     return 1 + pairs + sign
+
+
+def _short_integer_size(value: int) -> int:
+    """The same size, sooner, for an integer that has few digits."""
+    if value == 0:
+        return 1
+    all_digits = str(abs(value))
+    digits = all_digits.rstrip("0")
+    misaligned_digits = (len(all_digits) - len(digits)) % 2
+    pairs = (len(digits) + misaligned_digits + 1) // 2
+    return 1 + pairs + (value < 0)
 
 
 def _too_deep(path: Path) -> Violation:
