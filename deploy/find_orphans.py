@@ -51,8 +51,8 @@ OPTIONS = {
     "DELETE": "the number of orphans that was shown: remove them",
 }
 COGNITO_REQUESTS_PER_SECOND = 10
-"""A third of what Cognito allows by default, for all its callers. The function erases accounts with
-the same requests."""
+"""How many pages of users are read, or users looked up or deleted, in a second. By default, Cognito
+allows three times as many ListUsers requests, for all its callers. The function needs some too."""
 LARGE_PERCENTAGE = 5
 """The percentage of all profiles above which the removal of orphans is confirmed once more."""
 PAUSES = (1, 2, 4, 8, 16)
@@ -121,7 +121,7 @@ class Change(Enum):
     ACCOUNT_DELETED = "accounts of erased users deleted"
     MARKER_REMOVED = "expired markers removed"
     ORPHAN_REMOVED = "orphans removed"
-    ORPHAN_KEPT = "kept, as they are no orphans any more"
+    ORPHAN_KEPT = "kept, because their user exists"
     FAILED = "failed"
 
 
@@ -169,7 +169,8 @@ class Report:
         ]
         text = f"Done: {', '.join(counts) or 'nothing'}."
         if self._current_sub:
-            text += f" The erasure of {self._current_sub} may be incomplete. The next run ends it."
+            sub = self._current_sub
+            text += f" The erasure of {sub} may be incomplete. The next run finishes it."
         return text
 
     def interruption(self) -> str:
@@ -293,13 +294,14 @@ class _Run:
     # --- erasures ---------------------------------------------------------------------------------
 
     def _finish_erasures(self, found: TableAccounts, with_account: set[Sub]) -> None:
-        """Finish the erasures that were interrupted, or that missed the account."""
+        """Finish the erasures that were interrupted, and those that missed the account."""
         for sub in sorted(found.unfinished | with_account):
             text = to_text(sub)
             if sub in with_account and not self._target.erases_accounts:
                 self._report.note(
-                    f"{text} was erased and is in the user pool. The account is kept, as ERASURE "
-                    f"of {self._target.stage} is not account."
+                    f"{text} was erased and is in the user pool. The account is kept, because "
+                    f"ERASURE of {self._target.stage} is not account. Delete it in Cognito, if no "
+                    "other app needs it."
                 )
                 continue
             self._pace.wait()

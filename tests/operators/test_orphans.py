@@ -335,7 +335,8 @@ def test_an_interrupted_removal_continues(
     done = stage.run("orphans", "--delete=3")
     assert done.status == 1
     assert "Interrupted. Done: 1 orphans removed. The erasure of" in done.errors
-    assert done.errors.endswith("The next run ends it. To continue, run: make orphans STAGE=dev")
+    assert "The next run finishes it." in done.errors
+    assert done.errors.endswith("To continue, run: make orphans STAGE=dev")
 
     again = stage.run("orphans")
     assert "Finished the erasure of" in again.errors
