@@ -35,8 +35,10 @@ def warn_if_not_chosen(stage: str) -> None:
     """Print a warning if the stage has no ERASURE: it was deployed with an earlier version."""
     if not chalice_config.environment(stage).get(SETTING):
         print(
-            f"Warning: the stage {stage} has no {SETTING}, so the API cannot erase accounts. To "
-            f"record a value, run: make backend STAGE={stage}",
+            f"Warning: the stage {stage} has no {SETTING}, so the API cannot erase accounts. "
+            f"Set it to {ACCOUNT} or {OFF} in {chalice_config.FILE}, or run: make backend "
+            f"STAGE={stage}. It records {ACCOUNT} for the stage's own user pool, and {OFF} for an "
+            "attached one.",
             file=sys.stderr,
             flush=True,
         )
