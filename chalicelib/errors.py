@@ -105,7 +105,7 @@ class ProfileNotFound(ProfileError):
 
 
 class UserNotFound(ProfileError):
-    """The path names no possible user."""
+    """The path names no possible user, or one who has neither an account nor data."""
 
 
 class AccountErased(ProfileError):

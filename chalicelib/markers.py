@@ -1,10 +1,10 @@
 """Markers of erased accounts. A marker replaces an item, and no write replaces a marker.
 
-    erased_at   RFC 3339, UTC                                              S
-    expires_at  seconds since 1970; the erasure is finished                N
+    erased_at   RFC 3339, UTC         S
+    expires_at  seconds since 1970    N  written as the last step of an erasure
 
-DynamoDB's TTL removes a marker after `expires_at`. The table may have another attribute for it:
-see the setting TTL_ATTRIBUTE.
+A marker with `expires_at` is finished: DynamoDB's TTL removes it after that time. The table may
+have another attribute for it: see the setting TTL_ATTRIBUTE.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class MarkerStore:
     def place(self, kind: Kind, sub: str, deadline: Deadline) -> bool:
         """Replace the item of user `sub` by a marker, unless there is one.
 
-        Returns whether the marker is finished. Raises StoreUnavailable.
+        Returns True if there is a finished marker already. Raises StoreUnavailable.
         """
         deadline.require(MAX_CALL_SECONDS)
         marker: Item = {**kind.key(sub), items.ERASED_AT: {"S": self.clock()}}
@@ -83,7 +83,7 @@ class MarkerStore:
         return False
 
     def finish(self, kind: Kind, sub: str, deadline: Deadline) -> None:
-        """Let the marker of user `sub` expire, unless it will already. Raises StoreUnavailable."""
+        """Give the marker of user `sub` its expiry, unless it has one. Raises StoreUnavailable."""
         deadline.require(MAX_CALL_SECONDS)
         expires_at = int(self.seconds_since_1970()) + LIFETIME_SECONDS
         try:

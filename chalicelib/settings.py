@@ -29,8 +29,8 @@ HEADER_NAME = re.compile(r"[!#$%&+.^_`|~0-9A-Za-z-]+")
 """A header's name (RFC 9110, section 5.1), except for two characters: `*`, because a browser does
 not read it as Authorization, and `'`, in which Chalice encloses the list for API Gateway."""
 MAX_PUBLIC_FIELDS = 50
-"""The most names in PUBLIC_FIELDS. Each is part of the expression of every read of a profile, which
-DynamoDB limits to 4 KB."""
+"""The most names in PUBLIC_FIELDS. Each is part of the expression that reads a public profile,
+which DynamoDB limits to 4 KB."""
 
 
 class InvalidSetting(Exception):

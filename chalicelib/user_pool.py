@@ -44,8 +44,9 @@ errors")."""
 class AmbiguousUserName(Exception):
     """The user name of one account is the `sub` of another. Neither was deleted.
 
-    AdminDeleteUser takes a user name or a sub (AWS: its API reference), so it could delete the
-    other account. Users can choose such a name if the pool does not sign in by e-mail address.
+    AdminDeleteUser also accepts a sub in place of a user name (AWS: its API reference), so it could
+    delete the other account. Users can choose such a name if the pool does not sign in by e-mail
+    address.
     """
 
 

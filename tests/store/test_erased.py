@@ -88,11 +88,11 @@ def test_a_marker_that_appears_during_a_patch_is_kept(store: ProfileStore, sub: 
     store.replace(sub, {"a": 1})
     marker = items.profile_key(sub) | {items.ERASED_AT: {"S": "now"}}
 
-    def erase_and_tell_the_time() -> str:
+    def erase_and_return_a_time() -> str:
         store.client.put_item(TableName=store.table, Item=marker)
         return "t9"
 
-    patching = ProfileStore(store.client, store.table, clock=erase_and_tell_the_time)
+    patching = ProfileStore(store.client, store.table, clock=erase_and_return_a_time)
     with pytest.raises(AccountErased):
         patching.patch(sub, {"b": 2})
     assert stored(store, sub) == marker
