@@ -16,7 +16,7 @@ from pathlib import Path
 
 import boto3
 
-from chalicelib.settings import InvalidSetting, RouteSettings
+from chalicelib.settings import RouteSettings
 from deploy import (
     api,
     attachment,
@@ -37,6 +37,7 @@ from deploy.arn import UserPoolArn
 from deploy.backend_plan import Request
 from deploy.errors import CommandError, DeploymentError
 from deploy.options import check_options, is_yes, option
+from deploy.stage_settings import report_invalid_settings
 from deploy.stage_table import ALSO_LOCAL, StageTable, runs_on_emulator
 
 BACKEND_OPTIONS = {
@@ -306,10 +307,8 @@ def make_web_config(options: argparse.Namespace) -> None:
 
 def _route_settings(stage: str) -> RouteSettings:
     """Raises DeploymentError if a setting of the stage is invalid."""
-    try:
+    with report_invalid_settings(stage):
         return RouteSettings.from_environment(chalice_config.environment(stage))
-    except InvalidSetting as error:
-        raise DeploymentError(f"a setting of the stage {stage} is invalid: {error}") from error
 
 
 # --- the data -------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """.chalice/config.json: the app's name and owner, and each stage's variables and backend.
 
 `make backend` records two things for a stage: in `environment_variables`, which the function also
-reads, the table, the user pool and the app clients; in `backend`, where these come from.
+reads, the table, the user pool, the app clients, and if needed ERASURE and TTL_ATTRIBUTE; in
+`backend`, where the table and the user pool come from.
 """
 
 from __future__ import annotations

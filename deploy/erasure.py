@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from chalicelib.settings import InvalidSetting, RouteSettings
+from chalicelib.settings import RouteSettings
 from deploy import chalice_config
-from deploy.errors import DeploymentError
+from deploy.stage_settings import report_invalid_settings
 
 SETTING = "ERASURE"
 ACCOUNT = "account"
@@ -25,10 +25,8 @@ def is_on(variables: Mapping[str, str]) -> bool:
 
 def check(variables: Mapping[str, str], stage: str) -> None:
     """Raise DeploymentError if the environment variables of a stage have an unknown ERASURE."""
-    try:
+    with report_invalid_settings(stage):
         RouteSettings.from_environment({SETTING: variables.get(SETTING, "")})
-    except InvalidSetting as error:
-        raise DeploymentError(f"a setting of the stage {stage} is invalid. {error}") from error
 
 
 def warn_if_not_chosen(stage: str) -> None:

@@ -33,7 +33,7 @@ from chalicelib.errors import StoreUnavailable
 from chalicelib.json_text import write_json
 from chalicelib.markers import MarkerStore
 from chalicelib.profile import JSON
-from chalicelib.settings import InvalidSetting, ProfileSettings, RouteSettings
+from chalicelib.settings import ProfileSettings, RouteSettings
 from chalicelib.user_pool import AmbiguousUserName
 from deploy import pairing
 from deploy.arn import UserPoolArn
@@ -43,6 +43,7 @@ from deploy.errors import DeploymentError
 from deploy.profile_writer import Pace
 from deploy.progress import Progress
 from deploy.show_users import escape_unprintable, print_line, without_fraction
+from deploy.stage_settings import report_invalid_settings
 from deploy.stage_table import variables_of
 from deploy.table_accounts import AccountTable, Orphan, Sub, TableAccounts, to_bytes, to_text
 from deploy.user_pool import UserPool
@@ -80,11 +81,9 @@ class Target:
         """The table and the user pool recorded for a stage. Raises DeploymentError."""
         variables = variables_of(stage)
         recorded = RecordedBackend.from_environment(variables, stage)
-        try:
+        with report_invalid_settings(stage):
             routes = RouteSettings.from_environment(variables)
             settings = ProfileSettings.from_environment(variables)
-        except InvalidSetting as error:
-            raise DeploymentError(f"a setting of the stage {stage} is invalid: {error}") from error
         return cls(
             stage=stage,
             table=recorded.table,

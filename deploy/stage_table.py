@@ -9,11 +9,11 @@ from pathlib import Path
 
 from chalicelib.profile import ProfileCheck
 from chalicelib.schema import profile_check
-from chalicelib.settings import InvalidSetting, ProfileSettings
+from chalicelib.settings import ProfileSettings
 from deploy import chalice_config
 from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
-from deploy.errors import DeploymentError
+from deploy.stage_settings import report_invalid_settings
 
 ALSO_LOCAL = ("export", "import", "orphans")
 """The commands that the stage local has too. `python -m local` runs them on the emulator."""
@@ -42,11 +42,9 @@ class StageTable:
         """The table recorded for a stage. Raises DeploymentError."""
         variables = variables_of(stage)
         recorded = RecordedBackend.from_environment(variables, stage)
-        try:
+        with report_invalid_settings(stage):
             settings = ProfileSettings.from_environment(variables)
             check = profile_check(settings.profile_schema, SCHEMAS)
-        except InvalidSetting as error:
-            raise DeploymentError(f"a setting of the stage {stage} is invalid: {error}") from error
         return cls(
             name=recorded.table,
             user_pool_id=UserPoolArn.parse(recorded.user_pool_arn).pool_id,

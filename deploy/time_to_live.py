@@ -17,6 +17,7 @@ from chalicelib.items import EXPIRES_AT
 from chalicelib.settings import InvalidSetting, ProfileSettings
 from deploy.aws import report_aws_errors
 from deploy.errors import DeploymentError
+from deploy.stage_settings import report_invalid_settings
 
 SETTING = "TTL_ATTRIBUTE"
 """The setting with the name of the table's TTL attribute."""
@@ -89,10 +90,8 @@ def attribute_of(variables: Mapping[str, str], stage: str) -> str:
 
     Raises DeploymentError if it cannot be used.
     """
-    try:
+    with report_invalid_settings(stage):
         settings = ProfileSettings.from_environment({SETTING: variables.get(SETTING, "")})
-    except InvalidSetting as error:
-        raise DeploymentError(f"a setting of the stage {stage} is invalid. {error}") from error
     return settings.ttl_attribute
 
 
