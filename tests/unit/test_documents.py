@@ -59,7 +59,6 @@ PATH_IN_PROJECT = re.compile(
     r"|tests|web)/[\w./-]*\w"
 )
 NEW_FILES = {
-    "chalicelib/profile.schema.json",
     "tests/unit/test_rules.py",
     ".chalice/policy-dev.json",
 }
@@ -117,3 +116,11 @@ def test_aws_commands_have_an_operation_and_its_parameters() -> None:
         assert parameters is not None
         options = {argument for argument in arguments if argument.startswith("--")}
         assert options <= {f"--{xform_name(name, '-')}" for name in parameters.members}
+
+
+def test_the_guide_lists_each_module_of_the_service() -> None:
+    listed = re.findall(r"^\| `(\w+\.py)` \|", (DOCS / "development.md").read_text(), re.MULTILINE)
+    modules = [path.name for path in (ROOT / "chalicelib").glob("*.py")]
+    assert sorted([*listed, "__init__.py"]) == sorted(modules), (
+        "list each module of chalicelib/ once, below Layout in docs/development.md"
+    )
