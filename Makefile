@@ -15,7 +15,7 @@ export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter comman
 $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
 	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE TTL ADOPT ACCOUNT \
-	FILE DRY_RUN ANY_SUB TIMES RATE DELETE
+	FILE DRY_RUN ANY_SUB TIMES RATE DELETE DELETE_ACCOUNTS
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
@@ -148,7 +148,7 @@ import: install  ## write the profiles and metadata of such a file to the table:
 	$(data_command)
 
 orphans: install  ## list profiles and metadata whose user is gone, and finish erasures: STAGE=dev
-##+ remove them: DELETE=<the number that was shown>
+##+ remove them: DELETE=<the number that was shown>; accounts of erased users: DELETE_ACCOUNTS=<number>
 	$(data_command)
 
 destroy: install  ## delete the API and keep users and data: STAGE=dev

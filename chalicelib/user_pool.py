@@ -83,8 +83,8 @@ class UserPool:
         may_be_a_sub = user_name != sub and is_sub(user_name.lower())
         if may_be_a_sub and self.has_user(user_name.lower(), deadline):
             raise AmbiguousUserName(
-                f"The user name of {sub} is the sub of another user. Delete the account in the "
-                "Cognito console, and send the request again."
+                f"The user name of {sub} is the sub of another user, so Cognito could delete the "
+                "wrong account. Erase the other user first, or ask AWS Support."
             )
         deadline.require(MAX_CALL_SECONDS)
         with _translated_errors():

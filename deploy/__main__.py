@@ -332,8 +332,8 @@ def make_import(options: argparse.Namespace) -> None:
 
 def make_orphans(options: argparse.Namespace) -> None:
     """List the data of users who are gone, and finish erasures; or remove that data."""
-    delete = find_orphans.count_to_delete(options.delete)
-    find_orphans.run(find_orphans.Target.of(options.stage), delete)
+    confirmed = find_orphans.Confirmed.from_options(options.delete, options.delete_accounts)
+    find_orphans.run(find_orphans.Target.of(options.stage), confirmed)
 
 
 def _require_file(options: argparse.Namespace) -> None:

@@ -50,6 +50,7 @@ from deploy.user_pool import UserPool
 
 OPTIONS = {
     "DELETE": "the number of orphans that was shown: remove them",
+    "DELETE_ACCOUNTS": "the number of erased users with an account that was shown: delete these",
 }
 COGNITO_REQUESTS_PER_SECOND = 10
 """How many pages of users are read, or users looked up or deleted, in a second. By default, Cognito
@@ -98,14 +99,26 @@ class Target:
         return f"make orphans STAGE={self.stage}"
 
 
-def count_to_delete(text: str) -> int | None:
-    """The number in DELETE; None if nothing is to be removed. Raises DeploymentError."""
+@dataclass(frozen=True)
+class Confirmed:
+    """The numbers that the operator has seen and confirmed. None: nothing is to be deleted."""
+
+    orphans: int | None
+    accounts: int | None
+
+    @classmethod
+    def from_options(cls, delete: str, delete_accounts: str) -> Confirmed:
+        """Raises DeploymentError if one of the options is not a number."""
+        return cls(_number("DELETE", delete), _number("DELETE_ACCOUNTS", delete_accounts))
+
+
+def _number(name: str, text: str) -> int | None:
     if not text:
         return None
     if not re.fullmatch("[0-9]{1,9}", text):
         raise DeploymentError(
-            f"DELETE={text} is not a number. Set it to the number of orphans that make orphans "
-            "shows without DELETE."
+            f"{name}={text} is not a number. Set it to the number that make orphans shows without "
+            f"{name}."
         )
     return int(text)
 
@@ -177,8 +190,8 @@ class Report:
         return f"{self.summary()} To continue, run: {self._target.command}"
 
 
-def run(target: Target, delete: int | None) -> None:
-    """Find the orphans of a stage, and remove them if `delete` is their number.
+def run(target: Target, confirmed: Confirmed) -> None:
+    """Find the orphans of a stage, and remove them if their number is confirmed.
 
     Raises DeploymentError if the command ended early, and SystemExit if an account could not be
     deleted, or the user pressed Ctrl-C.
@@ -186,7 +199,7 @@ def run(target: Target, delete: int | None) -> None:
     report = Report(target)
     try:
         pairing.check(target.stage, target.table, target.pool_id)
-        _Run(target, report).run(delete)
+        _Run(target, report).run(confirmed)
     except KeyboardInterrupt:
         sys.exit(f"Interrupted. {report.interruption()}")
     except DeploymentError as error:
@@ -228,19 +241,20 @@ class _Run:
         if target.erases_accounts:
             self._erasure = Erasure(markers, self._accounts)
 
-    def run(self, delete: int | None) -> None:
+    def run(self, confirmed: Confirmed) -> None:
         """Read table and user pool, finish what is unfinished, and list or remove the orphans."""
         found = self._table.read()
         with_account = self._compare(found)
         self._finish_erasures(found, with_account)
+        self._delete_accounts(sorted(with_account - found.unfinished), confirmed.accounts)
         self._remove_expired_markers(found)
         if found.others:
             self._report.note(f"Left alone, as other programs wrote them: {found.others:,} items.")
         orphans = self._orphans(found.with_data)
-        if delete is None:
+        if confirmed.orphans is None:
             self._list(orphans, found.profiles)
             return
-        self._check_count(orphans, found.profiles, delete)
+        self._check_count(orphans, found.profiles, confirmed.orphans)
         self._remove(orphans)
         self._report.note(self._report.summary())
 
@@ -293,32 +307,59 @@ class _Run:
     # --- erasures ---------------------------------------------------------------------------------
 
     def _finish_erasures(self, found: TableAccounts, with_account: set[Sub]) -> None:
-        """Finish the erasures that were interrupted, and those that missed the account."""
-        for sub in sorted(found.unfinished | with_account):
+        """Finish the erasures that were interrupted."""
+        for sub in sorted(found.unfinished):
             text = to_text(sub)
             if sub in with_account and not self._target.erases_accounts:
-                self._report.note(
-                    f"{text} was erased and is in the user pool. The account is kept, because "
-                    f"ERASURE of {self._target.stage} is not account. Delete it in Cognito, if no "
-                    "other app needs it."
-                )
+                self._report.note(f"{text}: {self._reason_to_keep()}")
                 continue
             self._pace.wait()
-            try:
-                self._finish_erasure(text, is_unfinished=sub in found.unfinished)
-            except AmbiguousUserName as error:
-                self._report.end()
-                self._report.add(Change.FAILED, str(error))
+            if self._has_ended(self._erasure.erase, text):
+                self._report.add(Change.FINISHED, f"Finished the erasure of {text}.")
 
-    def _finish_erasure(self, sub: str, *, is_unfinished: bool) -> None:
-        """Raises DeploymentError or AmbiguousUserName."""
-        if is_unfinished:
-            self._repeat(self._erasure.erase, sub)
-            self._report.add(Change.FINISHED, f"Finished the erasure of {sub}.")
-        else:
-            self._repeat(self._delete_account, sub)
-            note = f"Deleted the account of {sub}, which was erased before."
-            self._report.add(Change.ACCOUNT_DELETED, note)
+    def _delete_accounts(self, subs: Sequence[Sub], confirmed: int | None) -> None:
+        """Delete the accounts of erased users, if their number is confirmed.
+
+        An erasure right after the sign-up can miss the account. But if the data was removed with
+        the wrong user pool recorded, these are the accounts of present users.
+        """
+        if confirmed is not None and confirmed != len(subs):
+            raise DeploymentError(
+                f"DELETE_ACCOUNTS={confirmed}, but {len(subs)} erased users have an account now. "
+                f"None was deleted. To see them, run: {self._target.command}"
+            )
+        for sub in subs:
+            text = to_text(sub)
+            if not self._target.erases_accounts:
+                self._report.note(f"{text}: {self._reason_to_keep()}")
+            elif confirmed is None:
+                self._report.note(f"{text} was erased, but the user pool has the account.")
+            else:
+                self._pace.wait()
+                if self._has_ended(self._delete_account, text):
+                    self._report.add(Change.ACCOUNT_DELETED, f"Deleted the account of {text}.")
+        if subs and confirmed is None and self._target.erases_accounts:
+            self._report.note(
+                f"Erased users with an account: {len(subs):,}. Check that "
+                f"{self._target.pool_id} is the user pool of this table. To delete these accounts, run: "
+                f"{self._target.command} DELETE_ACCOUNTS={len(subs)}"
+            )
+
+    def _reason_to_keep(self) -> str:
+        return (
+            "erased, but the user pool has the account, which is kept, because ERASURE of "
+            f"{self._target.stage} is not account. Delete it in Cognito, if no other app needs it."
+        )
+
+    def _has_ended(self, step: Callable[[str], None], sub: str) -> bool:
+        """Run a step that may delete an account, and report a user name that is ambiguous."""
+        try:
+            self._repeat(step, sub)
+        except AmbiguousUserName as error:
+            self._report.end()
+            self._report.add(Change.FAILED, str(error))
+            return False
+        return True
 
     def _delete_account(self, sub: str) -> None:
         # `erase` would not: it ends at once if both markers are finished.

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from chalicelib.items import EXPIRES_AT
 from deploy import (
     api,
     backend,
@@ -78,7 +79,7 @@ def run(request: Request, progress: Progress) -> None:
         outputs = backend.deploy(stage, parameters, progress, ownership.claim(stage, stack))
     makes_table = ttl is None
     if ttl is None:
-        ttl = time_to_live.describe(outputs["TableName"])
+        ttl = _ttl_of_own_table(outputs["TableName"])
     _record(stage, plan, resources, outputs, ttl)
     notes = [*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)]
     if erasure.is_on(chalice_config.environment(stage)) and not ttl.is_on:
@@ -164,6 +165,15 @@ def _turned_on(ttl: TimeToLive, attribute: str) -> TimeToLive:
         flush=True,
     )
     return time_to_live.turn_on(ttl.table, attribute)
+
+
+def _ttl_of_own_table(table: str) -> TimeToLive:
+    """Return the TTL of a table that the stack made. The stack turns it on."""
+    try:
+        return time_to_live.describe(table)
+    except DeploymentError as error:  # the record of a deployed stack must not depend on it
+        print(f"Note: {error}")
+        return TimeToLive(table, "ENABLED", EXPIRES_AT)
 
 
 def _note_about_ttl(stage: str, table: str, attribute: str, *, makes_table: bool) -> str:

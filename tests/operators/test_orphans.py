@@ -398,16 +398,40 @@ def test_an_unfinished_erasure_is_finished(
 
 
 @KINDS
-def test_an_account_that_an_erasure_missed_is_deleted(
+def test_an_account_that_an_erasure_missed_is_deleted_on_request(
     stage: Stage, users: Users, kind: Kind
 ) -> None:
     """Cognito's search did not find it yet, right after the sign-up."""
     sub = users.create()
     stage.put(sub, kind, **ERASED_AT, **FUTURE)
-    done = stage.run("orphans")
-    assert f"Deleted the account of {sub}, which was erased before." in done.errors
+    shown = stage.run("orphans")
+    assert f"{sub} was erased, but the user pool has the account." in shown.errors
+    assert "make orphans STAGE=dev DELETE_ACCOUNTS=1" in shown.errors
+    refused = stage.run("orphans", "--delete-accounts=2")
+    assert refused.status == 1
+    assert "but 1 erased users have an account now. None was deleted" in refused.errors
+    assert users.has(sub)
+    done = stage.run("orphans", "--delete-accounts=1")
+    assert f"Deleted the account of {sub}." in done.errors
     assert not users.has(sub)
     assert stage.item(sub, kind)[items.EXPIRES_AT] == FUTURE[items.EXPIRES_AT]
+
+
+def test_removing_orphans_with_a_wrong_pool_deletes_no_account(
+    stage: Stage, users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another pool is recorded, and the mistake is corrected after the removal."""
+    present = users.create_with_profile()
+    other = create_pool(with_domain=False)
+    boto3.client("cognito-idp").admin_create_user(
+        UserPoolId=other.pool_id, Username="other@example.com"
+    )
+    stage.configure(USER_POOL_ARN=other.arn)
+    type_in(monkeypatch, "1\n")
+    assert stage.run("orphans", "--delete=1").status == 0
+    stage.configure(USER_POOL_ARN=users.pool.arn)
+    assert stage.run("orphans").status == 0
+    assert users.has(present)
 
 
 @pytest.mark.parametrize("expiry", [{}, FUTURE], ids=["unfinished", "finished"])
@@ -420,7 +444,7 @@ def test_accounts_are_kept_where_erasure_is_off(
     before = stage.item(sub)
     done = stage.run("orphans")
     assert done.status == 0
-    assert f"{sub} was erased and is in the user pool. The account is kept" in done.errors
+    assert f"{sub}: erased, but the user pool has the account, which is kept" in done.errors
     assert users.has(sub)
     assert stage.item(sub) == before
 
@@ -610,7 +634,7 @@ def test_an_unknown_option_is_refused(
     stage: Stage, users: Users, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPTION_NAMES", "STAGE DELETED")
-    assert "error: make orphans has no option DELETED. It has: STAGE, DELETE." in (
+    assert "error: make orphans has no option DELETED. It has: STAGE, DELETE, DELETE_ACCOUNTS." in (
         stage.run("orphans").errors
     )
 
