@@ -7,11 +7,15 @@ from contextlib import suppress
 
 import boto3
 
-from chalicelib.errors import PreconditionFailed, StoreUnavailable
+from chalicelib.deadline import Deadline
+from chalicelib.erasure import Erasure
+from chalicelib.errors import AccountErased, PreconditionFailed, StoreUnavailable
+from chalicelib.markers import MarkerStore
 from chalicelib.preconditions import Precondition, Wildcard
 from chalicelib.profile import JSON
 from chalicelib.store import MetadataStore, ProfileStore
-from deploy import chalice_config, cognito
+from chalicelib.user_pool import UserPool
+from deploy import chalice_config, cognito, time_to_live
 from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
 from deploy.checks import use_region_of
@@ -105,16 +109,49 @@ def ensure_demo_user(user_pool_arn: str) -> None:
 
 
 def ensure_demo_metadata(user_pool_arn: str, table: str) -> None:
-    """Give the demo user metadata, unless there is some already. Raises CommandError."""
+    """Give the demo user metadata, unless there is some already. Raises CommandError.
+
+    If an erasure of the demo user was interrupted, it is finished, and the user is created again:
+    nothing can be stored for the erased one.
+    """
+    try:
+        try:
+            _store_demo_metadata(_demo_sub(user_pool_arn), table)
+        except AccountErased:
+            _finish_demo_erasure(user_pool_arn, table)
+            ensure_demo_user(user_pool_arn)
+            _store_demo_metadata(_demo_sub(user_pool_arn), table)
+    except StoreUnavailable as error:
+        raise LocalError(f"the demo user's metadata could not be stored. {error}") from error
+
+
+def _demo_sub(user_pool_arn: str) -> str:
+    """The sub of the demo user, who exists. Raises CognitoError."""
     client = boto3.client("cognito-idp")
     pool_id = UserPoolArn.parse(user_pool_arn).pool_id
     with cognito.report_cognito_errors("the demo user could not be read"):
         demo_user = client.admin_get_user(UserPoolId=pool_id, Username=DEMO_EMAIL)
     attributes = {found["Name"]: found.get("Value", "") for found in demo_user["UserAttributes"]}
-    metadata = MetadataStore.beside(ProfileStore.connect(table))
+    return attributes["sub"]
+
+
+def _store_demo_metadata(sub: str, table: str) -> None:
+    """Raises AccountErased, also if only the profile is erased yet, or StoreUnavailable."""
+    profiles = ProfileStore.connect(table)
+    profiles.find(sub)
+    metadata = MetadataStore.beside(profiles)
     only_if_absent = Precondition(if_none_match=Wildcard.ANY)
-    try:
-        with suppress(PreconditionFailed):
-            metadata.replace(attributes["sub"], DEMO_METADATA, only_if_absent)
-    except StoreUnavailable as error:
-        raise LocalError(f"the demo user's metadata could not be stored. {error}") from error
+    with suppress(PreconditionFailed):
+        metadata.replace(sub, DEMO_METADATA, only_if_absent)
+
+
+def _finish_demo_erasure(user_pool_arn: str, table: str) -> None:
+    """Finish the erasure of the demo user. Raises CommandError or StoreUnavailable."""
+    sub = _demo_sub(user_pool_arn)
+    variables = chalice_config.environment(environment.STAGE)
+    expiry = time_to_live.attribute_of(variables, environment.STAGE)
+    markers = MarkerStore.beside(ProfileStore.connect(table), expiry)
+    user_pool = UserPool.connect(user_pool_arn)
+    Erasure(markers, user_pool).erase(sub)
+    # If the markers were finished already, `erase` has not looked for the account.
+    user_pool.delete_user(sub, Deadline.after())

@@ -9,10 +9,12 @@ from threading import Thread
 
 import pytest
 
+from chalicelib import items
+from chalicelib.items import Item, Kind
 from chalicelib.store import MetadataStore, ProfileStore
 from deploy import cognito
 from deploy.errors import DeploymentError
-from deploy.user_pool import find_sub
+from deploy.user_pool import UserPool, find_sub
 from local import environment, users
 from local.errors import LocalError
 from tests.support.cloud import Cloud
@@ -213,3 +215,33 @@ def test_the_demo_user_gets_metadata_that_a_developer_can_change(
     changed = metadata.replace(sub, {"app_metadata": {}})
     users.ensure_demo_metadata(pool_arn, table)
     assert metadata.find(sub) == changed
+
+
+@pytest.mark.parametrize(
+    ("erased", "expiry"),
+    [
+        ([items.PROFILE], {}),
+        ([items.PROFILE, items.METADATA], {}),
+        ([items.PROFILE, items.METADATA], {items.EXPIRES_AT: {"N": str(2**40)}}),
+    ],
+    ids=["profile-only", "both", "finished-without-the-account"],
+)
+def test_an_interrupted_erasure_of_the_demo_user_is_finished(
+    cloud: Cloud, store: ProfileStore, erased: list[Kind], expiry: Item
+) -> None:
+    pool_arn = cloud.outputs["UserPoolArn"]
+    pool_id = cloud.outputs["UserPoolId"]
+    users.ensure_demo_user(pool_arn)
+    sub = find_sub(pool_id, users.DEMO_EMAIL)
+    for kind in erased:
+        marker = {**kind.key(sub), items.ERASED_AT: {"S": "2026-11-22T10:00:00.000000Z"}, **expiry}
+        store.client.put_item(TableName=store.table, Item=marker)
+
+    users.ensure_demo_metadata(pool_arn, store.table)
+    assert UserPool.connect(pool_id).find(sub) is None
+    for kind in (items.PROFILE, items.METADATA):
+        found = store.client.get_item(TableName=store.table, Key=kind.key(sub))
+        assert items.EXPIRES_AT in found["Item"]
+    created = MetadataStore.beside(store).find(find_sub(pool_id, users.DEMO_EMAIL))
+    assert created is not None
+    assert created.data == users.DEMO_METADATA
