@@ -39,6 +39,7 @@ from deploy.errors import CommandError, DeploymentError
 from deploy.options import check_options, is_yes, option
 from deploy.stage_settings import report_invalid_settings
 from deploy.stage_table import ALSO_LOCAL, StageTable, runs_on_emulator
+from deploy.standard_streams import discard_output, open_closed_streams
 
 BACKEND_OPTIONS = {
     "DOMAIN_SUFFIX": "the end of the sign-in page's domain",
@@ -73,6 +74,7 @@ RESERVED_ENDINGS = ("-backend", "-api")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; `arguments` are those of the command line. Raises SystemExit for errors."""
+    open_closed_streams()
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGINT, _interrupt)
     aws.let_boto3_read_aws_region()
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "Interrupted. AWS completes what it has started. To continue, run this command again."
         )
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         sys.exit("error: the output was closed. To continue, run this command again.")
 
 

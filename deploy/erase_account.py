@@ -13,6 +13,7 @@ from deploy import polling
 from deploy.chalice_config import LOCAL_STAGE
 from deploy.errors import CommandError
 from deploy.show_users import escape_unprintable
+from deploy.standard_streams import discard_output
 from deploy.user_data import (
     NotCarriedOut,
     Stored,
@@ -71,7 +72,7 @@ def run(api: UsersApi, pool_id: str, request: EraseRequest) -> None:
     try:
         sub = _find_sub(pool_id, request)
         found = _Found(pool.find(sub), find_stored_data(api, sub))
-        _print_description(pool_id, request, sub, found)
+        _show(pool_id, request, sub, found)
         if found.is_nothing:
             raise ErasureError(
                 f"there is nothing to erase: the user pool {pool_id} has no user with the sub "
@@ -91,9 +92,9 @@ def run(api: UsersApi, pool_id: str, request: EraseRequest) -> None:
             f"{request.command(sub)}"
         )
     if found.was_erased:
-        print("The account was erased before. Nothing was left to delete.")
+        _print_result("The account was erased before. Nothing was left to delete.")
         return
-    print(f"The account {request.account} is erased.")
+    _print_result(f"The account {request.account} is erased.")
 
 
 def _find_sub(pool_id: str, request: EraseRequest) -> str:
@@ -103,6 +104,26 @@ def _find_sub(pool_id: str, request: EraseRequest) -> str:
         raise ErasureError(
             f"{error} If an erasure has begun already, name the user by the sub: ACCOUNT=<sub>."
         ) from error
+
+
+def _show(pool_id: str, request: EraseRequest, sub: str, found: _Found) -> None:
+    """Print what the user has. Raises ErasureError if it cannot be printed."""
+    try:
+        _print_description(pool_id, request, sub, found)
+    except OSError as error:
+        discard_output()
+        raise ErasureError(
+            f"nothing was erased: the output cannot be written ({error.strerror}). Run the command "
+            "on a terminal, or with its output in a file."
+        ) from error
+
+
+def _print_result(text: str) -> None:
+    """Print what was done. The erasure has succeeded, also if nobody reads that."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        discard_output()
 
 
 def _print_description(pool_id: str, request: EraseRequest, sub: str, found: _Found) -> None:

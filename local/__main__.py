@@ -16,6 +16,7 @@ import sys
 from deploy.errors import CommandError
 from deploy.options import option
 from deploy.stage_table import ALSO_LOCAL
+from deploy.standard_streams import open_closed_streams
 from local import environment, operators, page, users
 from local.errors import LocalError
 from local.ports import Ports, parse_port
@@ -24,6 +25,7 @@ from local.up import up
 
 def main() -> None:
     """Run the command that the arguments name."""
+    open_closed_streams()
     options = _parser().parse_args()
     try:
         options.run(options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from deploy.chalice_config import RecordedBackend
 from deploy.erase_account import EraseRequest
 from deploy.options import check_options, option
 from deploy.show_users import print_user, print_users
+from deploy.standard_streams import discard_output
 from deploy.user_data import NoUsersResource, list_users, read_user
 from deploy.user_pool import find_sub
 from deploy.users_api import NoResponse, UsersApi
@@ -77,8 +77,7 @@ def _ended_by_the_reader() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # Python would report the closed output once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
 
 
 @contextmanager

@@ -323,6 +323,52 @@ def test_ctrl_c_in_a_real_terminal_prints_no_traceback(user: User, backend: Back
     assert backend.is_whole(user.sub)
 
 
+def run_with_streams(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `make erase` in a shell that redirects its standard streams."""
+    script = f'exec "$@" {redirection}'
+    return subprocess.run(
+        ["sh", "-c", script, "sh", sys.executable, "-m", "local", "erase", *arguments],
+        cwd=ROOT,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_closed_standard_input_asks_for_a_confirmation(user: User, backend: Backend) -> None:
+    done = run_with_streams("<&-", f"--account={user.email}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: nothing was erased: there is no terminal")
+    assert backend.is_whole(user.sub)
+
+
+def test_a_closed_standard_output_is_no_obstacle(user: User, backend: Backend) -> None:
+    done = run_with_streams(">&-", f"--account={user.email}", f"--confirm={user.email}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert backend.is_erased(user.sub)
+
+
+def test_a_pipe_without_a_reader_erases_nothing(user: User, backend: Backend) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "erase", "--account", user.sub, "--confirm", user.sub],
+        cwd=ROOT,
+        check=False,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(writer)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: nothing was erased: the output cannot be written")
+    assert "Traceback" not in done.stderr
+    assert backend.is_whole(user.sub)
+
+
 def test_ctrl_c_during_the_erasure_says_how_to_finish(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import subprocess
 import sys
 import time
 import uuid
@@ -24,6 +25,7 @@ from deploy.find_orphans import print_orphans
 from deploy.table_accounts import Orphan
 from tests.deployed.existing import create_pool, create_table
 from tests.operators.conftest import Done, Stage, new_sub
+from tests.support.commands import ROOT
 
 ERASED_AT: dict[str, Any] = {items.ERASED_AT: {"S": "2026-11-22T10:00:00.000000Z"}}
 PAST: dict[str, Any] = {items.EXPIRES_AT: {"N": "1"}}
@@ -314,6 +316,41 @@ def test_a_profile_that_is_gone_meanwhile_is_no_orphan(
     stage.profiles.replace(sub, {})
     on_call(f"{COGNITO}.ListUsers", once(lambda: stage.profiles.delete(sub)))
     assert listed(stage.run("orphans")) == {}
+
+
+@pytest.mark.parametrize(
+    ("redirection", "arguments", "status", "message"),
+    [
+        ("<&-", ["--delete=1"], 1, "error: no orphan was removed. Type 1, or pipe it"),
+        (">&-", [], 0, "1 orphans."),
+    ],
+    ids=["input", "output"],
+)
+def test_a_closed_standard_stream_is_no_bug(
+    stage: Stage,
+    users: Users,
+    redirection: str,
+    arguments: list[str],
+    status: int,
+    message: str,
+) -> None:
+    """A shell closes a stream, and Python has None for it."""
+    sub = new_sub()
+    stage.profiles.replace(sub, {})
+    script = f'exec "$@" {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", sys.executable, "-m", "deploy", "orphans", "dev", *arguments],
+        cwd=stage.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == status
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not is_erased(stage, sub)
 
 
 def test_an_interrupted_removal_continues(
