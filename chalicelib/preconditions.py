@@ -62,7 +62,7 @@ class Precondition:
         if self.if_match is not None and self.if_match is not Wildcard.ANY:
             raise PreconditionFailed("An account has no ETag", None)
         if self.if_none_match is Wildcard.ANY:
-            raise PreconditionFailed("The account exists", None)
+            raise PreconditionFailed("If-None-Match: * never holds for an account", None)
 
     def excludes(self, revision: str | None) -> bool:
         """Whether If-None-Match was sent and names `revision`."""

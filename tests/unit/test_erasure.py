@@ -89,6 +89,13 @@ def test_a_failed_precondition_erases_nothing(headers: dict[str, str], status: i
         assert "ETag" not in answer["headers"]
 
 
+def test_a_refusal_does_not_say_that_the_account_exists() -> None:
+    """The precondition is checked before anybody looks for the account, which may be unknown."""
+    event = operator_event("DELETE", "/users/{sub}", SUB, headers={"If-None-Match": "*"})
+    detail = json.loads(untouched_app()(event, None)["body"])["detail"]
+    assert detail.startswith("If-None-Match: * never holds for an account")
+
+
 @pytest.mark.parametrize("sub", ["", "me", SUB.upper(), f"{SUB}x", "ada@example.com"])
 def test_a_path_without_a_sub_erases_nothing(sub: str) -> None:
     answer = untouched_app()(operator_event("DELETE", "/users/{sub}", sub), None)
