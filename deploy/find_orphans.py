@@ -341,8 +341,8 @@ class _Run:
         if subs and confirmed is None and self._target.erases_accounts:
             self._report.note(
                 f"Erased users with an account: {len(subs):,}. Check that "
-                f"{self._target.pool_id} is the user pool of this table. To delete these accounts, run: "
-                f"{self._target.command} DELETE_ACCOUNTS={len(subs)}"
+                f"{self._target.pool_id} is the user pool of this table. To delete these accounts, "
+                f"run: {self._target.command} DELETE_ACCOUNTS={len(subs)}"
             )
 
     def _reason_to_keep(self) -> str:
