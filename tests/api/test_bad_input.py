@@ -113,7 +113,7 @@ def test_the_content_type_of_a_read_does_not_matter(api: Api, user: User) -> Non
     assert api("GET", token=user.id_token, headers=plain_text).status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/user", "/user/profile/x", "/user/profiles"])
+@pytest.mark.parametrize("path", ["/", "/nobody", "/user/profile/x", "/user/profiles"])
 def test_an_unknown_path_is_a_404(api: Api, ada: User, path: str) -> None:
     assert_problem(api("GET", path, token=ada.id_token), 404)
 

@@ -131,7 +131,7 @@ NO_REQUESTS: dict[str, Any] = {
     "a context that is a list": {"requestContext": [1]},
     "a context that is null": {"requestContext": None},
     "another path": {
-        "requestContext": {"resourcePath": "/user", "httpMethod": "GET"},
+        "requestContext": {"resourcePath": "/user/nobody", "httpMethod": "GET"},
         "headers": {},
     },
     "a path that is a list": {
