@@ -112,7 +112,11 @@ STATES = [
 def test_every_state_is_accessible_and_fits_a_phone(
     state: str, request: pytest.FixtureRequest
 ) -> None:
-    tab: Page = request.getfixturevalue(state)
+    assert_accessible(request.getfixturevalue(state))
+
+
+def assert_accessible(tab: Page) -> None:
+    """axe-core finds nothing in a page, in light and dark colors, and it fits a phone."""
     tab.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text())  # not subject to the CSP
     for scheme, width in DISPLAYS:
         tab.emulate_media(color_scheme=scheme)
