@@ -15,7 +15,7 @@ export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter comman
 $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
 	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE TTL ADOPT ACCOUNT \
-	FILE DRY_RUN ANY_SUB TIMES RATE DELETE DELETE_ACCOUNTS
+	FILE DRY_RUN ANY_SUB TIMES RATE DELETE DELETE_ACCOUNTS WEB
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
@@ -30,9 +30,11 @@ help:  ## list the commands
 ##@ On this machine
 
 local: install  ## start the API, its page and an AWS emulator (API_PORT=8000 AWS_PORT=4566 WEB_PORT=3000)
+##+ let a front end of your own sign in: CALLBACK_URLS=http://localhost:5173 (LOGOUT_URLS), without the page: WEB=no
 	@.venv/bin/python -m local up
 
 cloud: install  ## start the page and the AWS emulator only, to run `chalice local --stage local` yourself
+##+ the same options as `make local`: CALLBACK_URLS LOGOUT_URLS WEB=no
 	@.venv/bin/python -m local cloud
 
 web: install  ## serve the page only, with the settings of `make web-config` (WEB_PORT=3000)

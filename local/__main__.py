@@ -14,13 +14,16 @@ import os
 import sys
 
 from deploy.errors import CommandError
-from deploy.options import option
+from deploy.options import check_options, option
 from deploy.stage_table import ALSO_LOCAL
 from deploy.standard_streams import open_closed_streams
-from local import environment, operators, page, users
+from local import environment, operators, page, redirects, users
 from local.errors import LocalError
 from local.ports import Ports, parse_port
 from local.up import up
+
+UP_OPTIONS = (redirects.CALLBACK_URLS, redirects.LOGOUT_URLS, "WEB", "NPM")
+"""The variables that `make local` and `make cloud` have besides STAGE and the ports."""
 
 
 def main() -> None:
@@ -82,13 +85,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_local(options: argparse.Namespace) -> None:
-    _require_local_stage("local")
-    up(_ports(options), with_api=True)
+    _run_up(options, "local", with_api=True)
 
 
 def _run_cloud(options: argparse.Namespace) -> None:
-    _require_local_stage("cloud")
-    up(_ports(options), with_api=False)
+    _run_up(options, "cloud", with_api=False)
+
+
+def _run_up(options: argparse.Namespace, target: str, *, with_api: bool) -> None:
+    _require_local_stage(target)
+    check_options(target, UP_OPTIONS)
+    up(
+        _ports(options),
+        redirects.requested(),
+        with_api=with_api,
+        with_page=_wants_page(option("WEB")),
+    )
+
+
+def _wants_page(text: str) -> bool:
+    """Whether WEB=`text` asks for the demo page. Raises LocalError."""
+    if text not in ("", "yes", "no"):
+        raise LocalError(f"WEB={text} is not understood. Set WEB=no or leave it out.")
+    return text != "no"
 
 
 def _require_local_stage(target: str) -> None:

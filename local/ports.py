@@ -40,10 +40,11 @@ def parse_port(text: str) -> int:
     return int(text)
 
 
-def require_usable(ports: Ports, *, with_api: bool) -> None:
+def require_usable(ports: Ports, *, with_api: bool, with_page: bool) -> None:
     """Raise LocalError if two of `ports` are the same, or if one is in use.
 
     with_api: whether the API's port must be free; otherwise the user's own server may use it.
+    with_page: the same for the page's port.
     """
     for (name, port), (other_name, other_port) in combinations(ports._asdict().items(), 2):
         if port == other_port:
@@ -51,8 +52,9 @@ def require_usable(ports: Ports, *, with_api: bool) -> None:
                 f"{_variable(name)} and {_variable(other_name)} are both {port}. "
                 "Choose different ports."
             )
+    is_needed = {"aws": True, "api": with_api, "web": with_page}
     for name, port in ports._asdict().items():
-        if name != "api" or with_api:
+        if is_needed[name]:
             require_free(name, port, "make local")
 
 

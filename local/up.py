@@ -8,61 +8,70 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
-from urllib.parse import urlencode
 
 from chalicelib.schema import profile_check
 from chalicelib.settings import InvalidSetting, ProfileSettings, RouteSettings
 from deploy import backend, chalice_config, checks, page_config, time_to_live
-from local import environment, page, users
+from local import environment, page, redirects, users
 from local.api import serving
 from local.emulator import emulator
 from local.errors import LocalError
 from local.lock import locked
 from local.ports import Ports, require_usable
 from local.process import ignore_stop_signals, raise_on_stop_signals, wait_for_any
+from local.redirects import Redirects, RequestedRedirects
 
 
-def up(ports: Ports, *, with_api: bool) -> None:
-    """Run the AWS emulator and the page until Ctrl-C; with `with_api` also the API.
+def up(ports: Ports, request: RequestedRedirects, *, with_api: bool, with_page: bool) -> None:
+    """Run the AWS emulator until Ctrl-C; with `with_api` and `with_page` also the API and the page.
+
+    request: the URLs of other front ends, which the user pool may redirect to.
 
     Raises CommandError.
     """
     raise_on_stop_signals()
-    _check_settings()
+    settings = _check_settings()
     checks.warn_of_misspelled_settings(environment.STAGE)
     folder = environment.folder()
     with ExitStack() as stack:
         lock = stack.enter_context(locked(folder))
-        require_usable(ports, with_api=with_api)
+        require_usable(ports, with_api=with_api, with_page=with_page)
+        chosen = redirects.choose(folder, request)
+        redirects.warn_of_refused_origins(chosen.callback_urls, settings.cors_allow_origins)
         aws = stack.enter_context(_running_emulator(ports.aws, folder, lock))
-        outputs = _prepare_backend(ports)
+        outputs = _prepare_backend(ports, chosen)
+        config = _configuration(ports, outputs)
         api = None
         if with_api:
             with _step(f"Starting the API on 127.0.0.1:{ports.api}"):
                 api, _ = stack.enter_context(serving(ports.api, keep_open=[lock]))
         try:
-            stack.enter_context(_page(ports, outputs))
-            page_row = ports.page_url
+            _write_configuration(config)
+            page_row = "not served: WEB=no"
+            if with_page:
+                stack.enter_context(_page(ports))
+                page_row = ports.page_url
         except page.PageError as error:
             page_row = f"not served: {error}"
-        print(_summary(ports, outputs["UserPoolClientId"], page_row, with_api=with_api), flush=True)
+        print(_summary(ports, config, chosen, page_row, with_api=with_api), flush=True)
         _wait(aws, api, folder)
 
 
-def _check_settings() -> None:
-    """Raise CommandError if `chalice local` would refuse .chalice/config.json.
+def _check_settings() -> RouteSettings:
+    """The settings of the stage. Raises CommandError if `chalice local` would refuse them.
 
     It starts after the AWS emulator, and its message names the setting, but not the file.
     """
     variables = chalice_config.environment(environment.STAGE)
     try:
-        RouteSettings.from_environment(variables)
+        settings = RouteSettings.from_environment(variables)
         profile_check(ProfileSettings.from_environment(variables).profile_schema)
     except InvalidSetting as error:
         raise LocalError(
             f"a setting of the stage {environment.STAGE} in {chalice_config.FILE} is invalid. "
             f"{error}"
         ) from error
+    return settings
 
 
 @contextmanager
@@ -79,15 +88,15 @@ def _running_emulator(port: int, folder: Path, lock: int) -> Iterator[Popen[byte
                 print("\nStopping. The AWS emulator saves its state ...", file=sys.stderr)
 
 
-def _prepare_backend(ports: Ports) -> dict[str, str]:
+def _prepare_backend(ports: Ports, chosen: Redirects) -> dict[str, str]:
     """Deploy the backend, record it, and create the demo user. Returns the stack's outputs."""
     variables = environment.for_endpoint(ports.aws)
     environment.enter(variables)
     parameters = {
         "DomainSuffix": "local",
         "DeletionProtection": "false",
-        "CallbackUrls": ports.page_url,
-        "LogoutUrls": ports.page_url,
+        "CallbackUrls": ",".join(redirects.to_register(ports.page_url, chosen.callback_urls)),
+        "LogoutUrls": ",".join(redirects.to_register(ports.page_url, chosen.logout_urls)),
     }
     with _step("Deploying resources/backend.yaml to the AWS emulator") as print_detail:
         outputs = backend.deploy(environment.STAGE, parameters, progress=print_detail)
@@ -110,51 +119,59 @@ def _turn_on_ttl(table: str) -> None:
         time_to_live.turn_on(table, attribute)
 
 
-@contextmanager
-def _page(ports: Ports, outputs: Mapping[str, str]) -> Iterator[None]:
-    """Serve the page, configured for the AWS emulator. Raises page.PageError."""
+def _configuration(ports: Ports, outputs: Mapping[str, str]) -> dict[str, object]:
+    """What a front end must know of the AWS emulator: the content of web/config.json."""
     stage = chalice_config.environment(environment.STAGE) | environment.default_settings()
     routes = RouteSettings.from_environment(stage | backend.chalice_environment(outputs))
+    return page_config.settings(
+        # Not localhost: Node 18 resolves that to ::1, where nothing listens.
+        f"{ports.api_url}/user/profile",
+        outputs["UserPoolArn"],
+        outputs["UserPoolClientId"],
+        ports.aws_url,
+        routes,
+    )
+
+
+def _write_configuration(config: Mapping[str, object]) -> None:
+    """Write web/config.json, for the page and other clients. Raises page.PageError."""
+    try:
+        page_config.write_config(config)
+    except OSError as error:
+        raise page.PageError(
+            f"cannot write web/config.json ({error.strerror}). Make it writable."
+        ) from error
+
+
+@contextmanager
+def _page(ports: Ports) -> Iterator[None]:
+    """Serve the page. Raises page.PageError."""
     with ExitStack() as stack:
         with _step(f"Starting the page on {ports.page_url}"):
-            config = page_config.settings(
-                # Not localhost: Node 18 resolves that to ::1, where nothing listens.
-                f"{ports.api_url}/user/profile",
-                outputs["UserPoolArn"],
-                outputs["UserPoolClientId"],
-                ports.aws_url,
-                routes,
-            )
-            try:
-                page_config.write_config(config)
-            except OSError as error:
-                raise page.PageError(
-                    f"cannot write web/config.json ({error.strerror}). Make it writable."
-                ) from error
             page.install()
             stack.enter_context(page.serving(ports.web))
         yield
 
 
-def _summary(ports: Ports, client_id: str, page_row: str, *, with_api: bool) -> str:
+def _summary(
+    ports: Ports, config: Mapping[str, object], chosen: Redirects, page_row: str, *, with_api: bool
+) -> str:
     """The table of addresses and commands."""
     if with_api:
         api_row = f"{ports.api_url}/user/profile"
     else:
         api_row = f".venv/bin/chalice local --stage local --port {ports.api}"
-    query = {
-        "client_id": client_id,
-        "response_type": "code",
-        "scope": "openid email profile",
-        "redirect_uri": ports.page_url,
-    }
     rows = {
         "Page": page_row,
         "API": api_row,
         "API reference": f"{ports.api_url}/docs",
-        "Sign-in page": f"{ports.aws_url}/oauth2/authorize?{urlencode(query)}",
+        "Issuer": config["issuer"],
+        "Client id": config["client_id"],
+        "Sign-in domain": config["sign_in"],
+        "Callback URLs": ", ".join([ports.page_url, *chosen.callback_urls]),
+        "Logout URLs": ", ".join([ports.page_url, *chosen.logout_urls]),
         "Demo user": f"{users.DEMO_EMAIL}  password {users.DEMO_PASSWORD}",
-        "Another user": "make sign-up EMAIL=... PASSWORD=...",
+        "Another user": 'make sign-up EMAIL=... PASSWORD=..., or "Sign up" on the sign-in page',
         "Get a token": "make -s token",
         "Users": f"make users, make user ACCOUNT={users.DEMO_EMAIL}",
         "Stop": "Ctrl-C",

@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from urllib.parse import urlencode
 
 import boto3
 import pytest
@@ -34,7 +36,7 @@ from tests.support.clone import ROOT, copy_of_the_project
 from tests.support.cloud import Cloud
 from tests.support.commands import output_of
 from tests.support.documents import DOCS, README, commands
-from tests.support.http_api import assert_problem
+from tests.support.http_api import Answer, assert_problem
 
 GUIDE = DOCS / "local.md"
 CHALICE_LOCAL = ".venv/bin/chalice local --stage local"
@@ -65,6 +67,11 @@ def test_make_local_prints_where_everything_is(local: RunningTarget) -> None:
     assert "Ada-Lovelace-1815" in table
     assert "make -s token" in table
     assert "make users" in table
+    settings = local.page()("GET", "/config.json").json()
+    for name in ("issuer", "client_id", "sign_in"):
+        assert f" {settings[name]}\n" in table
+    for name in ("Callback URLs", "Logout URLs"):
+        assert re.search(f"{name} +http://localhost:{local.ports['WEB_PORT']}\n", table)
 
 
 def test_the_page_is_served_for_the_local_cloud(local: RunningTarget) -> None:
@@ -77,12 +84,37 @@ def test_the_page_is_served_for_the_local_cloud(local: RunningTarget) -> None:
     assert settings["erasure"]["url"] == f"http://127.0.0.1:{local.ports['API_PORT']}/user"
 
 
-def test_the_printed_sign_in_page_asks_for_a_password(local: RunningTarget) -> None:
-    (path,) = re.findall(r"http://127\.0\.0\.1:\d+(/oauth2/authorize\S+)", local.output())
-    assert path.endswith(f"redirect_uri=http%3A%2F%2Flocalhost%3A{local.ports['WEB_PORT']}")
-    answer = local.aws()("GET", path)
-    assert answer.status == 200
-    assert b'type="password"' in answer.body
+def test_the_sign_in_page_has_links_that_lead_somewhere(local: RunningTarget) -> None:
+    page = sign_in_page(local, f"http://localhost:{local.ports['WEB_PORT']}")
+    assert page.status == 200
+    assert b'type="password"' in page.body
+    links = re.findall('<a href="([^"]+)"', page.body.decode())
+    assert len(links) == 3
+    for link in links:
+        answer = local.aws()("GET", unescape(link))
+        assert answer.status == 200
+        assert b"E-mail address" in answer.body
+
+
+def sign_in_page(command: RunningTarget, redirect_uri: str) -> Answer:
+    """The user pool's sign-in page for a front end at `redirect_uri`."""
+    query = {
+        "client_id": client_id_of(command),
+        "response_type": "code",
+        "redirect_uri": redirect_uri,
+    }
+    return command.aws()("GET", f"/oauth2/authorize?{urlencode(query)}")
+
+
+def signed_out(command: RunningTarget, logout_uri: str) -> Answer:
+    """The response of the user pool's sign-out for a front end at `logout_uri`."""
+    query = {"client_id": client_id_of(command), "logout_uri": logout_uri}
+    return command.aws()("GET", f"/logout?{urlencode(query)}")
+
+
+def client_id_of(command: RunningTarget) -> str:
+    (client_id,) = re.findall(r"Client id +(\w+)\n", command.output())
+    return str(client_id)
 
 
 def test_a_user_signs_up_and_has_no_profile_yet(local: RunningTarget, shared_clone: Path) -> None:
@@ -153,6 +185,73 @@ def test_markers_of_erased_accounts_expire(local: RunningTarget, shared_clone: P
         "TimeToLiveStatus": "ENABLED",
         "AttributeName": "expires_at",
     }
+
+
+# --- front ends of your own -----------------------------------------------------------------------
+
+APP = "http://localhost:5173"
+OTHER_APP = "http://localhost:5174"
+
+
+def test_an_app_of_your_own_signs_users_in_and_out(clone: Path) -> None:
+    """The URLs of local.md are remembered until they change."""
+    (make_local,) = commands(GUIDE, "A front end of your own")
+    options = dict(word.split("=", 1) for word in shlex.split(make_local)[2:])
+    assert options == {"CALLBACK_URLS": APP}
+    with running(clone, "cloud", WEB="no", **options) as first:
+        page = f"http://localhost:{first.ports['WEB_PORT']}"
+        for url in (page, APP, f"{APP}/"):
+            assert sign_in_page(first, url).status == 200
+            assert signed_out(first, url).headers["Location"] == url
+        assert sign_in_page(first, OTHER_APP).status == 400
+        assert f"{page}, {APP}\n" in first.output()
+        assert_refused(run(clone, "cloud", f"CALLBACK_URLS={OTHER_APP}"), "already running")
+    with running(clone, "cloud", WEB="no", LOGOUT_URLS=OTHER_APP) as second:
+        assert sign_in_page(second, APP).status == 200
+        assert signed_out(second, OTHER_APP).status == 302
+        assert signed_out(second, APP).status == 400
+    with running(clone, "cloud", WEB="no", CALLBACK_URLS="none", LOGOUT_URLS="none") as third:
+        assert sign_in_page(third, APP).status == 400
+        assert signed_out(third, OTHER_APP).status == 400
+
+
+def test_an_interrupted_change_of_the_urls_is_completed(clone: Path) -> None:
+    with running(clone, "cloud", until="Deploying", WEB="no", CALLBACK_URLS=APP) as command:
+        command.signal(signal.SIGINT)
+        assert command.wait() != 0
+    with running(clone, "cloud", WEB="no") as command:
+        assert sign_in_page(command, APP).status == 200
+    with running(clone, "cloud", WEB="no", CALLBACK_URLS="none"):
+        pass  # as the other tests expect it
+
+
+def test_without_the_page_its_port_and_node_are_not_needed(clone: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other_program:
+        port = str(other_program.getsockname()[1])
+        with running(clone, WEB="no", WEB_PORT=port, NPM="no-such-npm") as command:
+            assert "not served: WEB=no" in command.output()
+            settings = json.loads((clone / "web" / "config.json").read_text())
+            assert settings["client_id"] == client_id_of(command)
+            assert command.api()("GET").status == 401
+
+
+@pytest.mark.parametrize("target", ["local", "cloud"])
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("CALLBACK_URLS=localhost:5173", "Example: http://localhost:5173"),
+        ("LOGOUT_URLS=http://app.example.com", "http:// for this machine only"),
+        ("CALLBACK_URLS=", "CALLBACK_URLS is empty"),
+        ("CALLBACK_URL=http://localhost:5173", "no option CALLBACK_URL. It has: "),
+        ("WEB=off", "WEB=off is not understood. Set WEB=no"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_starts(
+    clone: Path, target: str, assignment: str, message: str
+) -> None:
+    refused = run(clone, target, assignment)
+    assert_refused(refused, message)
+    assert "Starting" not in refused.stdout
 
 
 # --- starting and stopping ------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def test_another_text_is_refused(text: str) -> None:
 def test_the_same_port_twice_is_refused() -> None:
     aws, other = free_ports(2)
     with pytest.raises(LocalError, match="API_PORT and WEB_PORT"):
-        require_usable(Ports(aws, other, other), with_api=True)
+        require_usable(Ports(aws, other, other), with_api=True, with_page=True)
 
 
 @pytest.fixture
@@ -37,12 +37,17 @@ def busy_port() -> Iterator[int]:
 def test_a_port_in_use_is_refused(name: str, busy_port: int) -> None:
     ports = Ports(*free_ports(3))._replace(**{name: busy_port})
     with pytest.raises(LocalError, match=f"make local {name.upper()}_PORT="):
-        require_usable(ports, with_api=True)
+        require_usable(ports, with_api=True, with_page=True)
 
 
 def test_without_the_api_its_port_may_be_in_use(busy_port: int) -> None:
     aws, web = free_ports(2)
-    require_usable(Ports(aws, busy_port, web), with_api=False)
+    require_usable(Ports(aws, busy_port, web), with_api=False, with_page=True)
+
+
+def test_without_the_page_its_port_may_be_in_use(busy_port: int) -> None:
+    aws, api = free_ports(2)
+    require_usable(Ports(aws, api, busy_port), with_api=True, with_page=False)
 
 
 def test_a_port_is_free_once_its_server_has_stopped() -> None:

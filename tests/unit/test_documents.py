@@ -30,6 +30,7 @@ RUN_BY = {
     ("deploying.md", "Deploying with chalice deploy"): "tests/deployed/test_chalice_deploy.py",
     ("local.md", "Parts and addresses"): "tests/local/test_commands.py",
     ("local.md", "Users and tokens"): "tests/local/test_commands.py",
+    ("local.md", "A front end of your own"): "tests/local/test_commands.py",
     ("local.md", "Reading users"): "tests/local/test_commands.py",
     ("local.md", "Working on the API"): "tests/local/test_commands.py",
     ("local.md", "Using a deployed stage"): "tests/deployed/test_commands.py",
