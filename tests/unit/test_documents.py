@@ -17,7 +17,7 @@ RUN_BY = {
     ("README.md", "User Profile Service"): "tests/local/test_commands.py",
     ("README.md", "Run it"): "tests/local/test_commands.py",
     ("README.md", "Deploy it"): "tests/deployed/test_commands.py",
-    ("README.md", "Use it from your app"): "tests/api/test_readme.py",
+    ("README.md", "Use it from your app"): "tests/browser/test_readme.py",
     ("clients.md", "JavaScript"): "tests/browser/test_clients.py",
     ("clients.md", "AWS Amplify"): "tests/browser/test_clients.py",
     ("clients.md", "curl"): "tests/browser/test_clients.py",
