@@ -30,7 +30,8 @@ help:  ## list the commands
 ##@ On this machine
 
 local: install  ## start the API, its page and an AWS emulator (API_PORT=8000 AWS_PORT=4566 WEB_PORT=3000)
-##+ let a front end of your own sign in: CALLBACK_URLS=http://localhost:5173 (LOGOUT_URLS), without the page: WEB=no
+##+ let a front end of your own sign users in: CALLBACK_URLS=http://localhost:5173 (LOGOUT_URLS)
+##+ without the page: WEB=no
 	@.venv/bin/python -m local up
 
 cloud: install  ## start the page and the AWS emulator only, to run `chalice local --stage local` yourself
