@@ -276,7 +276,7 @@ class _Run:
             progress.show(users)
             self._pace.wait()
         progress.close()
-        if users == 0:
+        if users == 0 and found.with_data:
             raise DeploymentError(
                 f"the user pool {self._target.pool_id} has no users. Every profile would be an "
                 "orphan, so nothing was changed. Is it the right user pool?"
@@ -297,10 +297,10 @@ class _Run:
     def _list(self, orphans: Sequence[Orphan], profiles: int) -> None:
         print_orphans(orphans, sys.stdout)
         if not orphans:
-            self._report.note(f"No orphans. The table has {profiles:,} profiles.")
+            self._report.note(f"No orphans. Profiles in the table: {profiles:,}.")
             return
         self._report.note(
-            f"{len(orphans):,} orphans. The table has {profiles:,} profiles. To remove the "
+            f"Orphans: {len(orphans):,}. Profiles in the table: {profiles:,}. To remove the "
             f"orphans, run: {self._target.command} DELETE={len(orphans)}"
         )
 
@@ -325,8 +325,8 @@ class _Run:
         """
         if confirmed is not None and confirmed != len(subs):
             raise DeploymentError(
-                f"DELETE_ACCOUNTS={confirmed}, but {len(subs)} erased users have an account now. "
-                f"None was deleted. To see them, run: {self._target.command}"
+                f"DELETE_ACCOUNTS={confirmed}, but the number of erased users with an account is "
+                f"{len(subs)} now. None was deleted. To see them, run: {self._target.command}"
             )
         for sub in subs:
             text = to_text(sub)
@@ -348,7 +348,8 @@ class _Run:
     def _reason_to_keep(self) -> str:
         return (
             "erased, but the user pool has the account, which is kept, because ERASURE of "
-            f"{self._target.stage} is not account. Delete it in Cognito, if no other app needs it."
+            f"{self._target.stage} is not account. The API answers 410 to this user. To delete the "
+            "account, set ERASURE to account for this run, or delete it in Cognito."
         )
 
     def _has_ended(self, step: Callable[[str], None], sub: str) -> bool:
@@ -384,13 +385,14 @@ class _Run:
         count = len(orphans)
         if count != delete:
             raise DeploymentError(
-                f"DELETE={delete}, but there are {count} orphans now. None was removed. To see "
-                f"them, run: {self._target.command}"
+                f"DELETE={delete}, but the number of orphans is {count} now. None was removed. To "
+                f"see them, run: {self._target.command}"
             )
         if count * 100 <= profiles * LARGE_PERCENTAGE:
             return
         self._report.note(
-            f"{count:,} orphans are more than {LARGE_PERCENTAGE} % of the {profiles:,} profiles. "
+            f"The orphans ({count:,}) are more than {LARGE_PERCENTAGE} % of the profiles "
+            f"({profiles:,}). "
             f"Check that {self._target.pool_id} is the user pool of this table. To remove them, "
             f"type their number once more:"
         )

@@ -10,6 +10,8 @@ from typing import TextIO
 
 from chalicelib.json_text import write_json
 from chalicelib.profile import JSON
+from deploy.errors import CommandError
+from deploy.standard_streams import discard_output
 from deploy.user_data import User
 
 NO_USERS = "No user has a profile yet."
@@ -40,10 +42,23 @@ def print_user(user: User, output: TextIO) -> None:
         print_line(write_json(user), output)
 
 
+class OutputError(CommandError):
+    """Standard output cannot be written to."""
+
+
 def print_line(line: str, output: TextIO) -> None:
-    """Write a whole line at once. An interruption leaves no part of a line."""
-    output.write(line + "\n")
-    output.flush()
+    """Write a whole line at once. An interruption leaves no part of a line.
+
+    Raises BrokenPipeError if the reader has ended, or OutputError, for example on a full disk.
+    """
+    try:
+        output.write(line + "\n")
+        output.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise OutputError(f"cannot write the output: {error.strerror or error}.") from error
 
 
 # --- the table ------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_users_who_are_gone_are_listed(stage: Stage, users: Users) -> None:
         "stored": ["profile", "metadata"],
         "updated_at": latest.updated_at,
     }
-    assert "3 orphans. The table has 3 profiles." in done.errors
+    assert "Orphans: 3. Profiles in the table: 3." in done.errors
     assert done.errors.rstrip().endswith("make orphans STAGE=dev DELETE=3")
     assert "Rosebud" not in done.output
     assert stage.profiles.get(profile).data == {"secret": "Rosebud"}
@@ -150,7 +150,7 @@ def test_a_stage_without_orphans_says_so(stage: Stage, users: Users) -> None:
     users.create_with_profile()
     done = stage.run("orphans")
     assert listed(done) == {}
-    assert "No orphans. The table has 1 profiles." in done.errors
+    assert "No orphans. Profiles in the table: 1." in done.errors
 
 
 def test_an_item_of_the_original_example_has_no_time(stage: Stage, users: Users) -> None:
@@ -236,7 +236,10 @@ def test_another_number_removes_nothing(stage: Stage, users: Users, delete: str)
         stage.profiles.replace(sub, {})
     done = stage.run("orphans", f"--delete={delete}")
     assert done.status == 1
-    assert f"error: DELETE={delete}, but there are 2 orphans now. None was removed" in done.errors
+    assert (
+        f"error: DELETE={delete}, but the number of orphans is 2 now. None was removed"
+        in done.errors
+    )
     assert sorted(listed(stage.run("orphans"))) == sorted(gone)
 
 
@@ -271,7 +274,7 @@ def test_more_than_five_percent_need_the_number_again(
     stage.profiles.replace(gone, {})
     type_in(monkeypatch, typed)
     done = stage.run("orphans", "--delete=1")
-    assert "1 orphans are more than 5 % of the 19 profiles" in done.errors
+    assert "The orphans (1) are more than 5 % of the profiles (19)" in done.errors
     assert is_erased(stage, gone) is is_removed
     assert ("no orphan was removed" in done.errors) is not is_removed
 
@@ -322,7 +325,7 @@ def test_a_profile_that_is_gone_meanwhile_is_no_orphan(
     ("redirection", "arguments", "status", "message"),
     [
         ("<&-", ["--delete=1"], 1, "error: no orphan was removed. Type 1, or pipe it"),
-        (">&-", [], 0, "1 orphans."),
+        (">&-", [], 0, "Orphans: 1."),
     ],
     ids=["input", "output"],
 )
@@ -446,7 +449,7 @@ def test_an_account_that_an_erasure_missed_is_deleted_on_request(
     assert "make orphans STAGE=dev DELETE_ACCOUNTS=1" in shown.errors
     refused = stage.run("orphans", "--delete-accounts=2")
     assert refused.status == 1
-    assert "but 1 erased users have an account now. None was deleted" in refused.errors
+    assert "the number of erased users with an account is 1 now. None was deleted" in refused.errors
     assert users.has(sub)
     done = stage.run("orphans", "--delete-accounts=1")
     assert f"Deleted the account of {sub}." in done.errors
@@ -735,3 +738,12 @@ def test_a_cognito_that_stays_busy_ends_the_command(
     assert f"Done: 1 erasures finished. The erasure of {second} may be incomplete" in done.errors
     assert users.has(second)
     assert not users.has(first)
+
+
+def test_an_empty_stage_has_no_orphans(stage: Stage) -> None:
+    """Neither users nor profiles."""
+    pool = create_pool(with_domain=False)
+    stage.configure(USER_POOL_ARN=pool.arn)
+    done = stage.run("orphans")
+    assert done.status == 0
+    assert "No orphans." in done.errors
