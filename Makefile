@@ -20,7 +20,7 @@ unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUF
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
 	install-develop install-tools lock audit backend package deploy gateway web-config destroy \
-	destroy-backend smoke users user erase export import orphans
+	destroy-backend smoke users user erase export import orphans openapi
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
@@ -46,6 +46,9 @@ token: install  ## print an id token of the demo user, or of EMAIL=... PASSWORD=
 
 sign-up: install  ## create a user: EMAIL=... PASSWORD=...
 	@.venv/bin/python -m local sign-up
+
+openapi: install  ## write the OpenAPI description with a stage's URL, routes and profile schema to out/ (STAGE=dev FILE OVERWRITE=yes)
+	@.venv/bin/python -m $(if $(filter-out local,$(OPTION_STAGE)),deploy,local) $@
 
 ##@ Users, of `make local` or of a deployed stage
 

@@ -11,7 +11,7 @@ if __name__ == "__main__":
 import argparse
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import boto3
@@ -32,11 +32,13 @@ from deploy import (
     make_backend,
     packaging,
     page_config,
+    write_description,
 )
 from deploy.arn import UserPoolArn
 from deploy.backend_plan import Request
 from deploy.errors import CommandError, DeploymentError
 from deploy.options import check_options, is_yes, option
+from deploy.stage_description import DESCRIBED_SETTINGS, settings_of
 from deploy.stage_settings import report_invalid_settings
 from deploy.stage_table import ALSO_LOCAL, StageTable, runs_on_emulator
 from deploy.standard_streams import discard_output, open_closed_streams
@@ -65,6 +67,7 @@ OPTIONS: dict[str, Collection[str]] = {
     "export": export_profiles.OPTIONS,
     "import": import_profiles.OPTIONS,
     "orphans": find_orphans.OPTIONS,
+    "openapi": write_description.OPTIONS,
 }
 """The variables that each command has besides STAGE."""
 STAGE_NAME = chalice_config.APP_NAME
@@ -165,6 +168,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in find_orphans.OPTIONS.items():
         _add_option(command, name, text)
     command.set_defaults(run=make_orphans)
+
+    command = commands.add_parser(
+        "openapi", parents=[stage], help="write the OpenAPI description of a stage's API"
+    )
+    for name, text in write_description.OPTIONS.items():
+        _add_option(command, name, text)
+    command.set_defaults(run=make_openapi)
     return parser
 
 
@@ -275,6 +285,34 @@ def make_destroy(options: argparse.Namespace) -> None:
     else:
         region = boto3.session.Session().region_name
         print(f"{stage} has no API in this account, region ({region}) and folder.")
+
+
+def make_openapi(options: argparse.Namespace) -> None:
+    """Write the OpenAPI description of a stage's API."""
+    stage = options.stage
+    request = write_description.DescriptionRequest.from_options(options.file, options.overwrite)
+    variables = chalice_config.environment(stage)
+    settings = settings_of(stage, variables)
+    url = api.deployed_url(stage)
+    _warn_of_other_settings(variables, api.deployed_variables(stage))
+    write_description.run(settings, url, request)
+
+
+def _warn_of_other_settings(
+    configured: Mapping[str, str], deployed: Mapping[str, str] | None
+) -> None:
+    """Print a warning for each setting that changes the description and is not deployed yet."""
+    if deployed is None:
+        return
+    for name in DESCRIBED_SETTINGS:
+        if configured.get(name, "") != deployed.get(name, ""):
+            print(
+                f"Warning: {name} is {configured.get(name) or 'not set'} in {chalice_config.FILE}, "
+                f"and {deployed.get(name) or 'not set'} in the deployed API. The description is of "
+                "the former. To deploy it, run make deploy.",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 # --- the page -------------------------------------------------------------------------------------

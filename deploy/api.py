@@ -103,6 +103,17 @@ def deployed_url(stage: str) -> str:
     raise DeploymentError(f"the API of {stage} is not deployed yet. Run: make deploy STAGE={stage}")
 
 
+def deployed_variables(stage: str) -> dict[str, str] | None:
+    """Return the environment variables of the stage's function, however it was deployed.
+
+    None if it is not deployed. Raises DeploymentError, also if the shell may not read them.
+    """
+    outputs = stacks.outputs(stack_name(stage))
+    if outputs is None:
+        return lookup.find_function(chalice_config.resource_name(stage))
+    return lookup.find_function(outputs.get("APIHandlerName", ""))
+
+
 def is_deployed(stage: str) -> bool:
     """Return whether the stage has an API, however it was deployed. Raises DeploymentError."""
     if stacks.describe(stack_name(stage)) is not None or chalice_cli.has_record(stage):

@@ -20,5 +20,5 @@ server.py           HTTP under `chalice local`
 gateway.py          API Gateway under `chalice local`: routes, tokens, CORS, events
 tokens.py           verifies id tokens as API Gateway's Cognito authorizer does
 signature.py        verifies AWS Signature Version 4 as API Gateway's IAM authorization does
-documentation.py    docs/openapi.yaml in Swagger UI
+documentation.py    the API's description, in Swagger UI and for `make openapi`
 """

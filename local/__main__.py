@@ -17,7 +17,7 @@ from deploy.errors import CommandError
 from deploy.options import check_options, option
 from deploy.stage_table import ALSO_LOCAL
 from deploy.standard_streams import open_closed_streams
-from local import environment, operators, page, redirects, users
+from local import documentation, environment, operators, page, redirects, users
 from local.errors import LocalError
 from local.ports import Ports, parse_port
 from local.up import up
@@ -78,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--account", default=option("ACCOUNT"), help="e-mail address or sub")
     for command in (show_users, show_user, erase):
         command.add_argument("--stage", default=option("STAGE"))
+    openapi = commands.add_parser("openapi", help="write the API's description for this stage")
+    openapi.set_defaults(run=_run_openapi)
+    openapi.add_argument("--file", default=option("FILE"))
+    openapi.add_argument("--overwrite", default=option("OVERWRITE"))
     for name in ALSO_LOCAL:
         command = commands.add_parser(name, help=f"make {name} for the stage local")
         command.set_defaults(run=_run_deploy_command)
@@ -151,6 +155,10 @@ def _run_user(options: argparse.Namespace) -> None:
 
 def _run_erase(options: argparse.Namespace) -> None:
     operators.erase_user(options.stage or environment.STAGE, options.account, options.confirm)
+
+
+def _run_openapi(options: argparse.Namespace) -> None:
+    documentation.write_local_description(options.file, options.overwrite)
 
 
 def _run_deploy_command(options: argparse.Namespace) -> None:

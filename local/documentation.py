@@ -1,12 +1,21 @@
-"""docs/openapi.yaml in Swagger UI, which `chalice local` serves next to the API."""
+"""The API's description for a stage: in Swagger UI, which `chalice local` serves next to the API,
+and as a file (`make openapi`)."""
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
+import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
-OPENAPI = Path(__file__).parents[1] / "docs" / "openapi.yaml"
+from deploy import chalice_config, write_description
+from deploy.options import check_options
+from deploy.stage_description import StageSettings, settings_of, stage_description
+from deploy.write_description import DescriptionRequest
+from local import environment
+
 SWAGGER_UI = Path(str(importlib.resources.files("mkdocs_swagger_ui_tag"))) / "swagger-ui"
 HTML = """<!doctype html>
 <html lang="en">
@@ -19,7 +28,7 @@ HTML = """<!doctype html>
 <script src="/docs/start.js"></script>
 </html>
 """
-START_SCRIPT = """SwaggerUIBundle({url: "/docs/openapi.yaml", dom_id: "#page"});
+START_SCRIPT = """SwaggerUIBundle({url: "/docs/openapi.json", dom_id: "#page"});
 """
 
 
@@ -30,23 +39,48 @@ class Document(NamedTuple):
     content: bytes
 
 
-def documentation(target: str) -> Document | None:
-    """The document at a URL path; None if the path is not one of the documentation's.
+class Documentation:
+    """The documents of a stage that runs under `chalice local`.
 
-    target: the path, with or without a query, which is ignored.
+    The description is that of the settings with which the API started.
     """
-    path = target.partition("?")[0]
-    match path.rstrip("/"):
-        case "/docs":
-            return Document("text/html; charset=utf-8", HTML.encode())
-        case "/docs/start.js":
-            return Document("text/javascript", START_SCRIPT.encode())
-        case "/docs/openapi.yaml":
-            return Document("application/yaml", OPENAPI.read_bytes())
-        case "/docs/swagger-ui.css":
-            file = SWAGGER_UI / "stylesheets" / "swagger-ui.css"
-            return Document("text/css", file.read_bytes())
-        case "/docs/swagger-ui-bundle.js":
-            file = SWAGGER_UI / "javascripts" / "swagger-ui-bundle.js"
-            return Document("text/javascript", file.read_bytes())
-    return None
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+
+    def find(self, target: str) -> Document | None:
+        """The document at a URL path; None if the path is not one of the documentation's.
+
+        target: the path, with or without a query, which is ignored.
+        """
+        path = target.partition("?")[0]
+        match path.rstrip("/"):
+            case "/docs":
+                return Document("text/html; charset=utf-8", HTML.encode())
+            case "/docs/start.js":
+                return Document("text/javascript", START_SCRIPT.encode())
+            case "/docs/openapi.json":
+                return Document("application/json", self._description)
+            case "/docs/swagger-ui.css":
+                file = SWAGGER_UI / "stylesheets" / "swagger-ui.css"
+                return Document("text/css", file.read_bytes())
+            case "/docs/swagger-ui-bundle.js":
+                file = SWAGGER_UI / "javascripts" / "swagger-ui-bundle.js"
+                return Document("text/javascript", file.read_bytes())
+        return None
+
+    @functools.cached_property
+    def _description(self) -> bytes:
+        settings = StageSettings.read(self._stage, os.environ)
+        # The page's own origin: the port of the API, and localhost or 127.0.0.1.
+        return json.dumps(stage_description(settings, "/"), ensure_ascii=False).encode()
+
+
+def write_local_description(file: str, overwrite: str) -> None:
+    """`make openapi` for the stage local. Raises CommandError."""
+    check_options("openapi", write_description.OPTIONS)
+    request = DescriptionRequest.from_options(file, overwrite)
+    environment.load()
+    variables = {**os.environ, **chalice_config.environment(environment.STAGE)}
+    url = f"http://127.0.0.1:{environment.chosen_api_port()}"
+    write_description.run(settings_of(environment.STAGE, variables), url, request)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deploy import backend, chalice_config, checks, erasure
 from deploy.errors import CommandError
+from deploy.options import option
 from local.errors import LocalError
 from local.ports import parse_port
 
@@ -137,6 +138,16 @@ def api_port() -> int:
     Without a recorded port, it is the port that a `make local` in this shell would use.
     """
     return parse_port(os.environ.get("API_PORT", "8000"))
+
+
+def chosen_api_port() -> int:
+    """The port in make's command line; otherwise the one that the latest `make local` used.
+
+    Call this after `load`. Raises LocalError.
+    """
+    if option("API_PORT"):
+        return parse_port(option("API_PORT"))
+    return api_port()
 
 
 def load_if_local() -> None:

@@ -13,7 +13,7 @@ from deploy import aws, chalice_config, checks, erase_account
 from deploy.arn import UserPoolArn
 from deploy.chalice_config import RecordedBackend
 from deploy.erase_account import EraseRequest
-from deploy.options import check_options, option
+from deploy.options import check_options
 from deploy.show_users import print_user, print_users
 from deploy.standard_streams import discard_output
 from deploy.user_data import NoUsersResource, list_users, read_user
@@ -21,7 +21,6 @@ from deploy.user_pool import find_sub
 from deploy.users_api import NoResponse, UsersApi
 from local import environment, users
 from local.errors import LocalError
-from local.ports import parse_port
 
 
 @dataclass(frozen=True)
@@ -92,14 +91,7 @@ def _service(stage: str) -> Iterator[Service]:
 
 def _local_service() -> Service:
     recorded = users.use_local_backend()
-    return _service_at(f"http://127.0.0.1:{_api_port()}", recorded)
-
-
-def _api_port() -> int:
-    """The port in make's command line; otherwise the one that the latest `make local` used."""
-    if option("API_PORT"):
-        return parse_port(option("API_PORT"))
-    return environment.api_port()
+    return _service_at(f"http://127.0.0.1:{environment.chosen_api_port()}", recorded)
 
 
 @contextmanager
@@ -109,13 +101,13 @@ def _advice_for_local() -> Iterator[None]:
         yield
     except NoResponse as error:
         raise LocalError(
-            f"the API does not run on port {_api_port()}. Start it with `make local`, or give its "
-            "port: API_PORT=..."
+            f"the API does not run on port {environment.chosen_api_port()}. Start it with "
+            "`make local`, or give its port: API_PORT=..."
         ) from error
     except NoUsersResource as error:
         raise LocalError(
-            f"the API on port {_api_port()} has no users: it is an earlier version or another "
-            "program. Restart `make local`, or give the API's port: API_PORT=..."
+            f"the API on port {environment.chosen_api_port()} has no users: it is an earlier "
+            "version or another program. Restart `make local`, or give the API's port: API_PORT=..."
         ) from error
 
 

@@ -29,7 +29,7 @@ from chalice.config import Config
 from chalice.local import LocalDevServer
 
 from chalicelib.problems import UNEXPECTED, generic_problem
-from local.documentation import documentation
+from local.documentation import Documentation
 from local.gateway import ApiGateway, credentials_from, verifier_from
 from local.http11 import HttpExchange, HttpRequest, HttpResponse, RequestError
 from local.process import STOP_WITH_PARENT, stop_with_parent
@@ -63,7 +63,10 @@ def create_server(app_obj: Chalice, config: Config, host: str, port: int) -> Loc
     gateway = ApiGateway(app_obj, config, verifier_from(os.environ), credentials)
     in_flight = RequestsInFlight()
     server.server.RequestHandlerClass = partial(
-        RequestHandler, gateway=gateway, in_flight=in_flight
+        RequestHandler,
+        gateway=gateway,
+        documentation=Documentation(config.chalice_stage),
+        in_flight=in_flight,
     )
     server.server.socket.listen(LISTEN_BACKLOG)
     atexit.register(in_flight.drain, config.lambda_timeout)
@@ -111,8 +114,15 @@ class RequestHandler(StreamRequestHandler):
     timeout = CLIENT_TIMEOUT_SECONDS
     wbufsize = -1  # buffered: a response is sent in one piece
 
-    def __init__(self, *arguments: Any, gateway: ApiGateway, in_flight: RequestsInFlight) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        gateway: ApiGateway,
+        documentation: Documentation,
+        in_flight: RequestsInFlight,
+    ) -> None:
         self._gateway = gateway
+        self._documentation = documentation
         self._in_flight = in_flight
         super().__init__(*arguments)
 
@@ -140,7 +150,7 @@ class RequestHandler(StreamRequestHandler):
     def _response_to(self, request: HttpRequest) -> HttpResponse:
         try:
             if request.method in ("GET", "HEAD"):  # HttpExchange.send omits the body for HEAD
-                document = documentation(request.target)
+                document = self._documentation.find(request.target)
                 if document is not None:
                     headers = {"Content-Type": document.content_type}
                     return HttpResponse(HTTPStatus.OK, headers, document.content)

@@ -164,7 +164,7 @@ def test_a_chunked_body_beyond_the_limit_is_a_413(api: Api, user: User) -> None:
 
 
 @pytest.mark.usefixtures("unchanged_profile")
-@pytest.mark.parametrize("path", ["/docs", "/docs/openapi.yaml", "/nowhere", "/user/profile"])
+@pytest.mark.parametrize("path", ["/docs", "/docs/openapi.json", "/nowhere", "/user/profile"])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "HEAD", "DELETE", "BREW"])
 def test_a_body_is_never_read_as_the_next_request(
     api: Api, user: User, path: str, method: str

@@ -11,6 +11,7 @@ from botocore.credentials import Credentials
 from chalice.app import Chalice, CognitoUserPoolAuthorizer, CORSConfig, IAMAuthorizer, Request
 from chalice.config import Config
 
+from local.documentation import Documentation
 from local.gateway import ApiGateway, credentials_from, verifier_from
 from local.server import RequestHandler, RequestsInFlight
 from local.tokens import InvalidToken, KeysUnavailable, TokenVerifier
@@ -221,7 +222,12 @@ def test_a_bug_in_the_gateway_is_answered_with_500(
     with server, client:
         client.sendall(b"GET /secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         RequestHandler(
-            server, ("127.0.0.1", 1), None, gateway=gateway, in_flight=RequestsInFlight()
+            server,
+            ("127.0.0.1", 1),
+            None,
+            gateway=gateway,
+            documentation=Documentation("local"),
+            in_flight=RequestsInFlight(),
         )
         answer = client.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 500 ")
