@@ -228,6 +228,26 @@ def assert_page_is_configured_for(deployment: Deployment, account: Account, outp
     assert f"connect-src 'self' {origin} {sign_in};" in output
 
 
+# --- make openapi ---------------------------------------------------------------------------------
+
+
+def test_the_description_of_a_stage_has_its_url(account: Account, deployed: Deployment) -> None:
+    account.make("openapi", "STAGE=dev")
+    written = json.loads((account.folder / "out" / "dev" / "openapi.json").read_text())
+    assert [server["url"] for server in written["servers"]] == [deployed.url]
+
+
+def test_settings_that_are_not_deployed_are_reported(
+    account: Account, deployed: Deployment
+) -> None:
+    with account.stages_changed() as stages:
+        stages.update("dev", PUBLIC_FIELDS="name")
+        done = account.run("make", "-s", "openapi", "STAGE=dev", "FILE=public.yaml")
+    assert done.returncode == 0
+    assert "Warning: PUBLIC_FIELDS is name in .chalice/config.json, and not set in" in done.stderr
+    assert "/profiles:" in (account.folder / "public.yaml").read_text()
+
+
 # --- make deploy, make destroy, make destroy-backend ----------------------------------------------
 
 
@@ -257,7 +277,8 @@ def test_a_stage_from_its_first_deployment_to_its_deletion(
     assert "Users and data are kept" in output
     assert trial.api("GET").status in (403, 404)
     assert "no API" in shell.run("destroy", "trial")
-    assert "make deploy STAGE=trial" in shell.error("web-config", "trial")
+    for command in ("web-config", "openapi"):
+        assert "make deploy STAGE=trial" in shell.error(command, "trial")
 
     # Users and data are deleted only if the stage's name is given.
     for confirm in ("", "--confirm=dev"):

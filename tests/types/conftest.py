@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,11 +71,14 @@ class Types:
         done = self.run("openapi-typescript", description, "-o", "api.ts")
         assert done.status == 0, done.output
 
-    def compile(self, source: str) -> Done:
-        """Compile a file of tests/types with api.ts, to JavaScript."""
-        (self.folder / source).write_text((FOLDER / source).read_text())
+    def compile(self, file_name: str, program: str | None = None) -> Done:
+        """Compile a program with api.ts to JavaScript. Without its text, it is in tests/types."""
+        if program is None:
+            program = (FOLDER / file_name).read_text()
+        (self.folder / file_name).write_text(program)
+        (self.folder / "node.d.ts").write_text((FOLDER / "node.d.ts").read_text())
         options = "--strict --skipLibCheck --module nodenext --target es2022"
-        return self.run("tsc", *options.split(), source)
+        return self.run("tsc", *options.split(), "node.d.ts", file_name)
 
     def run(self, program: str, *arguments: str | Path, **variables: str) -> Done:
         """Run a program of node_modules, or node."""
@@ -117,18 +121,22 @@ class Service:
     clone: Path
     variables: dict[str, str]
 
-    def make(self, *arguments: str) -> str:
-        """Run `make` in the copy; it must succeed."""
+    def start(self, command: str) -> Done:
+        """Run a command in the copy."""
         done = subprocess.run(
-            ["make", "-s", *arguments],
+            shlex.split(command),
             cwd=self.clone,
             env=self.variables,
             check=False,
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return Done(done.returncode, done.stdout + done.stderr)
+
+    def run(self, command: str) -> None:
+        """Run a command in the copy; it must succeed."""
+        done = self.start(command)
+        assert done.status == 0, done.output
 
 
 @pytest.fixture(scope="session")

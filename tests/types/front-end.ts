@@ -4,9 +4,6 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./api.js";
 
-declare const process: { env: Record<string, string> };
-declare const console: { log(text: string): void };
-
 const client = createClient<paths>({
   baseUrl: process.env.API,
   headers: { Authorization: `Bearer ${process.env.TOKEN}` },

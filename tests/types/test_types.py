@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.clone import ROOT
+from tests.support.documents import DOCS, commands, example
 from tests.support.http_api import Api
 from tests.support.users import User
 from tests.types.conftest import FOLDER, SCHEMA, Service, Types, description_with
 
-DOCUMENT = ROOT / "docs" / "openapi.yaml"
+DOCUMENT = DOCS / "openapi.yaml"
+CLIENTS = DOCS / "clients.md"
 
 
 def with_integer_names() -> dict[str, Any]:
@@ -56,7 +57,7 @@ def test_a_description_that_yaml_cuts_is_reported(types: Types, tmp_path: Path) 
 
 def test_a_typed_front_end_reads_and_saves(service: Service, types: Types, user: User) -> None:
     file = types.folder / "openapi.json"
-    service.make("openapi", f"FILE={file}", f"API_PORT={service.api.port}")
+    service.run(f"make -s openapi FILE={file} API_PORT={service.api.port}")
     description = json.loads(file.read_text())
     types.generate(file)
     compiled = types.compile("front-end.ts")
@@ -65,6 +66,43 @@ def test_a_typed_front_end_reads_and_saves(service: Service, types: Types, user:
     done = types.run("node", "front-end.js", API=url, TOKEN=user.id_token)
     assert done.status == 0, done.output
     assert json.loads(done.output) == {"name": "Ada", "city": "London"}
+
+
+def test_the_documented_commands_and_example_work(
+    service: Service, types: Types, user: User
+) -> None:
+    make_openapi, generate = commands(CLIENTS, "Types")
+    (service.clone / "node_modules").symlink_to(FOLDER / "node_modules")
+    service.run(f"{make_openapi} API_PORT={service.api.port}")
+    service.run(generate)
+    (service.clone / "api.ts").rename(types.folder / "api.ts")
+    address = f"127.0.0.1:{service.api.port}"
+    program = example(CLIENTS, "Types", "ts").replace("127.0.0.1:8000", address)
+    compiled = types.compile("example.ts", program)
+    assert compiled.status == 0, compiled.output
+    done = types.run("node", "example.js", TOKEN=user.id_token)
+    assert (done.status, done.output) == (0, "Ada Lovelace\n")
+
+
+def test_a_second_make_openapi_replaces_only_its_own_file(service: Service) -> None:
+    service.run("make -s openapi FILE=api.json")
+    service.run("make -s openapi STAGE=local FILE=api.json")
+    (service.clone / "api.json").write_text("{}")
+    done = service.start("make -s openapi FILE=api.json")
+    assert done.status != 0
+    assert "OVERWRITE=yes" in done.output
+    service.run("make -s openapi FILE=api.json OVERWRITE=yes")
+
+
+def test_the_page_of_the_api_shows_the_schema(service: Service) -> None:
+    shown = service.api("GET", "/docs/openapi.json").json()
+    written = service.clone / "shown.json"
+    service.run("make -s openapi FILE=shown.json")
+    expected = json.loads(written.read_text())
+    assert shown.pop("servers")[0]["url"] == "/"
+    del expected["servers"]
+    assert shown == expected
+    assert "name" in shown["components"]["schemas"]["ProfileData"]["properties"]
 
 
 def test_without_a_schema_a_profile_may_have_any_members(

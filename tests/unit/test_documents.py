@@ -21,6 +21,7 @@ RUN_BY = {
     ("clients.md", "JavaScript"): "tests/browser/test_clients.py",
     ("clients.md", "AWS Amplify"): "tests/browser/test_clients.py",
     ("clients.md", "curl"): "tests/browser/test_clients.py",
+    ("clients.md", "Types"): "tests/types/test_types.py",
     ("deploying.md", "Deploy a stage"): "tests/deployed/test_commands.py",
     ("deploying.md", "Check the deployment"): "tests/deployed/test_commands.py",
     ("deploying.md", "Settings of the user pool"): "tests/deployed/test_documented.py",
