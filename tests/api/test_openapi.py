@@ -113,13 +113,15 @@ def test_the_end_of_an_account_is_as_described(api: Api, new_user: Callable[[], 
     send_requests(api, r"^/users/\{sub\}$", CHECKS)
 
 
-def send_requests(api: Api, paths: str, checks: list[str], *options: str) -> None:
+def send_requests(
+    api: Api, paths: str, checks: list[str], *options: str, document: Path = DOCUMENT
+) -> None:
     """Schemathesis sends requests made from the document and checks the responses."""
     schemathesis = str(Path(sys.executable).with_name("schemathesis"))
     command = [
         schemathesis,
         "run",
-        str(DOCUMENT),
+        str(document),
         f"--url=http://127.0.0.1:{api.port}",
         f"--include-path-regex={paths}",
         f"--checks={','.join(checks)}",

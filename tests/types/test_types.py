@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.test_openapi import CHECKS, TOKEN_CHECKS, send_requests
 from tests.support.documents import DOCS, commands, example
 from tests.support.http_api import Api
 from tests.support.users import User
@@ -103,6 +104,14 @@ def test_the_page_of_the_api_shows_the_schema(service: Service) -> None:
     del expected["servers"]
     assert shown == expected
     assert "name" in shown["components"]["schemas"]["ProfileData"]["properties"]
+
+
+def test_a_stage_with_a_schema_answers_as_described(service: Service, ada: User) -> None:
+    service.run("make -s openapi FILE=stage.json")
+    token = f"--header=Authorization: Bearer {ada.id_token}"
+    checks = [*CHECKS, *TOKEN_CHECKS]
+    document = service.clone / "stage.json"
+    send_requests(service.api, "^/user/profile$", checks, token, document=document)
 
 
 def test_without_a_schema_a_profile_may_have_any_members(
