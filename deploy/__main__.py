@@ -38,7 +38,7 @@ from deploy.arn import UserPoolArn
 from deploy.backend_plan import Request
 from deploy.errors import CommandError, DeploymentError
 from deploy.options import check_options, is_yes, option
-from deploy.stage_description import DESCRIBED_SETTINGS, settings_of
+from deploy.stage_description import DESCRIBED_SETTINGS, DescribedStage
 from deploy.stage_settings import report_invalid_settings
 from deploy.stage_table import ALSO_LOCAL, StageTable, runs_on_emulator
 from deploy.standard_streams import discard_output, open_closed_streams
@@ -292,10 +292,11 @@ def make_openapi(options: argparse.Namespace) -> None:
     stage = options.stage
     request = write_description.DescriptionRequest.from_options(options.file, options.overwrite)
     variables = chalice_config.environment(stage)
-    settings = settings_of(stage, variables)
+    with report_invalid_settings(stage):
+        described = DescribedStage.read(stage, variables)
     url = api.deployed_url(stage)
     _warn_of_other_settings(variables, api.deployed_variables(stage))
-    write_description.run(settings, url, request)
+    write_description.run(described, url, request)
 
 
 def _warn_of_other_settings(

@@ -17,8 +17,7 @@ import yaml
 from chalicelib.errors import InvalidProfile
 from chalicelib.profile import ProfileCheck
 from chalicelib.schema import profile_check
-from chalicelib.settings import InvalidSetting, ProfileSettings, RouteSettings
-from deploy.errors import DeploymentError
+from chalicelib.settings import ProfileSettings, RouteSettings
 from deploy.profile_components import PATCH, ROOT, Schema, profile_components, profile_fields
 
 Document: TypeAlias = dict[str, Any]
@@ -44,7 +43,7 @@ SCHEMA_DESCRIPTION = (
 
 
 @dataclass(frozen=True)
-class StageSettings:
+class DescribedStage:
     """What the description of a stage depends on."""
 
     name: str
@@ -58,7 +57,7 @@ class StageSettings:
     @classmethod
     def read(
         cls, name: str, variables: Mapping[str, str], schemas: Path = SCHEMAS
-    ) -> StageSettings:
+    ) -> DescribedStage:
         """The settings in a stage's environment variables. Raises InvalidSetting.
 
         schemas: the folder with the schema.
@@ -72,15 +71,7 @@ class StageSettings:
         return cls(name, routes.erases_accounts, routes.public_fields, schema, check)
 
 
-def settings_of(stage: str, variables: Mapping[str, str]) -> StageSettings:
-    """The settings of a stage. Raises DeploymentError if one is invalid."""
-    try:
-        return StageSettings.read(stage, variables)
-    except InvalidSetting as error:
-        raise DeploymentError(f"a setting of the stage {stage} is invalid: {error}") from error
-
-
-def stage_description(stage: StageSettings, url: str) -> Document:
+def stage_description(stage: DescribedStage, url: str) -> Document:
     """The description of a stage's API.
 
     url: the API's URL, without a slash at the end unless it is only that.
@@ -100,7 +91,7 @@ def stage_description(stage: StageSettings, url: str) -> Document:
     return document
 
 
-def _remove_missing_routes(document: Document, stage: StageSettings) -> None:
+def _remove_missing_routes(document: Document, stage: DescribedStage) -> None:
     paths = document["paths"]
     missing: list[str] = []
     if not stage.erases_accounts:
@@ -121,7 +112,7 @@ def _put_schema_in(document: Document, schema: Schema) -> None:
     schemas[PATCH]["description"] = patch_description
 
 
-def _name_public_fields(document: Document, stage: StageSettings) -> None:
+def _name_public_fields(document: Document, stage: DescribedStage) -> None:
     schemas = document["components"]["schemas"]
     fields = profile_fields(schemas)
     schemas["PublicFields"] = {
@@ -136,7 +127,7 @@ def _name_public_fields(document: Document, stage: StageSettings) -> None:
 # --- examples -------------------------------------------------------------------------------------
 
 
-def _correct_examples(components: Document, stage: StageSettings) -> None:
+def _correct_examples(components: Document, stage: DescribedStage) -> None:
     """Make the examples of profile data suit the stage, or remove them if the schema refuses them.
 
     They keep the fields that the schema names, and those of other users the public fields.

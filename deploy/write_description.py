@@ -15,7 +15,7 @@ import yaml
 from deploy.chalice_config import replace_file
 from deploy.errors import DeploymentError
 from deploy.options import is_yes
-from deploy.stage_description import MARK, Document, StageSettings, stage_description
+from deploy.stage_description import MARK, DescribedStage, Document, stage_description
 
 OPTIONS = {
     "FILE": "the file to write: JSON, or YAML if its name ends with .yaml or .yml",
@@ -40,7 +40,7 @@ class DescriptionRequest:
         return cls(Path(file) if file else None, is_yes("OVERWRITE", overwrite))
 
 
-def run(stage: StageSettings, url: str, request: DescriptionRequest) -> None:
+def run(stage: DescribedStage, url: str, request: DescriptionRequest) -> None:
     """Write the description of the stage's API at `url`. Raises DeploymentError."""
     file = request.file
     if file is None:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from deploy import chalice_config, write_description
 from deploy.options import check_options
-from deploy.stage_description import StageSettings, settings_of, stage_description
+from deploy.stage_description import DescribedStage, stage_description
+from deploy.stage_settings import report_invalid_settings
 from deploy.write_description import DescriptionRequest
 from local import environment
 
@@ -71,9 +72,9 @@ class Documentation:
 
     @functools.cached_property
     def _description(self) -> bytes:
-        settings = StageSettings.read(self._stage, os.environ)
+        stage = DescribedStage.read(self._stage, os.environ)
         # The page's own origin: the port of the API, and localhost or 127.0.0.1.
-        return json.dumps(stage_description(settings, "/"), ensure_ascii=False).encode()
+        return json.dumps(stage_description(stage, "/"), ensure_ascii=False).encode()
 
 
 def write_local_description(file: str, overwrite: str) -> None:
@@ -83,4 +84,6 @@ def write_local_description(file: str, overwrite: str) -> None:
     environment.load()
     variables = {**os.environ, **chalice_config.environment(environment.STAGE)}
     url = f"http://127.0.0.1:{environment.chosen_api_port()}"
-    write_description.run(settings_of(environment.STAGE, variables), url, request)
+    with report_invalid_settings(environment.STAGE):
+        stage = DescribedStage.read(environment.STAGE, variables)
+    write_description.run(stage, url, request)

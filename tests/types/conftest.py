@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from deploy.stage_description import StageSettings, stage_description
+from deploy.stage_description import DescribedStage, stage_description
 from local import page
 from tests.support.api_server import running_command
 from tests.support.clone import copy_of_the_project
@@ -107,7 +107,7 @@ def description_with(folder: Path, schema: object, **variables: str) -> Path:
     if schema is not None:
         (folder / SCHEMA_FILE).write_text(json.dumps(schema))
         variables["PROFILE_SCHEMA"] = SCHEMA_FILE
-    settings = StageSettings.read("dev", variables, folder)
+    settings = DescribedStage.read("dev", variables, folder)
     file = folder / "openapi.json"
     file.write_text(json.dumps(stage_description(settings, URL)))
     return file

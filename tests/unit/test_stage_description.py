@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 
 from app import create_app, profile_settings, profile_store
 from chalicelib.settings import InvalidSetting, RouteSettings
-from deploy.stage_description import StageSettings, stage_description
+from deploy.stage_description import DescribedStage, stage_description
 
 URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api"
 SCHEMA = {
@@ -25,7 +25,7 @@ def describe(folder: Path, schema: object = None, **variables: str) -> Any:
     if schema is not None:
         (folder / "profile.schema.json").write_text(json.dumps(schema))
         variables["PROFILE_SCHEMA"] = "profile.schema.json"
-    description = stage_description(StageSettings.read("dev", variables, folder), URL)
+    description = stage_description(DescribedStage.read("dev", variables, folder), URL)
     validate(description)
     return description
 

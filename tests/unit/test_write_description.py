@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from deploy.errors import DeploymentError
-from deploy.stage_description import StageSettings
+from deploy.stage_description import DescribedStage
 from deploy.write_description import DescriptionRequest, run
 
 URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api"
-STAGE = StageSettings.read("dev", {})
+STAGE = DescribedStage.read("dev", {})
 
 
 @pytest.fixture(autouse=True)
