@@ -31,6 +31,7 @@ from chalicelib.markers import MarkerStore
 from chalicelib.preconditions import Precondition
 from chalicelib.profile import ProfileCheck
 from chalicelib.public_profiles import PublicProfileStore, requested_sub, requested_subs
+from chalicelib.responses import PublicBody
 from chalicelib.schema import profile_check
 from chalicelib.settings import (
     ANY_ORIGIN,
@@ -251,10 +252,10 @@ def create_app(
         def open_public_profiles() -> PublicProfileStore:
             return PublicProfileStore.beside(open_store(), routes.public_fields)
 
-        def public_response(body: str) -> Response:
-            revision = content_revision(body)
+        def public_response(body: PublicBody) -> Response:
+            revision = content_revision(body.text)
             if http.has_current_copy(current_request(), revision):
-                return responses.public_not_modified(revision)
+                return responses.public_not_modified(body, revision)
             return responses.public_response(body, revision)
 
         @app.route("/profiles/{sub}", methods=["GET"], **signed_in)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from chalice.app import CORSConfig, Response
 
@@ -107,13 +107,31 @@ def _listed_user(sub: str, profile: Document) -> str:
     return write_json({**members, "too_large": True})
 
 
-def public_profile_body(sub: str, fields: PublicFields) -> str:
-    """The public profile of user `sub`, as JSON. Names are sorted: see app_metadata_response."""
+class PublicBody(NamedTuple):
+    """Public profiles as JSON. If some of those asked for are missing, it is not complete."""
+
+    text: str
+    is_complete: bool
+
+    @property
+    def headers(self) -> Headers:
+        """How long it may be kept. One that is not complete is asked for again at once."""
+        if self.is_complete:
+            return dict(KEPT_A_MINUTE)
+        return {**KEPT_A_MINUTE, **NO_STORE}
+
+
+def public_profile_body(sub: str, fields: PublicFields) -> PublicBody:
+    """The public profile of user `sub`. Names are sorted: see app_metadata_response."""
+    return PublicBody(_public_profile(sub, fields), is_complete=True)
+
+
+def _public_profile(sub: str, fields: PublicFields) -> str:
     return write_json(_public_members(sub, fields))
 
 
-def public_profiles_body(profiles: Mapping[str, PublicFields | None]) -> str:
-    """Public profiles by `sub`, as JSON. None stands for a profile that was not read.
+def public_profiles_body(profiles: Mapping[str, PublicFields | None]) -> PublicBody:
+    """Public profiles by `sub`. None stands for a profile that was not read.
 
     A profile with which the response would exceed its limit is reported as not read. A single one
     fits always, unless another program stored it.
@@ -125,29 +143,30 @@ def public_profiles_body(profiles: Mapping[str, PublicFields | None]) -> str:
         if fields is None:
             unread.append(sub)
             continue
-        profile = public_profile_body(sub, fields)
+        profile = _public_profile(sub, fields)
         profile_size = _bytes_in_response(profile)
         if size + profile_size > MAX_RESPONSE_BYTES + LISTED_USER_OVERHEAD:
             unread.append(sub)
             continue
         size += profile_size
         read.append(profile)
-    return f'{{"profiles":[{",".join(read)}],"unread":{write_json(unread)}}}'
+    text = f'{{"profiles":[{",".join(read)}],"unread":{write_json(unread)}}}'
+    return PublicBody(text, is_complete=not unread)
 
 
 def _public_members(sub: str, fields: PublicFields) -> dict[str, JSON]:
     return {"sub": sub, "profile_data": _with_sorted_names(fields)}
 
 
-def public_response(body: str, revision: str) -> Response:
+def public_response(body: PublicBody, revision: str) -> Response:
     """200 with one or several public profiles, and their ETag."""
-    headers: Headers = {"Content-Type": JSON_TYPE, **KEPT_A_MINUTE}
-    return _with_etag(Response(body, headers, HTTPStatus.OK), revision)
+    headers: Headers = {"Content-Type": JSON_TYPE, **body.headers}
+    return _with_etag(Response(body.text, headers, HTTPStatus.OK), revision)
 
 
-def public_not_modified(revision: str) -> Response:
+def public_not_modified(body: PublicBody, revision: str) -> Response:
     """304: the caller's copy of public profiles is current."""
-    return _with_etag(Response("", dict(KEPT_A_MINUTE), HTTPStatus.NOT_MODIFIED), revision)
+    return _with_etag(Response("", body.headers, HTTPStatus.NOT_MODIFIED), revision)
 
 
 def _bytes_in_response(text: str) -> int:

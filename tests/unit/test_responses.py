@@ -9,6 +9,7 @@ from chalicelib import responses
 from chalicelib.paging import cursor_after
 from chalicelib.profile import JSON, MAX_RESPONSE_BYTES, Document
 from chalicelib.public_profiles import PublicFields
+from chalicelib.responses import PublicBody
 from chalicelib.store import ProfilePage
 
 SUBS = [f"5f0c7a1e-0000-4000-8000-00000000000{number}" for number in range(3)]
@@ -129,7 +130,7 @@ def with_text(size: int) -> PublicFields:
 
 
 def public_profiles(profiles: dict[str, PublicFields | None]) -> dict[str, JSON]:
-    body = responses.public_profiles_body(profiles)
+    body = responses.public_profiles_body(profiles).text
     assert len(json.dumps(body)) < MAX_RESPONSE_BYTES + 5_000
     read: dict[str, JSON] = json.loads(body)
     return read
@@ -172,10 +173,22 @@ def test_a_profile_at_the_limit_fits_alone() -> None:
 
 def test_public_profiles_are_kept_by_the_callers_cache_only() -> None:
     kept = {"Cache-Control": "private, max-age=60", "Vary": "Authorization", "ETag": '"r1"'}
-    response = responses.public_response("{}", "r1")
+    body = PublicBody("{}", is_complete=True)
+    response = responses.public_response(body, "r1")
     assert response.status_code == 200
     assert response.headers == {"Content-Type": "application/json", **kept}
-    not_modified = responses.public_not_modified("r1")
+    not_modified = responses.public_not_modified(body, "r1")
     assert not_modified.status_code == 304
     assert not_modified.body == ""
     assert not_modified.headers == kept
+
+
+def test_a_response_with_unread_profiles_is_not_kept() -> None:
+    """The caller asks for the unread ones again, perhaps with the same URL."""
+    body = responses.public_profiles_body({SUBS[0]: {}, SUBS[1]: None})
+    for response in (
+        responses.public_response(body, "r1"),
+        responses.public_not_modified(body, "r1"),
+    ):
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Vary"] == "Authorization"
