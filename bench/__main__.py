@@ -55,7 +55,7 @@ def measure_all(rounds: int) -> Results:
             rounds=rounds,
             packages=package_results,
             reference=package_results[built.all.index(built.reference)],
-            sizes=measure_sizes(built.service, folder),
+            sizes=measure_sizes(built.service, built.reference, folder),
             imports=measure_imports(built.service, folder),
             by_memory=by_memory,
         )

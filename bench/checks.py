@@ -18,6 +18,7 @@ from bench.results import (
     REPORTED_METRICS,
     ImportTimes,
     MemoryResult,
+    Metric,
     PackageResult,
     Results,
     SizeResult,
@@ -98,7 +99,8 @@ def _not_positive(results: Results) -> Iterator[str]:
         for number, run in enumerate(package.runs, start=1):
             yield from _bad_values(f"{package.name}, round {number}", astuple(run))
     for size in results.sizes:
-        yield from _bad_values(f"profile of {size.size} bytes", astuple(size.run))
+        for run in (*size.service.runs, *size.reference.runs):
+            yield from _bad_values(f"profile of {size.size} bytes", astuple(run))
     for memory in results.by_memory:
         values = (memory.first_answer_ms, memory.warm_get_ms, memory.dollars_per_million)
         yield from _bad_values(f"{memory.package} with {memory.memory_mb} MB", values)
@@ -138,16 +140,17 @@ def _wrong_imports(imports: ImportTimes, service: PackageResult) -> Iterator[str
 
 def _wrong_sizes(sizes: list[SizeResult], service: PackageResult) -> Iterator[str]:
     """A larger profile must not cost less, and the usual one must cost as much as in the rounds."""
-    for metric in ("get_cpu_ms", "post_cpu_ms", "peak_memory_mb"):
+    metrics: tuple[Metric, ...] = ("get_cpu_ms", "post_cpu_ms", "peak_memory_mb")
+    for metric in metrics:
         for smaller, larger in itertools.pairwise(sizes):
-            if larger.run.value(metric) < (1 - LARGEST_DECREASE) * smaller.run.value(metric):
+            if larger.median(metric) < (1 - LARGEST_DECREASE) * smaller.median(metric):
                 yield (
-                    f"{metric} is {larger.run.value(metric):.1f} for {larger.size} bytes, "
-                    f"but {smaller.run.value(metric):.1f} for {smaller.size} bytes"
+                    f"{metric} is {larger.median(metric):.1f} for {larger.size} bytes, "
+                    f"but {smaller.median(metric):.1f} for {smaller.size} bytes"
                 )
         for result in sizes:
             if result.size == USUAL_PROFILE_SIZE:
-                value = result.run.value(metric)
+                value = result.median(metric)
                 name = f"{metric} for {result.size} bytes"
                 yield from _disagreement(name, value, service.median(metric))
 

@@ -18,6 +18,7 @@ from tests.support.lambda_runtime import Runtime
 
 USUAL_PROFILE_SIZE = 1_000  # bytes, as JSON
 PROFILE_SIZES = (USUAL_PROFILE_SIZE, 10_000, 100_000, 390_000)
+ROUNDS_OF_A_SIZE = 3
 WARM_UP_CALLS = 20
 CALLS = 300
 CALLS_WHEN_SLOW = 40
@@ -154,12 +155,26 @@ def _peak_memory_mb(process: int) -> float:
     return int(kilobytes[0]) / 1024
 
 
-def measure_sizes(service: Package, installed: Path) -> list[SizeResult]:
-    """Measure this service with profiles of growing size."""
+def measure_sizes(service: Package, reference: Package, installed: Path) -> list[SizeResult]:
+    """Measure this service and the reference package with profiles of growing size.
+
+    They take turns: see measure_rounds.
+    """
     results = []
     for size in PROFILE_SIZES:
+        print(f"profile of {size:,} bytes", flush=True)
+        result = SizeResult(
+            size,
+            PackageResult(service.name, service.zip_bytes, []),
+            PackageResult(reference.name, reference.zip_bytes, []),
+        )
         with stub.database(size) as database_url:
-            results.append(SizeResult(size, measure_run(service, installed, database_url, size)))
+            for _ in range(ROUNDS_OF_A_SIZE):
+                run = measure_run(service, installed, database_url, size)
+                result.service.runs.append(run)
+                run = measure_run(reference, installed, database_url, size)
+                result.reference.runs.append(run)
+        results.append(result)
     return results
 
 

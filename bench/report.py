@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import memory_sizes
-from bench.measure import CALLS, PROFILE_SIZES
+from bench.measure import CALLS, PROFILE_SIZES, ROUNDS_OF_A_SIZE
 from bench.memory_sizes import MEMORY_SIZES_MB
-from bench.results import REPORTED_METRICS, Results
+from bench.results import REPORTED_METRICS, Metric, Results
 
 CHALICE_CONFIG = Path(__file__).parents[1] / ".chalice" / "config.json"
 SLOWEST_IMPORTS = 10
@@ -88,20 +88,26 @@ def _comparison(results: Results) -> str:
 SIZES = """\
 ## By profile size
 
-The CPU time of a warm call of this service in milliseconds, and its peak memory in megabytes. The
-largest profile ({largest} KB) is close to DynamoDB's limit for an item, 400 KB.
+The CPU time of a warm call of this service in milliseconds, its peak memory in megabytes, and the
+ratio of each to the package "{reference}" in the same {rounds} rounds. The largest profile
+({largest} KB) is close to DynamoDB's limit for an item, 400 KB.
 
 {table}
 """
 
 
 def _sizes(results: Results) -> str:
+    metrics: tuple[Metric, ...] = ("get_cpu_ms", "post_cpu_ms", "peak_memory_mb")
     rows = []
     for result in results.sizes:
-        figures = (result.run.get_cpu_ms, result.run.post_cpu_ms, result.run.peak_memory_mb)
-        rows.append([f"{result.size // 1000} KB", *(f"{figure:.1f}" for figure in figures)])
+        figures = [
+            f"**{result.ratio(metric):.2f}x** {result.median(metric):.1f}" for metric in metrics
+        ]
+        rows.append([f"{result.size // 1000} KB", *figures])
     return SIZES.format(
         largest=PROFILE_SIZES[-1] // 1000,
+        reference=results.reference.name,
+        rounds=ROUNDS_OF_A_SIZE,
         table=_table(["profile", "CPU of a GET", "CPU of a POST", "peak memory"], rows),
     )
 

@@ -77,10 +77,19 @@ class PackageResult:
 
 @dataclass(frozen=True)
 class SizeResult:
-    """This service with a profile of `size` bytes."""
+    """This service and the reference package with a profile of `size` bytes."""
 
     size: int
-    run: Run
+    service: PackageResult
+    reference: PackageResult
+
+    def median(self, metric: Metric) -> float:
+        """The median of this service's runs."""
+        return self.service.median(metric)
+
+    def ratio(self, metric: Metric) -> float:
+        """The ratio to the reference package: the median of the rounds' own ratios."""
+        return self.service.summary(metric, self.reference).ratio
 
 
 @dataclass(frozen=True)

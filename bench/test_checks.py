@@ -39,7 +39,7 @@ def good_results() -> Results:
         PackageResult(PEER, 18_000_000, [SLOWER_RUN, RUN]),
     ]
     sizes = [
-        SizeResult(size, replace(RUN, get_cpu_ms=1.7 * growth, post_cpu_ms=2.1 * growth))
+        size_result(size, replace(RUN, get_cpu_ms=1.7 * growth, post_cpu_ms=2.1 * growth))
         for size, growth in zip(PROFILE_SIZES, (1, 1.5, 7, 27), strict=True)
     ]
     by_memory = [
@@ -57,6 +57,11 @@ def good_results() -> Results:
     )
 
 
+def size_result(size: int, run: Run) -> SizeResult:
+    service = PackageResult(SERVICE, 2_000_000, [run])
+    return SizeResult(size, service, PackageResult(PEER, 18_000_000, [run]))
+
+
 def memory_result(package: str, memory_mb: int, first_answer_ms: float) -> MemoryResult:
     return MemoryResult(package, memory_mb, first_answer_ms, 1.5, 0.35)
 
@@ -69,7 +74,7 @@ def with_service_runs(runs: list[Run]) -> Results:
 
 def with_size(index: int, run: Run) -> Results:
     good = good_results()
-    good.sizes[index] = SizeResult(PROFILE_SIZES[index], run)
+    good.sizes[index] = size_result(PROFILE_SIZES[index], run)
     return good
 
 
@@ -162,8 +167,8 @@ def test_a_reference_that_was_not_measured_is_refused() -> None:
 
 @pytest.mark.parametrize("field", ["get_cpu_ms", "post_cpu_ms", "peak_memory_mb"])
 def test_a_larger_profile_that_costs_less_is_refused(field: str) -> None:
-    smaller = good_results().sizes[1].run
-    larger = good_results().sizes[2].run
+    (smaller,) = good_results().sizes[1].service.runs
+    (larger,) = good_results().sizes[2].service.runs
     less = replace(larger, **{field: getattr(smaller, field) * 0.79})
     about_the_same = replace(larger, **{field: getattr(smaller, field) * 0.81})
     check(with_size(2, about_the_same))
