@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 SUPPORTED_PYTHONS = SETTINGS["tox"]["env_list"]
 GITHUB = ROOT / ".github"
-RELEASE = re.compile(r"[\w.-]+/[\w./-]+@(v\d+(\.\d+)*|[0-9a-f]{40})")
-"""An action at a released version, or at a commit."""
+ACTION = re.compile(r"^ *(?:- )?uses: (?P<name>[\w.-]+/[\w./-]+)@(?P<pin>.*)$", re.MULTILINE)
+COMMIT_AND_VERSION = re.compile(r"[0-9a-f]{40}  # v\d+\.\d+\.\d+")
+"""How an action is pinned: the commit of a release, and the release for readers and Dependabot."""
 
 
 def settings_for_github(name: str) -> dict[str, Any]:
@@ -54,11 +57,27 @@ def test_ci_only_reads_and_ends_in_time(workflow: dict[str, Any]) -> None:
         assert 0 < job["timeout-minutes"] <= 90
 
 
-def test_ci_uses_released_actions(workflow: dict[str, Any]) -> None:
-    for job in workflow["jobs"].values():
-        for step in job["steps"]:
-            if "uses" in step:
-                assert RELEASE.fullmatch(step["uses"])
+def workflows() -> list[Path]:
+    """The GitHub workflows of the project."""
+    return sorted((GITHUB / "workflows").glob("*.yml"))
+
+
+def test_each_action_is_pinned_to_the_commit_of_a_release() -> None:
+    for file in workflows():
+        for action in ACTION.finditer(file.read_text()):
+            assert COMMIT_AND_VERSION.fullmatch(action["pin"]), f"{file.name}: {action['name']}"
+
+
+def test_zizmor_finds_nothing_in_the_workflows() -> None:
+    zizmor = Path(sys.executable).with_name("zizmor")
+    files = [file for file in [*workflows(), GITHUB / "dependabot.yml"] if file.exists()]
+    done = subprocess.run(
+        [zizmor, "--offline", "--quiet", "--strict-collection", *files],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_dependabot_updates_every_lock() -> None:
