@@ -15,7 +15,7 @@ export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter comman
 $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
 	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE TTL ADOPT ACCOUNT \
-	FILE DRY_RUN ANY_SUB TIMES RATE DELETE DELETE_ACCOUNTS WEB
+	FILE DRY_RUN ANY_SUB TIMES RATE DELETE DELETE_ACCOUNTS WEB ROLE_ARN PERMISSIONS_BOUNDARY
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
@@ -125,12 +125,13 @@ deploy_command = @.venv/bin/python -m deploy $@
 backend: install  ## create or update the table and user pool: STAGE=dev (DOMAIN_SUFFIX CALLBACK_URLS LOGOUT_URLS)
 ##+ change settings of the user pool: PARAMETERS="Name=value ..." (OVERWRITE=yes)
 ##+ use what you already have: USER_POOL_ID USER_POOL_CLIENT_ID (SIGN_IN_DOMAIN), TABLE (TTL=yes); ADOPT=yes
+##+ let CloudFormation act with a role: ROLE_ARN (also of deploy, destroy and destroy-backend)
 	$(deploy_command)
 
 package: install  ## build the package of `make deploy` in out/: STAGE=dev
 	$(deploy_command)
 
-deploy: install  ## deploy the API with CloudFormation: STAGE=dev (ALARM_TOPIC)
+deploy: install  ## deploy the API with CloudFormation: STAGE=dev (ALARM_TOPIC PERMISSIONS_BOUNDARY ROLE_ARN)
 	$(deploy_command)
 
 gateway: install  ## after `chalice deploy`, set the format of API Gateway's own errors: STAGE=dev
@@ -157,8 +158,8 @@ orphans: install  ## list profiles and metadata whose user is gone, and finish e
 ##+ remove them: DELETE=<the number that was shown>; accounts of erased users: DELETE_ACCOUNTS=<number>
 	$(data_command)
 
-destroy: install  ## delete the API and keep users and data: STAGE=dev
+destroy: install  ## delete the API and keep users and data: STAGE=dev (ROLE_ARN)
 	$(deploy_command)
 
-destroy-backend: install  ## delete users and data: STAGE=dev (CONFIRM=dev)
+destroy-backend: install  ## delete users and data: STAGE=dev (CONFIRM=dev ROLE_ARN)
 	$(deploy_command)

@@ -32,6 +32,7 @@ from deploy import (
     make_backend,
     packaging,
     page_config,
+    service_role,
     write_description,
 )
 from deploy.arn import UserPoolArn
@@ -55,15 +56,21 @@ BACKEND_OPTIONS = {
     "TTL": "yes: turn on TTL of that table",
     "ADOPT": "yes: accept stacks of another owner",
     "OVERWRITE": "yes: reset settings that were changed elsewhere",
+    "ROLE_ARN": "the role with which CloudFormation changes the stack",
+}
+DEPLOY_OPTIONS = {
+    "ALARM_TOPIC": "ARN of the SNS topic for alarms",
+    "PERMISSIONS_BOUNDARY": "ARN of an IAM policy that limits the roles of the stack",
+    "ROLE_ARN": BACKEND_OPTIONS["ROLE_ARN"],
 }
 OPTIONS: dict[str, Collection[str]] = {
     "backend": BACKEND_OPTIONS,
     "package": (),
-    "deploy": ("ALARM_TOPIC",),
+    "deploy": DEPLOY_OPTIONS,
     "gateway": (),
     "web-config": (),
-    "destroy": (),
-    "destroy-backend": ("CONFIRM",),
+    "destroy": ("ROLE_ARN",),
+    "destroy-backend": ("CONFIRM", "ROLE_ARN"),
     "export": export_profiles.OPTIONS,
     "import": import_profiles.OPTIONS,
     "orphans": find_orphans.OPTIONS,
@@ -87,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.command != "package":
             checks.use_account_of(options.stage)
             checks.check_app_name(options.stage)
+        if getattr(options, "role_arn", ""):
+            service_role.check(options.role_arn)
         options.run(options)
     except CommandError as error:
         sys.exit(f"error: {error}")
@@ -122,7 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=make_package)
 
     command = commands.add_parser("deploy", parents=[stage], help="deploy a stage's API")
-    _add_option(command, "ALARM_TOPIC", "ARN of the SNS topic for alarms")
+    for name, text in DEPLOY_OPTIONS.items():
+        _add_option(command, name, text)
     command.set_defaults(run=make_deploy)
 
     command = commands.add_parser(
@@ -140,12 +150,14 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "destroy", parents=[stage], help="delete a stage's API; keep users and data"
     )
+    _add_option(command, "ROLE_ARN", DEPLOY_OPTIONS["ROLE_ARN"])
     command.set_defaults(run=make_destroy)
 
     command = commands.add_parser(
         "destroy-backend", parents=[stage], help="delete a stage's users and data"
     )
     _add_option(command, "CONFIRM", "the stage's name, to delete without asking")
+    _add_option(command, "ROLE_ARN", DEPLOY_OPTIONS["ROLE_ARN"])
     command.set_defaults(run=run_destroy_backend)
 
     command = commands.add_parser(
@@ -219,6 +231,7 @@ def run_make_backend(options: argparse.Namespace) -> None:
         parameters=options.parameters,
         overwrite=is_yes("OVERWRITE", options.overwrite),
         ttl=is_yes("TTL", options.ttl),
+        role_arn=options.role_arn,
     )
     if is_yes("ADOPT", options.adopt):
         make_backend.adopt(request)
@@ -228,7 +241,7 @@ def run_make_backend(options: argparse.Namespace) -> None:
 
 def run_destroy_backend(options: argparse.Namespace) -> None:
     """Delete what the stage's stack made, if the stage's name is typed or given by --confirm."""
-    destroy_backend.run(options.stage, options.confirm, _print_progress)
+    destroy_backend.run(options.stage, options.confirm, _print_progress, options.role_arn)
 
 
 # --- the API --------------------------------------------------------------------------------------
@@ -256,7 +269,9 @@ def make_deploy(options: argparse.Namespace) -> None:
     parameters = {}
     if options.alarm_topic:
         parameters["AlarmTopic"] = options.alarm_topic
-    outputs = api.deploy(stage, parameters, _print_progress)
+    if options.permissions_boundary:
+        parameters["PermissionsBoundary"] = options.permissions_boundary
+    outputs = api.deploy(stage, parameters, _print_progress, options.role_arn)
     print(f"The API is at {api.url(outputs)}/user/profile")
     print(f"Try it: make smoke STAGE={stage} EMAIL=... PASSWORD=...")
 
@@ -280,7 +295,7 @@ def make_gateway(options: argparse.Namespace) -> None:
 def make_destroy(options: argparse.Namespace) -> None:
     """Delete a stage's API; keep its users and data."""
     stage = options.stage
-    if api.destroy(stage, _print_progress):
+    if api.destroy(stage, _print_progress, options.role_arn):
         print(f"The API of {stage} is deleted. Users and data are kept.")
     else:
         region = boto3.session.Session().region_name

@@ -24,11 +24,13 @@ def stack_name(stage: str) -> str:
     return chalice_config.resource_name(stage)
 
 
-def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dict[str, str]:
+def deploy(
+    stage: str, parameters: Mapping[str, str], progress: Progress, role_arn: str = ""
+) -> dict[str, str]:
     """Package the stage, upload the package and deploy the stack; return the stack's outputs.
 
-    `parameters` are those of resources/api.json. Raises DeploymentError, also if the stack belongs
-    to another owner.
+    `parameters` are those of resources/api.json. `role_arn` is the role with which CloudFormation
+    acts, or empty. Raises DeploymentError, also if the stack belongs to another owner.
     """
     name = stack_name(stage)
     stack = stacks.describe(name)
@@ -38,7 +40,7 @@ def deploy(stage: str, parameters: Mapping[str, str], progress: Progress) -> dic
             f"chalice deploy has deployed the API of {stage} already. A second API on the same "
             f"table was refused. To use make deploy, run: make destroy STAGE={stage}"
         )
-    claim = ownership.claim(stage, stack)
+    claim = ownership.claim(stage, stack, role_arn)
     if stack is not None:
         _report_other_backend(stage, stack, progress)
     folder = packaging.build(stage)
@@ -124,14 +126,15 @@ def is_deployed(stage: str) -> bool:
     return function is not None and function.get("DYNAMODB_TABLE") == recorded_table
 
 
-def destroy(stage: str, progress: Progress) -> bool:
+def destroy(stage: str, progress: Progress, role_arn: str = "") -> bool:
     """Delete the stage's API, however it was deployed. Return False if there was none.
 
-    Raises DeploymentError, also if the stack belongs to another owner.
+    `role_arn` is as in stacks.delete. Raises DeploymentError, also if the stack belongs to another
+    owner.
     """
     name = stack_name(stage)
     ownership.require_own(stacks.describe(name), name, stage)
-    was_deployed = stacks.delete(name, progress)
+    was_deployed = stacks.delete(name, progress, role_arn)
     if chalice_cli.has_record(stage):
         chalice_cli.run_chalice("delete", "--stage", stage)
         was_deployed = True

@@ -33,6 +33,8 @@ class Request:
     """Whether to reset settings of the live user pool that were changed elsewhere."""
     ttl: bool = False
     """Whether to turn on TTL of a table that the stage's stack did not make."""
+    role_arn: str = ""
+    """The role with which CloudFormation changes the stage's stack."""
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,11 @@ class _OwnResources:
         return names
 
 
-def run(stage: str, confirmation: str, progress: Progress) -> None:
+def run(stage: str, confirmation: str, progress: Progress, role_arn: str = "") -> None:
     """Delete what the stage's stack made, after the confirmation, and remove its record.
 
-    `confirmation` is the stage's name, or empty to ask for it on a terminal. Raises
+    `confirmation` is the stage's name, or empty to ask for it on a terminal. `role_arn` is as in
+    stacks.delete; what the stack retains is deleted with the shell's permissions. Raises
     DeploymentError.
     """
     if confirmation not in ("", stage):
@@ -85,7 +86,7 @@ def run(stage: str, confirmation: str, progress: Progress) -> None:
     if _confirmation(stage, confirmation) != stage:
         raise _not_confirmed(stage)
     if stack is not None:
-        stacks.delete(stack.stack_id, progress)
+        stacks.delete(stack.stack_id, progress, role_arn)
         progress(f"{name} deleted")
     with report_aws_errors("deleting the table and the user pool"):
         _delete_table(own.table, progress)

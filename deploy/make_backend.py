@@ -76,7 +76,8 @@ def run(request: Request, progress: Progress) -> None:
     outputs: dict[str, str] = {}
     if plan.needs_stack:
         print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
-        outputs = backend.deploy(stage, parameters, progress, ownership.claim(stage, stack))
+        claim = ownership.claim(stage, stack, request.role_arn)
+        outputs = backend.deploy(stage, parameters, progress, claim)
     makes_table = ttl is None
     if ttl is None:
         ttl = _ttl_of_own_table(outputs["TableName"])

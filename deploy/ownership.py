@@ -17,15 +17,16 @@ STAGE_TAG = "user-profile:stage"
 OWNER_TAG = "user-profile:owner"
 
 
-def claim(stage: str, stack: Stack | None) -> Claim:
+def claim(stage: str, stack: Stack | None, role_arn: str = "") -> Claim:
     """Return the tags to deploy the stage's stack with, bound to the stack that was checked.
 
-    `stack` is the result of that check (see require_own), None if there is no stack yet. Raises
-    DeploymentError if there is no owner_id yet.
+    `stack` is the result of that check (see require_own), None if there is no stack yet. `role_arn`
+    is the role with which CloudFormation acts, or empty. Raises DeploymentError if there is no
+    owner_id yet.
     """
     if stack is None:
-        return Claim(None, tags(stage, None))
-    return Claim(stack.stack_id, tags(stage, stack))
+        return Claim(None, tags(stage, None), role_arn)
+    return Claim(stack.stack_id, tags(stage, stack), role_arn)
 
 
 def tags(stage: str, stack: Stack | None) -> dict[str, str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import CapabilityType
     from mypy_boto3_cloudformation.type_defs import (
+        CreateStackInputTypeDef,
+        DeleteStackInputTypeDef,
         ParameterTypeDef,
         StackEventTypeDef,
         StackTypeDef,
@@ -56,11 +58,15 @@ class Stack:
 
 @dataclass(frozen=True)
 class Claim:
-    """A stack whose owner was checked, and the tags with which this project marks it."""
+    """A stack whose owner was checked, and how this project changes it."""
 
     stack_id: str | None
     """The stack's id at the check. None: it did not exist."""
     tags: Mapping[str, str]
+    """The tags with which this project marks the stack."""
+    role_arn: str = ""
+    """The role with which CloudFormation acts. Empty: that of the stack's last change, or else the
+    permissions of the shell."""
 
 
 def describe(name: str, profile: str | None = None) -> Stack | None:
@@ -144,8 +150,10 @@ def deploy(
     that can have tags. Raises DeploymentError.
     """
     tags: list[TagTypeDef] = []
+    role_arn = ""
     if claim is not None:
         tags = [{"Key": key, "Value": value} for key, value in claim.tags.items()]
+        role_arn = claim.role_arn
     with report_aws_errors(f"the stack {name}"):
         client = boto3.client("cloudformation")
         stack = _wait_for_change_in_progress(client, name, progress)
@@ -153,14 +161,17 @@ def deploy(
             _check_is_claimed(name, stack, claim)
         if stack is None:
             change = _Change(client, name, progress)
+            creation: CreateStackInputTypeDef = {
+                "StackName": name,
+                "TemplateBody": template,
+                "Capabilities": CAPABILITIES,
+                "Parameters": _parameter_list(parameters),
+                "Tags": tags,
+            }
+            if role_arn:
+                creation["RoleARN"] = role_arn
             try:
-                client.create_stack(
-                    StackName=name,
-                    TemplateBody=template,
-                    Capabilities=CAPABILITIES,
-                    Parameters=_parameter_list(parameters),
-                    Tags=tags,
-                )
+                client.create_stack(**creation)
             except client.exceptions.AlreadyExistsException as error:
                 raise _created_meanwhile(name) from error
         else:
@@ -173,6 +184,8 @@ def deploy(
             }
             if tags:
                 update["Tags"] = tags  # without this member, the stack keeps its tags
+            if role_arn:
+                update["RoleARN"] = role_arn
             if not _start_update(client, stack, update, parameters):
                 return _outputs(stack)
         changed = change.wait()
@@ -197,10 +210,10 @@ def _created_meanwhile(name: str) -> DeploymentError:
     )
 
 
-def delete(name: str, progress: Progress) -> bool:
+def delete(name: str, progress: Progress, role_arn: str = "") -> bool:
     """Delete the stack `name` and wait for it. Return False if it does not exist.
 
-    Raises DeploymentError.
+    `role_arn` is the role with which CloudFormation acts: see Claim. Raises DeploymentError.
     """
     with report_aws_errors(f"the stack {name}"):
         client = boto3.client("cloudformation")
@@ -210,7 +223,10 @@ def delete(name: str, progress: Progress) -> bool:
         # A deleted stack can be described only by its id.
         stack_id = stack["StackId"]
         change = _Change(client, stack_id, progress, earlier=_event_ids(client, stack_id))
-        client.delete_stack(StackName=stack_id)
+        deletion: DeleteStackInputTypeDef = {"StackName": stack_id}
+        if role_arn:
+            deletion["RoleARN"] = role_arn
+        client.delete_stack(**deletion)
         left = change.wait()
         if left is not None and left["StackStatus"] != "DELETE_COMPLETE":
             raise DeploymentError(change.failure())

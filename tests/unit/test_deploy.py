@@ -96,7 +96,7 @@ def test_an_api_is_deleted_however_it_was_deployed(
 ) -> None:
     deleted: list[str] = []
 
-    def delete_stack(name: str, _: object) -> bool:
+    def delete_stack(name: str, _: object, _role_arn: str) -> bool:
         if by_cloudformation:
             deleted.append(name)
         return by_cloudformation

@@ -75,6 +75,57 @@ def test_a_change_by_somebody_else_is_waited_for(
     assert "in progress" in step
 
 
+class ChangedCloudFormation(FakeCloudFormation):
+    """Records the arguments of each change of its stack."""
+
+    def __init__(self, statuses: Sequence[str]) -> None:
+        super().__init__(statuses)
+        self.changes: list[dict[str, Any]] = []
+
+    def describe_stacks(self, **_: str) -> Any:
+        if self._statuses[0] == "":
+            self._statuses.pop(0)
+            error = {"Code": "ValidationError", "Message": f"Stack {NAME} does not exist"}
+            raise ClientError({"Error": error}, "DescribeStacks")  # type: ignore[typeddict-item]
+        found = super().describe_stacks()
+        found["Stacks"][0]["StackId"] = "id"
+        return found
+
+    def create_stack(self, **arguments: Any) -> None:
+        self.changes.append(arguments)
+
+    def update_stack(self, **arguments: Any) -> None:
+        self.changes.append(arguments)
+
+    def delete_stack(self, **arguments: Any) -> None:
+        self.changes.append(arguments)
+
+
+@pytest.mark.parametrize(("status", "stack_id"), [("", None), ("UPDATE_COMPLETE", "id")])
+@pytest.mark.parametrize("role", ["arn:aws:iam::123456789012:role/cloudformation", ""])
+def test_cloudformation_acts_with_the_given_role(
+    monkeypatch: pytest.MonkeyPatch, status: str, stack_id: str | None, role: str
+) -> None:
+    """Without one, the request has no member RoleARN: CloudFormation uses the role it remembers."""
+    fake = ChangedCloudFormation([status, "UPDATE_COMPLETE"])
+    cloudformation_is(fake, monkeypatch)
+    claim = stacks.Claim(stack_id, {}, role)
+    stacks.deploy(NAME, "{}", {}, lambda _: None, claim)
+    (change,) = fake.changes
+    assert change.get("RoleARN", "") == role
+
+
+@pytest.mark.parametrize("role", ["arn:aws:iam::123456789012:role/cloudformation", ""])
+def test_cloudformation_deletes_with_the_given_role(
+    monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    fake = ChangedCloudFormation(["UPDATE_COMPLETE", "DELETE_COMPLETE"])
+    cloudformation_is(fake, monkeypatch)
+    assert stacks.delete(NAME, lambda _: None, role)
+    (change,) = fake.changes
+    assert change.get("RoleARN", "") == role
+
+
 def test_a_refusal_is_not_taken_for_an_absent_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     class RefusingCloudFormation:
         def describe_stacks(self, **_: str) -> None:

@@ -160,6 +160,32 @@ def test_an_alarm_topic_is_the_arn_of_a_topic(topic: str, is_allowed: bool) -> N
     assert bool(re.fullmatch(parameter["AllowedPattern"], topic)) == is_allowed
 
 
+@pytest.mark.parametrize(
+    ("boundary", "is_allowed"),
+    [
+        ("", True),
+        ("arn:aws:iam::123456789012:policy/deployment/boundary", True),
+        ("arn:aws:iam::aws:policy/PowerUserAccess", True),
+        ("boundary", False),
+        ("arn:aws:iam::123456789012:role/boundary", False),
+    ],
+)
+def test_a_permissions_boundary_is_the_arn_of_a_policy(boundary: str, is_allowed: bool) -> None:
+    parameter = json.loads(API_TEMPLATE.read_text())["Parameters"]["PermissionsBoundary"]
+    assert bool(re.fullmatch(parameter["AllowedPattern"], boundary)) == is_allowed
+
+
+def test_every_role_of_the_api_can_have_a_boundary() -> None:
+    resources = json.loads(API_TEMPLATE.read_text())["Resources"]
+    for name in ("ApiHandlerRole", "GatewayLogsRole"):  # Chalice declares the type of the first
+        condition, boundary, nothing = resources[name]["Properties"]["PermissionsBoundary"][
+            "Fn::If"
+        ]
+        assert condition == "WithPermissionsBoundary"
+        assert boundary == {"Ref": "PermissionsBoundary"}
+        assert nothing == {"Ref": "AWS::NoValue"}
+
+
 def test_the_outputs_are_those_that_deploy_reads(backend: dict[str, Any]) -> None:
     read_by_deploy = {"TableName", "UserPoolId", "UserPoolDomain"}
     recorded = set(backend_stack.OUTPUT_OF_VARIABLE.values())
