@@ -11,10 +11,14 @@ interrupted run:
 5. Record the result in .chalice/config.json, and write the function's policy.
 
 With ADOPT=yes, `adopt` only records the ARNs of the stage's stacks.
+
+A job in CI loses the files that it writes, if it does not commit them. The record must not get
+lost, so a job in CI can only update a stage that is recorded.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +58,8 @@ def run(request: Request, progress: Progress) -> None:
     ownership.require_own(stack, name, stage)
     plan = backend_plan.make_plan(request, stack)
     variables_before = chalice_config.environment(stage)
+    if _runs_in_ci() and not _is_recorded(variables_before):
+        raise _must_be_run_by_a_person(stage)
     erasure.check(variables_before, stage)
     ttl_attribute = time_to_live.attribute_of(variables_before, stage)
     resources = backend_plan.check_resources(stage, plan, stack)
@@ -87,7 +93,14 @@ def run(request: Request, progress: Progress) -> None:
         notes.append(_note_about_ttl(stage, ttl.table, ttl_attribute, makes_table=makes_table))
     for note in notes:
         print(f"Note: {note}")
-    _print_changed_files(files_before, _recorded_files(stage))
+    files_after = _recorded_files(stage)
+    _print_changed_files(files_before, files_after)
+    if _runs_in_ci() and files_after != files_before:
+        raise DeploymentError(
+            f"the backend of {stage} is deployed, but this CI job loses what it recorded. Run the "
+            f"same command on your machine, and commit {chalice_config.FILE} and "
+            f"{chalice_config.policy_file(stage)}."
+        )
     print(f"Next: make deploy STAGE={stage}")
 
 
@@ -105,6 +118,8 @@ def adopt(request: Request) -> None:
             f"ADOPT=yes changes nothing but the record, so it has no other options. Run: make "
             f"backend STAGE={stage} ADOPT=yes, and then make backend with the other options."
         )
+    if _runs_in_ci():
+        raise _must_be_run_by_a_person(stage)
     own_resources = {
         backend.stack_name(stage): set(backend.template()["Resources"]),
         api.stack_name(stage): {"APIHandler", "RestAPI"},
@@ -333,6 +348,25 @@ def _change(before: str | None, after: str) -> str:
     if before and before != after:
         return f"{after} (was {before})"
     return after
+
+
+def _runs_in_ci() -> bool:
+    """Return whether this is a job in CI: GitHub, GitLab and most other systems set CI."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def _is_recorded(variables: Mapping[str, str]) -> bool:
+    """Return whether a stage with these environment variables has a record that was committed."""
+    has_backend = bool(variables.get("DYNAMODB_TABLE") and variables.get("USER_POOL_ARN"))
+    return has_backend and bool(chalice_config.owner_id())
+
+
+def _must_be_run_by_a_person(stage: str) -> DeploymentError:
+    return DeploymentError(
+        f"this command would record the backend of {stage} in {chalice_config.FILE}, and this CI "
+        "job would lose the record. Nothing was changed. Run the command on your machine, and "
+        "commit the files that it writes. If this is no CI job, unset the variable CI."
+    )
 
 
 def _recorded_files(stage: str) -> dict[Path, bytes]:
