@@ -63,6 +63,7 @@ PATH_IN_PROJECT = re.compile(
 NEW_FILES = {
     "tests/unit/test_rules.py",
     ".chalice/policy-dev.json",
+    ".github/workflows/deploy.yml",
 }
 """Files that a reader creates, or that a command creates to be committed."""
 

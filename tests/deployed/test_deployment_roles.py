@@ -1,0 +1,195 @@
+"""The commands with the permissions of resources/deployment-roles.yaml, and no others.
+
+The emulator runs with AUTH=true, which evaluates IAM policies for the calls of the commands. It
+does not for the calls of CloudFormation: see tests/unit/test_deployment_roles.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from deploy import template
+from local import environment
+from local.emulator import emulator
+from tests.deployed.conftest import NOT_INHERITED, Account
+from tests.support.clone import copy_of_the_project
+from tests.support.documents import DOCS, blocks
+
+STAGE = "dev"
+ADMINISTRATOR = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+"""ministack lets this key do everything, like a user with the policy AdministratorAccess."""
+TEMPLATE = Path(__file__).parents[2] / "resources" / "deployment-roles.yaml"
+
+
+@dataclass(frozen=True)
+class StrictAccount:
+    """An AWS account that evaluates IAM policies, with the roles of the stage dev."""
+
+    folder: Path
+    variables: dict[str, str]
+    outputs: dict[str, str]
+    """Of the stack of the roles."""
+
+    def client(self, service: str) -> Any:
+        """A client with an administrator's credentials."""
+        session: Any = boto3.session.Session("test", "test", region_name="us-east-1")
+        return session.client(service, endpoint_url=self.variables["AWS_ENDPOINT_URL"])
+
+    def shell_of_new_user(self, *policies: str) -> Account:
+        """A shell that is signed in as an IAM user with these policies of the stack."""
+        iam = self.client("iam")
+        name = "-".join(["user", *policies])
+        iam.create_user(UserName=name)
+        for policy in policies:
+            iam.attach_user_policy(UserName=name, PolicyArn=self.outputs[policy])
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        credentials = {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+        return Account(self.folder, self.variables | credentials)
+
+    @property
+    def role(self) -> str:
+        return f"ROLE_ARN={self.outputs['CloudFormationRoleArn']}"
+
+
+@pytest.fixture(scope="module")
+def strict_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StrictAccount]:
+    folder = tmp_path_factory.mktemp("roles")
+    project = copy_of_the_project(folder / "user-profile")
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", *NOT_INHERITED))
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTH", "true")
+        with emulator(0, folder / "state") as running:
+            variables = inherited | environment.for_endpoint(running.port)
+            account = StrictAccount(project, variables, {})
+            account.outputs.update(deploy_roles(account))
+            yield account
+
+
+def deploy_roles(account: StrictAccount) -> dict[str, str]:
+    """Deploy the roles with the documented parameters; return the outputs of the stack."""
+    documented = blocks(DOCS / "deploying-from-ci.md")
+    text = next(block.text for block in documented if block.heading == "The roles")
+    command = shlex.split(text.replace("\\\n", " "))
+    name = command[command.index("--stack-name") + 1]
+    given = command[command.index("--parameter-overrides") + 1 :]
+    parameters = {**dict(argument.split("=", 1) for argument in given), "Stage": STAGE}
+    cloudformation = account.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(template_without_tags_of_user_pools()),
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1}
+    )
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def template_without_tags_of_user_pools() -> dict[str, Any]:
+    """The template without conditions that ministack 1.5.33 does not evaluate."""
+    loaded = template.load(TEMPLATE.read_text(), TEMPLATE.name)
+    for resource in loaded["Resources"].values():
+        for statement in resource["Properties"].get("PolicyDocument", {}).get("Statement", []):
+            if "aws:ResourceTag" in json.dumps(statement.get("Condition")):
+                del statement["Condition"]
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def ci(strict_account: StrictAccount) -> Account:
+    """A shell with the permissions of the CI job."""
+    return strict_account.shell_of_new_user("DeployerPolicyArn")
+
+
+@pytest.fixture(scope="module")
+def operator(strict_account: StrictAccount) -> Account:
+    """A shell with the permissions of a person who operates the stage."""
+    return strict_account.shell_of_new_user("DeployerPolicyArn", "OperatorPolicyArn")
+
+
+@pytest.fixture(scope="module")
+def deployed_by_ci(strict_account: StrictAccount, ci: Account) -> str:
+    """The stage, deployed with the permissions of CI. The output of `make deploy`."""
+    ci.make("backend", f"STAGE={STAGE}", strict_account.role)
+    boundary = f"PERMISSIONS_BOUNDARY={strict_account.outputs['BoundaryArn']}"
+    return ci.make("deploy", f"STAGE={STAGE}", strict_account.role, boundary)
+
+
+def error(shell: Account, *arguments: str) -> str:
+    """Run `make`, which must fail; return its message."""
+    done = shell.run("make", "-s", *arguments)
+    assert done.returncode != 0, done.stdout
+    return done.stderr
+
+
+def test_ci_may_deploy_and_update_the_stage(
+    strict_account: StrictAccount, ci: Account, deployed_by_ci: str
+) -> None:
+    assert "The API is at" in deployed_by_ci
+    assert "Nothing to record" in ci.make("backend", f"STAGE={STAGE}", strict_account.role)
+    with ci.stages_changed() as stages:
+        stages.update(STAGE, REQUIRE_PRECONDITIONS="true")
+        assert "The API is at" in ci.make("deploy", f"STAGE={STAGE}", strict_account.role)
+    cloudformation = strict_account.client("cloudformation")
+    (stack,) = cloudformation.describe_stacks(StackName=f"user-profile-{STAGE}")["Stacks"]
+    parameters = {row["ParameterKey"]: row["ParameterValue"] for row in stack["Parameters"]}
+    assert parameters["PermissionsBoundary"] == strict_account.outputs["BoundaryArn"]
+
+
+@pytest.mark.usefixtures("deployed_by_ci")
+def test_ci_may_not_delete_the_stage_or_read_its_users(ci: Account) -> None:
+    assert "DeleteStack" in error(ci, "destroy", f"STAGE={STAGE}")
+    assert "Scan" in error(ci, "export", f"STAGE={STAGE}", "FILE=users.jsonl")
+    assert "ListUsers" in error(ci, "user", f"STAGE={STAGE}", "ACCOUNT=ada@example.com")
+
+
+def test_ci_may_not_deploy_another_stage(strict_account: StrictAccount, ci: Account) -> None:
+    assert "DescribeStacks" in error(ci, "backend", "STAGE=prod", strict_account.role)
+
+
+def test_a_user_without_the_policies_may_do_nothing(strict_account: StrictAccount) -> None:
+    stranger = strict_account.shell_of_new_user()
+    assert "AWS refused" in error(stranger, "backend", f"STAGE={STAGE}", strict_account.role)
+
+
+@pytest.mark.usefixtures("deployed_by_ci")
+def test_an_operator_may_move_data_and_remove_the_stage(
+    strict_account: StrictAccount, operator: Account
+) -> None:
+    """The last test of this file: it removes the stage."""
+    cognito = strict_account.client("cognito-idp")
+    pool_id = operator.environment(STAGE)["USER_POOL_ARN"].rpartition("/")[2]
+    cognito.admin_create_user(UserPoolId=pool_id, Username="ada@example.com")
+    stage = f"STAGE={STAGE}"
+    file = "FILE=profiles.jsonl"
+    sub = "5a1f8f9e-8bc5-4f1e-9d0e-6f3f2b9c0d11"
+    line = f'{{"kind": "profile", "sub": "{sub}", "profile_data": {{"name": "Ada"}}}}\n'
+    (operator.folder / "profiles.jsonl").write_text(line)
+    operator.make("import", stage, file, "ANY_SUB=yes")
+    operator.make("export", stage, file, "OVERWRITE=yes")
+    assert sub in operator.make("orphans", stage)
+    removed = operator.run("sh", "-c", f"echo 1 | make -s orphans {stage} DELETE=1")
+    assert removed.returncode == 0, removed.stderr
+    assert "is deleted" in operator.make("destroy", stage, strict_account.role)
+    output = operator.make("destroy-backend", stage, f"CONFIRM={STAGE}", strict_account.role)
+    assert "is deleted" in output
