@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +18,17 @@ from typing import Any
 import boto3
 import pytest
 
-from deploy import template
+from deploy import chalice_config, template
 from local import environment
 from local.emulator import emulator
 from tests.deployed.conftest import NOT_INHERITED, Account
+from tests.deployed.test_commands import NO_PREFLIGHT_HEADERS
+from tests.deployed.test_users import StrictCloud, put_gateway_responses
 from tests.support.clone import copy_of_the_project
 from tests.support.documents import DOCS, blocks
+from tests.support.users import PASSWORD
 
 STAGE = "dev"
-ADMINISTRATOR = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-"""ministack lets this key do everything, like a user with the policy AdministratorAccess."""
 TEMPLATE = Path(__file__).parents[2] / "resources" / "deployment-roles.yaml"
 
 
@@ -39,9 +41,14 @@ class StrictAccount:
     outputs: dict[str, str]
     """Of the stack of the roles."""
 
+    @property
+    def administrator(self) -> boto3.session.Session:
+        """ministack lets the key `test` do everything."""
+        return boto3.session.Session("test", "test", region_name="us-east-1")
+
     def client(self, service: str) -> Any:
         """A client with an administrator's credentials."""
-        session: Any = boto3.session.Session("test", "test", region_name="us-east-1")
+        session: Any = self.administrator
         return session.client(service, endpoint_url=self.variables["AWS_ENDPOINT_URL"])
 
     def shell_of_new_user(self, *policies: str) -> Account:
@@ -148,12 +155,33 @@ def test_ci_may_deploy_and_update_the_stage(
     assert "The API is at" in deployed_by_ci
     assert "Nothing to record" in ci.make("backend", f"STAGE={STAGE}", strict_account.role)
     with ci.stages_changed() as stages:
-        stages.update(STAGE, REQUIRE_PRECONDITIONS="true")
+        stages.update(STAGE, ERASURE_MAX_SIGN_IN_AGE="300")
         assert "The API is at" in ci.make("deploy", f"STAGE={STAGE}", strict_account.role)
     cloudformation = strict_account.client("cloudformation")
     (stack,) = cloudformation.describe_stacks(StackName=f"user-profile-{STAGE}")["Stacks"]
     parameters = {row["ParameterKey"]: row["ParameterValue"] for row in stack["Parameters"]}
     assert parameters["PermissionsBoundary"] == strict_account.outputs["BoundaryArn"]
+
+
+@pytest.mark.usefixtures("deployed_by_ci")
+def test_ci_may_check_the_deployment(strict_account: StrictAccount, ci: Account) -> None:
+    cloud = StrictCloud(strict_account.administrator, strict_account.variables, {})
+    cloud.outputs.update(cloud.outputs_of(f"user-profile-{STAGE}"))
+    put_gateway_responses(cloud)
+    cognito = strict_account.client("cognito-idp")
+    user = {"UserPoolId": pool_id(ci), "Username": "smoke@example.com"}
+    cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+    cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
+    done = ci.run(
+        "make", "-s", "smoke", f"STAGE={STAGE}", "EMAIL=smoke@example.com", f"PASSWORD={PASSWORD}"
+    )
+    failed = re.findall(r"^  (\S.*?\S)  +FAILED", done.stdout, re.MULTILINE)
+    assert failed == [NO_PREFLIGHT_HEADERS], done.stdout + done.stderr
+
+
+def pool_id(shell: Account) -> str:
+    """The id of the user pool that the stage records."""
+    return chalice_config.pool_id_of(shell.environment(STAGE))
 
 
 @pytest.mark.usefixtures("deployed_by_ci")
@@ -178,8 +206,7 @@ def test_an_operator_may_move_data_and_remove_the_stage(
 ) -> None:
     """The last test of this file: it removes the stage."""
     cognito = strict_account.client("cognito-idp")
-    pool_id = operator.environment(STAGE)["USER_POOL_ARN"].rpartition("/")[2]
-    cognito.admin_create_user(UserPoolId=pool_id, Username="ada@example.com")
+    cognito.admin_create_user(UserPoolId=pool_id(operator), Username="ada@example.com")
     stage = f"STAGE={STAGE}"
     file = "FILE=profiles.jsonl"
     sub = "5a1f8f9e-8bc5-4f1e-9d0e-6f3f2b9c0d11"
