@@ -11,9 +11,10 @@ import argparse
 import http.client
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -29,9 +30,10 @@ from deploy.smoke_checks import (
     CheckFailed,
     CheckNotPossible,
     Client,
-    expect,
     profile_data,
+    remove_profile,
     status_of_path,
+    store_profile,
 )
 from deploy.users_api import UsersApi, UsersApiError
 
@@ -158,7 +160,7 @@ def _show_undocumented_paths(client: Client) -> None:
     print("Not documented by AWS, for your information (200: read as the profile's path):")
     for path in UNDOCUMENTED_PATHS:
         try:
-            expect(client.send("PUT", "{}"), 200)
+            store_profile(client, "{}")
             answer = str(status_of_path(client, path))
         except CheckFailed as reason:
             answer = f"not checked, as no profile could be stored: {reason}"
@@ -173,14 +175,15 @@ def _without_profile(client: Client, *, overwrite: bool) -> Iterator[None]:
     saved = _saved_profile(client, overwrite=overwrite)
     try:
         if saved is not None:
-            _change(client, "DELETE", 204, f"The profile is in {saved}.")
+            _change(partial(remove_profile, client), f"The profile is in {saved}.")
         yield
     finally:
         if saved is None:
-            _change(client, "DELETE", 204, "A test profile may remain: DELETE it.")
+            _change(partial(remove_profile, client), "A test profile may remain: DELETE it.")
         else:
             body = saved.read_text(encoding="utf-8")
-            _change(client, "PUT", 200, f"The profile is in {saved}: PUT it back.", body)
+            restore = partial(store_profile, client, body)
+            _change(restore, f"The profile is in {saved}: PUT it back.")
             saved.unlink()
 
 
@@ -210,10 +213,10 @@ def _saved_profile(client: Client, *, overwrite: bool) -> Path | None:
     return Path(file.name)
 
 
-def _change(client: Client, method: str, status: int, advice: str, body: str | None = None) -> None:
-    """Send a request that must return `status`. Raises SmokeError, with the advice."""
+def _change(change: Callable[[], None], advice: str) -> None:
+    """Change the stored profile. Raises SmokeError, with the advice."""
     try:
-        expect(client.send(method, body), status)
+        change()
     except (CheckFailed, requests.RequestException) as error:
         raise SmokeError(
             f"the profile could not be restored or deleted: {error}. {advice}"

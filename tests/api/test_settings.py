@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy import smoke
+from deploy.smoke_checks import Client
 from tests.api.test_preconditions import CHANGES
 from tests.support.api_server import running_api
 from tests.support.cloud import Cloud, record_environment
 from tests.support.http_api import Api
+from tests.support.operators import operator_of
 from tests.support.users import User
 
 ORIGIN = "https://app.example.com"
@@ -66,3 +69,14 @@ def test_a_change_with_a_condition_is_made(strict_api: Api, user: User, method: 
 
 def test_a_delete_without_a_profile_needs_no_condition(strict_api: Api, user: User) -> None:
     assert strict_api.send(user, "DELETE").status == 204
+
+
+def test_make_smoke_passes_with_these_settings(
+    strict_api: Api, new_user: Callable[[], User], capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = new_user()
+    strict_api.send(user, "PUT", {"mine": 1})
+    url = f"http://127.0.0.1:{strict_api.port}"
+    client = Client(url, user.id_token, user.access_token, operator_of(strict_api))
+    assert smoke.run(client, overwrite=True) == 0, capsys.readouterr().out
+    assert strict_api.get(user).json()["profile_data"] == {"mine": 1}
