@@ -25,9 +25,9 @@ ROUNDS = 3
 CONTROL_GROUPS = Path("/sys/fs/cgroup/cpu")
 PERIOD_MICROSECONDS = 20_000
 SMALLEST_QUOTA_MICROSECONDS = 1_000  # Linux refuses less
-DOLLARS_PER_GB_SECOND = 0.0000166667
+DOLLARS_PER_GB_SECOND = 0.0000133334
 DOLLARS_PER_REQUEST = 0.20 / 1_000_000
-"""Prices: aws.amazon.com/lambda/pricing, x86, us-east-1."""
+"""Prices: aws.amazon.com/lambda/pricing, Arm, us-east-1."""
 DATABASE_MS = 4
 """Assumed for a request to DynamoDB. AWS: "single-digit milliseconds"."""
 COLD_SHARE = 0.01

@@ -168,8 +168,9 @@ whole milliseconds.
               + {warm_share} x (warm GET + {database_ms} ms)
     price   = 1,000,000 x ($0.20 / 1,000,000 + GB x seconds x ${dollars_per_gb_second:.10f})
 
-- Published by AWS: the prices (aws.amazon.com/lambda/pricing, x86, us-east-1). Since August 2025
+- Published by AWS: the prices (aws.amazon.com/lambda/pricing, Arm, us-east-1). Since August 2025
   Lambda also bills the init phase.
+- Assumed: a core of Lambda's Arm processors is as fast as one of this machine.
 - Assumed: a request to DynamoDB takes {database_ms} ms (AWS: "single-digit milliseconds").
 - Assumed: {cold_share:.0%} of the requests start a function (AWS: "typically under 1%").
 - Not included: API Gateway ($3.50 per million requests) and DynamoDB, which cost the same with

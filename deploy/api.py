@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import boto3
 
@@ -16,7 +17,7 @@ from deploy import backend, chalice_cli, chalice_config, lookup, ownership, pack
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.errors import DeploymentError
-from deploy.stacks import Progress, Stack
+from deploy.stacks import Progress
 
 
 def stack_name(stage: str) -> str:
@@ -41,12 +42,17 @@ def deploy(
             f"table was refused. To use make deploy, run: make destroy STAGE={stage}"
         )
     claim = ownership.claim(stage, stack, role_arn)
+    live = None
     if stack is not None:
-        _report_other_backend(stage, stack, progress)
+        live = lookup.find_function_configuration(stack.outputs.get("APIHandlerName", ""))
+    if live is not None:
+        _report_other_backend(stage, live, progress)
     folder = packaging.build(stage)
     progress("packaged")
     template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
     function = template["Resources"]["APIHandler"]["Properties"]
+    if live is not None:
+        _report_other_runtime(live, function, progress)
     function["CodeUri"] = packaging.upload(folder / "deployment.zip")
     progress("uploaded")
     every_parameter = dict(parameters)
@@ -61,17 +67,31 @@ def deploy(
     )
 
 
-def _report_other_backend(stage: str, stack: Stack, progress: Progress) -> None:
-    """Report each variable of the backend that this deployment changes, such as the table."""
+def _report_other_backend(stage: str, live: Mapping[str, Any], progress: Progress) -> None:
+    """Report each variable of the backend that this deployment changes, such as the table.
+
+    `live` is the configuration of the deployed function.
+    """
     recorded = chalice_config.environment(stage)
-    live = lookup.find_function(stack.outputs.get("APIHandlerName", ""))
-    if live is None:
-        return
+    variables = lookup.function_variables(live)
     for variable in backend.OUTPUT_OF_VARIABLE:
-        before = live.get(variable, "")
+        before = variables.get(variable, "")
         after = recorded.get(variable, "")
         if before != after:
             progress(f"{variable} changes from {before or 'nothing'} to {after or 'nothing'}")
+
+
+def _report_other_runtime(
+    live: Mapping[str, Any], function: Mapping[str, Any], progress: Progress
+) -> None:
+    """Report another Python version or architecture than that of the deployed function.
+
+    `live` is its configuration, and `function` the function's properties in the new template.
+    """
+    before = (live["Runtime"], *live["Architectures"])
+    after = (function["Runtime"], *function["Architectures"])
+    if before != after:
+        progress(f"the function changes from {' on '.join(before)} to {' on '.join(after)}")
 
 
 def _account_needs_logs_role() -> bool:

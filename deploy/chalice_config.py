@@ -238,6 +238,24 @@ def setting(stage: str, name: str) -> Any:
     return _stage(config, stage).get(name, config.get(name))
 
 
+def function_setting(stage: str, name: str) -> Any:
+    """Like `setting`, for a setting that Chalice also reads from the member `lambda_functions`."""
+    config = _read()
+    own = _stage(config, stage)
+    for settings in (_of_the_function(own), own, _of_the_function(config), config):
+        value = settings.get(name)
+        if value is not None:
+            return value
+    return None
+
+
+def _of_the_function(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the member of `lambda_functions` for the function, which Chalice calls api_handler."""
+    functions = settings.get("lambda_functions")
+    own = functions.get("api_handler") if isinstance(functions, dict) else None
+    return own if isinstance(own, dict) else {}
+
+
 def pool_id_of(variables: Mapping[str, str]) -> str:
     """Return the id of the user pool that environment variables name; empty if there is none."""
     return variables.get("USER_POOL_ARN", "").rpartition("/")[2]

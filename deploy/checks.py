@@ -10,7 +10,7 @@ from pathlib import Path
 
 import boto3
 
-from deploy import aws, chalice_cli, chalice_config, policy, stacks
+from deploy import aws, chalice_cli, chalice_config, function_settings, policy, stacks
 from deploy.arn import UserPoolArn
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import Part
@@ -49,6 +49,7 @@ def check_stage(stage: str, profile: str | None = None) -> None:
     recorded = chalice_config.recorded_backend(stage)
     check_table_is_its_own(stage, recorded.table)
     use_region_of(stage, profile)
+    function_settings.check(stage)
     _check_role(stage)
     _check_client_ids(stage, recorded.client_ids)
     policy.check(stage, recorded)

@@ -83,18 +83,36 @@ def app_client(pool_id: str, client_id: str) -> AppClient:
     return client
 
 
+def find_function_configuration(name: str, profile: str | None = None) -> Mapping[str, Any] | None:
+    """Return a Lambda function's configuration, None if there is none, or if `name` is empty.
+
+    `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
+    """
+    if not name:
+        return None
+    with report_aws_errors(f"the function {name}"):
+        client = create_client("lambda", profile)
+        try:
+            found: Mapping[str, Any] = client.get_function_configuration(FunctionName=name)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+    return found
+
+
 def find_function(name: str, profile: str | None = None) -> dict[str, str] | None:
     """Return the environment variables of a Lambda function, None if there is no such function.
 
     `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
     """
-    with report_aws_errors(f"the function {name}"):
-        client = create_client("lambda", profile)
-        try:
-            found = client.get_function_configuration(FunctionName=name)
-        except client.exceptions.ResourceNotFoundException:
-            return None
-    return dict(found.get("Environment", {}).get("Variables", {}))
+    found = find_function_configuration(name, profile)
+    if found is None:
+        return None
+    return function_variables(found)
+
+
+def function_variables(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment variables in the configuration of a Lambda function."""
+    return dict(configuration.get("Environment", {}).get("Variables", {}))
 
 
 def user_pools_named(name: str) -> list[str]:

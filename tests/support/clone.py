@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 
-from deploy import chalice_config, policy
+from deploy import chalice_config, function_settings, policy
 from local import page
 from tests.support.bad_bodies import STAGE_LIMIT
 from tests.support.project import copy_project
@@ -37,6 +37,8 @@ def reset_stages(project: Path) -> None:
     folder = project / ".chalice"
     config = json.loads((folder / "config.json").read_text())
     config.pop("owner_id", None)
+    # The tests also package with other Pythons than the one that the project deploys.
+    config[function_settings.PYTHON_VERSION] = function_settings.running_python()
     config["environment_variables"] = {"MAX_PROFILE_BYTES": str(STAGE_LIMIT)}
     config["stages"] = {
         stage: {"environment_variables": settings} for stage, settings in STAGE_SETTINGS.items()
