@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.parsers import ResponseParserError
 
 from deploy.errors import DeploymentError
 
@@ -41,12 +42,33 @@ def report_aws_errors(subject: str) -> Iterator[None]:
         ) from error
     except ClientError as error:
         message = error.response["Error"]["Message"]
+        if is_web_page(message):
+            raise not_from_aws(subject) from error
         raise DeploymentError(
             f"AWS refused {error.operation_name} ({subject}): {message}"
         ) from error
+    except ResponseParserError as error:
+        raise not_from_aws(subject) from error
     # ValueError: boto3 rejects an AWS_ENDPOINT_URL that is not a URL.
     except (BotoCoreError, Boto3Error, ValueError) as error:
         raise DeploymentError(f"cannot call AWS ({subject}): {error}") from error
+
+
+def is_web_page(message: str) -> bool:
+    """Return whether the message of a ClientError is the body of a response that AWS did not send.
+
+    botocore takes the whole body as the message then.
+    """
+    return message.lstrip().startswith("<")
+
+
+def not_from_aws(subject: str) -> DeploymentError:
+    """Return the error for a response that is a web page, for example one of a proxy."""
+    return DeploymentError(
+        f"the response to a call of AWS ({subject}) is not one of AWS, but probably a web page of "
+        "a proxy or of your network. Sign in to the network, and check HTTPS_PROXY and "
+        "AWS_ENDPOINT_URL."
+    )
 
 
 def create_client(service: str, profile: str | None) -> Any:
@@ -61,7 +83,10 @@ def account_id(profile: str | None = None) -> str:
 
     `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
     """
-    with report_aws_errors("identifying the account"):
-        identity = create_client("sts", profile).get_caller_identity()
-    account: str = identity["Account"]
+    subject = "identifying the account"
+    with report_aws_errors(subject):
+        try:
+            account: str = create_client("sts", profile).get_caller_identity()["Account"]
+        except KeyError as error:  # botocore raises it, too, for a page that is valid XML
+            raise not_from_aws(subject) from error
     return account

@@ -14,6 +14,7 @@ from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import WarrantException
 
 from deploy.arn import UserPoolArn
+from deploy.aws import is_web_page, not_from_aws
 from deploy.errors import CognitoError
 
 if TYPE_CHECKING:
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def report_cognito_errors(problem: str) -> Iterator[None]:
-    """Raise CognitoError for botocore's errors. `problem` starts the message."""
+    """Raise CognitoError for botocore's errors. `problem` starts the message.
+
+    Raises DeploymentError for a response that is not Cognito's.
+    """
     try:
         yield
     except ClientError as error:
-        raise CognitoError(f"{problem}: {error.response['Error']['Message']}") from error
+        message = error.response["Error"]["Message"]
+        if is_web_page(message):
+            raise not_from_aws(problem) from error
+        raise CognitoError(f"{problem}: {message}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise CognitoError(
             f"{problem}: Cognito does not respond ({error}). "
@@ -44,7 +51,7 @@ def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> di
 
     Returns Cognito's AuthenticationResult: IdToken, AccessToken, RefreshToken...
 
-    Raises CognitoError.
+    Raises CognitoError, and DeploymentError for a response that is not Cognito's.
     """
     pool_id = UserPoolArn.parse(user_pool_arn).pool_id
     srp = AWSSRP(email, password, pool_id, client_id, client=_client())
@@ -52,6 +59,8 @@ def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> di
     with report_cognito_errors(problem):
         try:
             tokens: dict[str, str] = srp.authenticate_user()["AuthenticationResult"]
+        except KeyError as error:  # botocore reads nothing from a web page with status 200
+            raise not_from_aws(problem) from error
         except (WarrantException, NotImplementedError) as error:
             raise CognitoError(
                 f"{problem}: Cognito requires more than a password. {error}"
