@@ -15,11 +15,12 @@ export OPTION_NAMES := $(strip $(foreach name,$(.VARIABLES),$(if $(filter comman
 $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name))))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
 	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE TTL ADOPT ACCOUNT \
-	FILE DRY_RUN ANY_SUB TIMES RATE DELETE DELETE_ACCOUNTS WEB ROLE_ARN PERMISSIONS_BOUNDARY
+	FILE DRY_RUN ANY_SUB TIMES RATE DELETE DELETE_ACCOUNTS WEB ROLE_ARN PERMISSIONS_BOUNDARY SINCE \
+	FOLLOW
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
-	install-develop install-tools lock audit backend package deploy gateway web-config destroy \
+	install-develop install-tools lock audit backend package deploy gateway web-config url logs destroy \
 	destroy-backend smoke users user erase export import orphans openapi
 
 help:  ## list the commands
@@ -142,6 +143,12 @@ web-config: install  ## write web/config.json, the page's settings, for a deploy
 
 smoke: install  ## check a deployed API: URL=https://.../api TOKEN=... (or EMAIL PASSWORD STAGE; OVERWRITE=yes)
 	@.venv/bin/python -m deploy.smoke
+
+url: install  ## print the URL of a stage's API: STAGE=dev
+	$(deploy_command)
+
+logs: install  ## print the latest lines of the function's log: STAGE=dev (SINCE=10m; FOLLOW=yes)
+	$(deploy_command)
 
 # The stage local is on this machine: local/ calls the same command on the AWS emulator.
 data_command = @.venv/bin/python -m $(if $(filter local,$(OPTION_STAGE)),local,deploy) $@

@@ -33,6 +33,7 @@ from deploy import (
     packaging,
     page_config,
     service_role,
+    show_logs,
     write_description,
 )
 from deploy.arn import UserPoolArn
@@ -69,6 +70,8 @@ OPTIONS: dict[str, Collection[str]] = {
     "deploy": DEPLOY_OPTIONS,
     "gateway": (),
     "web-config": (),
+    "url": (),
+    "logs": show_logs.OPTIONS,
     "destroy": ("ROLE_ARN",),
     "destroy-backend": ("CONFIRM", "ROLE_ARN"),
     "export": export_profiles.OPTIONS,
@@ -146,6 +149,14 @@ def _parser() -> argparse.ArgumentParser:
         "web-config", parents=[stage], help="write web/config.json for a deployed stage"
     )
     command.set_defaults(run=make_web_config)
+
+    command = commands.add_parser("url", parents=[stage], help="print the URL of a stage's API")
+    command.set_defaults(run=make_url)
+
+    command = commands.add_parser("logs", parents=[stage], help="print the log of the function")
+    for name, text in show_logs.OPTIONS.items():
+        _add_option(command, name, text)
+    command.set_defaults(run=make_logs)
 
     command = commands.add_parser(
         "destroy", parents=[stage], help="delete a stage's API; keep users and data"
@@ -290,6 +301,22 @@ def make_gateway(options: argparse.Namespace) -> None:
         "API Gateway's own errors now have the format of the API's errors. The next `chalice "
         "deploy` removes them: run this command again after it."
     )
+
+
+def make_url(options: argparse.Namespace) -> None:
+    """Print the URL of a stage's API and nothing else, for scripts."""
+    print(api.deployed_url(options.stage))
+
+
+def make_logs(options: argparse.Namespace) -> None:
+    """Print the latest lines of the function's log. Ctrl-C, or `| head`, ends it quietly."""
+    request = show_logs.LogsRequest.from_options(options.since, options.follow)
+    try:
+        show_logs.run(options.stage, request)
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_destroy(options: argparse.Namespace) -> None:

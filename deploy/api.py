@@ -122,7 +122,26 @@ def deployed_url(stage: str) -> str:
     by_chalice = chalice_cli.deployed_api(stage)
     if by_chalice is not None:
         return url({"RestAPIId": by_chalice.api_id, "EndpointURL": by_chalice.url})
-    raise DeploymentError(f"the API of {stage} is not deployed yet. Run: make deploy STAGE={stage}")
+    raise not_deployed(stage)
+
+
+def not_deployed(stage: str) -> DeploymentError:
+    """Return the error for a stage without an API."""
+    return DeploymentError(
+        f"the API of {stage} is not deployed yet. Run: make deploy STAGE={stage}"
+    )
+
+
+def function_name(stage: str) -> str:
+    """Return the name that the API's function has, however it was deployed.
+
+    There may be no such function. It is empty if the creation of the stack failed. Raises
+    DeploymentError.
+    """
+    outputs = stacks.outputs(stack_name(stage))
+    if outputs is None:
+        return chalice_config.resource_name(stage)  # as `chalice deploy` names it
+    return outputs.get("APIHandlerName", "")
 
 
 def deployed_variables(stage: str) -> dict[str, str] | None:

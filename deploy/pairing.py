@@ -6,7 +6,7 @@ user pool of another stage.
 
 from __future__ import annotations
 
-from deploy import backend, chalice_config, checks, lookup, stacks
+from deploy import api, backend, chalice_config, checks, lookup, stacks
 from deploy.chalice_config import FILE, Part
 from deploy.errors import DeploymentError
 
@@ -49,11 +49,4 @@ def _check_api(stage: str, pool_id: str) -> None:
 
 def _deployed_variables(stage: str) -> dict[str, str] | None:
     """The environment variables of the API's function; None if there is none."""
-    outputs = stacks.outputs(chalice_config.resource_name(stage))
-    if outputs is None:
-        name = chalice_config.resource_name(stage)  # as `chalice deploy` names the function
-    else:
-        name = outputs.get("APIHandlerName", "")
-    if not name:  # the creation of the stack has failed
-        return None
-    return lookup.find_function(name)
+    return lookup.find_function(api.function_name(stage))

@@ -8,6 +8,7 @@ import pytest
 from tests.deployed.conftest import Account, Deployment, Shell, deploy_with_chalice
 from tests.deployed.test_commands import assert_page_is_configured_for
 from tests.support.chalice_adapter import chalice_endpoint
+from tests.support.cloud import Cloud
 from tests.support.http_api import assert_problem
 from tests.support.users import User, sign_up_user
 
@@ -37,6 +38,14 @@ def test_the_page_is_configured_for_it(account: Account, deployed_by_chalice: De
     assert_page_is_configured_for(deployed_by_chalice, account, output)
 
 
+def test_its_url_and_its_log_are_shown(
+    account: Account, deployed_by_chalice: Deployment, grace: User
+) -> None:
+    assert account.make("url", "STAGE=prod") == f"{deployed_by_chalice.url}\n"
+    deployed_by_chalice.api.get(grace)
+    assert "REPORT RequestId: " in account.make("logs", "STAGE=prod")
+
+
 def test_a_changed_source_is_served_after_the_next_one(
     account: Account, deployed_by_chalice: Deployment, grace: User
 ) -> None:
@@ -62,6 +71,33 @@ def test_without_a_backend_it_stops(account: Account, tmp_path: Path, command: s
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
     assert "make backend STAGE=dev" in line
+
+
+@pytest.mark.parametrize("command", ["deploy", "package"])
+def test_the_stage_local_is_not_deployed(account: Account, tmp_path: Path, command: str) -> None:
+    arguments = [str(tmp_path)] if command == "package" else []
+    with account.stages_changed() as stages:
+        stages.update("local", DYNAMODB_TABLE="t", USER_POOL_ARN="p")
+        done = account.run(CHALICE, command, "--stage", "local", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: make local runs the stage local on this machine.")
+    assert "make backend" not in done.stderr
+
+
+def test_terraform_gets_the_api_and_nothing_of_api_json(
+    account: Account, dev_backend: Cloud, tmp_path: Path
+) -> None:
+    """As docs/deploying.md says of `chalice package --pkg-format terraform`."""
+    done = account.run(
+        CHALICE, "package", "--stage", "dev", "--pkg-format", "terraform", str(tmp_path)
+    )
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "chalice.tf.json").read_text()
+    assert '"required_version": ">= 0.12.26, < 1.4.0"' in text
+    for present in ("aws_iam_role_policy", "identityValidationExpression", "awsSigv4", "arm64"):
+        assert present in text
+    for absent in ("gateway-responses", "aws_cloudwatch", "tracing"):
+        assert absent not in text
 
 
 def test_make_destroy_deletes_its_api(

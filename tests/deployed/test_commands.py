@@ -3,6 +3,9 @@
 import json
 import re
 import shlex
+import signal
+import subprocess
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +20,7 @@ from deploy import backend, cognito, stacks
 from deploy.smoke_checks import CHECKS
 from deploy.user_pool import find_sub
 from local.emulator import confirmation_code
+from local.process import wait_until
 from tests.deployed import existing
 from tests.deployed.conftest import (
     GUIDE,
@@ -171,6 +175,67 @@ def sub_of_new_user(deployed: Deployment, email: str) -> str:
             UserPoolId=outputs["UserPoolId"], Username=email, MessageAction="SUPPRESS"
         )
     return find_sub(outputs["UserPoolId"], email)
+
+
+def test_the_url_of_a_stage_and_nothing_else(account: Account, deployed: Deployment) -> None:
+    assert account.make("url", "STAGE=dev") == f"{deployed.url}\n"
+
+
+def test_the_documented_commands_show_the_functions_log(
+    account: Account, deployed: Deployment, new_user: Callable[[], User]
+) -> None:
+    show, follow = commands(DOCS / "operating.md", "Logs")
+    deployed.api.get(new_user())
+    line = log_line("dev")
+    output = account.run_documented(show)
+    assert "REPORT RequestId: " in output, "the emulator writes only Lambda's own lines"
+    assert f"{line}\n" in output
+    assert follow == f"{show} SINCE=1h FOLLOW=yes"
+    assert line in account.make("logs", "STAGE=dev", "SINCE=1h")
+
+
+def log_line(stage: str) -> str:
+    """Write a line into the log of the stage's function, as the function does; return it."""
+    client = boto3.client("logs")
+    line = json.dumps({"level": "INFO", "message": f"GET /user/profile: 200 ({uuid.uuid4()})"})
+    group = f"/aws/lambda/{api_stack.stack_name(stage)}-api"
+    stream = uuid.uuid4().hex
+    client.create_log_stream(logGroupName=group, logStreamName=stream)
+    events = [{"timestamp": int(time.time() * 1000), "message": line}]
+    client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    return line
+
+
+def test_a_log_is_followed_until_ctrl_c(
+    account: Account, deployed: Deployment, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    command = [f"{account.folder}/.venv/bin/python", "-m", "deploy", "logs", "dev", "--follow=yes"]
+    first = log_line("dev")
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=account.folder, env=account.variables, stdout=file, stderr=file
+        )
+    try:
+        assert wait_until(lambda: first in output.read_text(), timeout=30)
+        second = log_line("dev")
+        assert wait_until(lambda: second in output.read_text(), timeout=30)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert output.read_text().count(first) == 1
+    assert "Traceback" not in output.read_text()
+
+
+def test_a_stage_without_an_api_has_no_url_and_no_log(
+    account: Account, dev_backend: Cloud, shell: Shell
+) -> None:
+    with account.stages_changed() as stages:
+        stages.set("prod", account.environment("dev"))
+        for command in ("url", "logs"):
+            assert "make deploy STAGE=prod" in shell.error(command, "prod")
 
 
 def test_a_stage_without_an_api_has_no_users(account: Account, dev_backend: Cloud) -> None:

@@ -38,6 +38,7 @@ RUN_BY = {
     ("operating.md", "Export and import"): "tests/operators/test_documented.py",
     ("operating.md", "Erase an account"): "tests/operators/test_documented.py",
     ("operating.md", "Orphans"): "tests/operators/test_documented.py",
+    ("operating.md", "Logs"): "tests/deployed/test_commands.py",
     ("operating.md", "Find and read users"): "tests/deployed/test_commands.py",
     ("operating.md", "Write metadata from a back end"): "tests/deployed/test_users.py",
     ("operating.md", "Call the API with curl"): "tests/api/test_signatures.py",
