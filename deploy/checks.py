@@ -45,6 +45,7 @@ def check_stage(stage: str, profile: str | None = None) -> None:
 
     `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
     """
+    chalice_config.refuse_local_stage(stage)
     check_app_name(stage)
     recorded = chalice_config.recorded_backend(stage)
     check_table_is_its_own(stage, recorded.table)
