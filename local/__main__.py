@@ -12,6 +12,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 import argparse
 import os
 import sys
+from collections.abc import Collection
 
 from deploy.errors import CommandError
 from deploy.options import check_options, option
@@ -23,14 +24,27 @@ from local.ports import Ports, parse_port
 from local.up import up
 
 UP_OPTIONS = (redirects.CALLBACK_URLS, redirects.LOGOUT_URLS, "WEB", "NPM")
-"""The variables that `make local` and `make cloud` have besides STAGE and the ports."""
+OPTIONS: dict[str, Collection[str]] = {
+    "local": UP_OPTIONS,
+    "cloud": UP_OPTIONS,
+    "web": ("NPM",),
+    "token": ("EMAIL", "PASSWORD"),
+    "sign-up": ("EMAIL", "PASSWORD"),
+}
+"""The variables that each target of make has besides STAGE and ports.
+
+The other targets check their own.
+"""
 
 
 def main() -> None:
     """Run the command that the arguments name."""
     open_closed_streams()
     options = _parser().parse_args()
+    target = "local" if options.command == "up" else options.command
     try:
+        if target in OPTIONS:
+            check_options(target, OPTIONS[target])
         options.run(options)
     except CommandError as error:
         sys.exit(f"error: {error}")
@@ -102,7 +116,6 @@ def _run_up(options: argparse.Namespace, target: str, *, with_api: bool) -> None
     up(
         _ports(options),
         redirects.requested(),
-        with_api=with_api,
         with_page=_wants_page(option("WEB")),
     )
 

@@ -52,6 +52,7 @@ def emulator(
     """
     state = folder / "state"
     state.mkdir(parents=True, exist_ok=True)
+    _check_saved_state(state)
     log = folder / "emulator.log"
     with ExitStack() as stack:
         with _listen(port) as server:
@@ -60,6 +61,21 @@ def emulator(
         if not wait_until(lambda: _is_healthy(port), timeout=START_SECONDS, process=process):
             raise EmulatorError(f"the AWS emulator did not start. See the end of {log}.")
         yield RunningEmulator(process, port)
+
+
+def _check_saved_state(state: Path) -> None:
+    """Raise EmulatorError if a file of the saved state is damaged, for example by a full disk.
+
+    ministack would start without the data in it, and overwrite the file when it stops.
+    """
+    for file in state.glob("*.json"):
+        try:
+            json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise EmulatorError(
+                f"the saved state of the AWS emulator is damaged: {file} cannot be read. To start "
+                f"without users and data, delete {state.parent}."
+            ) from error
 
 
 def _listen(port: int) -> socket.socket:

@@ -414,12 +414,35 @@ def test_make_token_without_a_local_cloud_is_refused(clone: Path, tmp_path: Path
     assert_refused(run(clone, "-s", "token", LOCAL_STATE=str(tmp_path)), "make local")
 
 
-@pytest.mark.parametrize("target", ["local", "cloud", "sign-up"])
-def test_a_local_command_refuses_another_stage(clone: Path, target: str) -> None:
+@pytest.mark.parametrize(("target", "options"), [("local", ()), ("cloud", ()), ("sign-up", ALAN)])
+def test_a_local_command_refuses_another_stage(
+    clone: Path, target: str, options: tuple[str, ...]
+) -> None:
     assert_refused(
-        run(clone, target, "STAGE=dev", *ALAN),
+        run(clone, target, "STAGE=dev", *options),
         f"make {target} works with the stage local only, not with dev.",
     )
+
+
+@pytest.mark.parametrize("target", ["local", "cloud", "web", "token", "sign-up"])
+def test_a_local_command_refuses_an_unknown_option(clone: Path, target: str) -> None:
+    done = run(clone, target, "EMIAL=grace@example.com")
+    assert_refused(done, f"make {target} has no option EMIAL. It has: STAGE")
+
+
+def test_an_option_without_a_value_is_refused(clone: Path) -> None:
+    assert_refused(run(clone, "-s", "token", "EMAIL="), "EMAIL is empty.")
+
+
+def test_a_damaged_state_of_the_emulator_is_kept(clone: Path, tmp_path: Path) -> None:
+    """The emulator would start without it, and overwrite it."""
+    damaged = tmp_path / "state" / "dynamodb.json"
+    damaged.parent.mkdir()
+    damaged.write_text('{"tables": {')
+    done = run(clone, "cloud", **chosen_ports(), LOCAL_STATE=str(tmp_path))
+    assert_refused(done, f"damaged: {damaged} cannot be read.")
+    assert f"delete {tmp_path}." in done.stderr
+    assert damaged.read_text() == '{"tables": {'
 
 
 def test_make_sign_up_accepts_the_local_stage(clone: Path, tmp_path: Path) -> None:
