@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -43,7 +44,7 @@ from deploy.options import check_options, is_yes, option
 from deploy.stage_description import DESCRIBED_SETTINGS, DescribedStage
 from deploy.stage_settings import report_invalid_settings
 from deploy.stage_table import ALSO_LOCAL, StageTable, runs_on_emulator
-from deploy.standard_streams import discard_output, open_closed_streams
+from deploy.standard_streams import discard_output, ended_by_the_reader, open_closed_streams
 
 BACKEND_OPTIONS = {
     "DOMAIN_SUFFIX": "the end of the sign-in page's domain",
@@ -311,12 +312,8 @@ def make_url(options: argparse.Namespace) -> None:
 def make_logs(options: argparse.Namespace) -> None:
     """Print the latest lines of the function's log. Ctrl-C, or `| head`, ends it quietly."""
     request = show_logs.LogsRequest.from_options(options.since, options.follow)
-    try:
+    with suppress(KeyboardInterrupt), ended_by_the_reader():
         show_logs.run(options.stage, request)
-    except KeyboardInterrupt:
-        return
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_destroy(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@
     │   └── NotFound            see deploy/lookup.py
     ├── CognitoError
     ├── SmokeError
+    ├── OutputError
     ├── AccountError        see deploy/user_pool.py
     ├── ErasureError        see deploy/erase_account.py
     ├── UsersApiError       see deploy/users_api.py
@@ -35,6 +36,10 @@ class NoBackend(DeploymentError):
 
 class CognitoError(CommandError):
     """Cognito refused a call or did not respond. The text is Cognito's message or advice."""
+
+
+class OutputError(CommandError):
+    """Standard output cannot be written."""
 
 
 class SmokeError(CommandError):

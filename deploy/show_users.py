@@ -10,7 +10,7 @@ from typing import TextIO
 
 from chalicelib.json_text import write_json
 from chalicelib.profile import JSON
-from deploy.errors import CommandError
+from deploy.errors import OutputError
 from deploy.standard_streams import discard_output
 from deploy.user_data import User
 
@@ -42,10 +42,6 @@ def print_user(user: User, output: TextIO) -> None:
         print_line(write_json(user), output)
 
 
-class OutputError(CommandError):
-    """Standard output cannot be written to."""
-
-
 def print_line(line: str, output: TextIO) -> None:
     """Write a whole line at once. An interruption leaves no part of a line.
 
@@ -58,7 +54,7 @@ def print_line(line: str, output: TextIO) -> None:
         raise
     except OSError as error:
         discard_output()
-        raise OutputError(f"cannot write the output: {error.strerror or error}.") from error
+        raise OutputError(f"the output could not be written: {error.strerror}.") from error
 
 
 # --- the table ------------------------------------------------------------------------------------

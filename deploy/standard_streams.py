@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deploy.errors import OutputError
 
 
 def open_closed_streams() -> None:
@@ -25,3 +30,20 @@ def discard_output() -> None:
     Otherwise Python would report the closed output once more when it exits.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def ended_by_the_reader() -> Iterator[None]:
+    """End quietly when the output is closed (`| head -1`).
+
+    Raises OutputError if the output has no space left.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        discard_output()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        discard_output()
+        raise OutputError(f"the output could not be written: {error.strerror}.") from error

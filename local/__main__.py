@@ -112,10 +112,10 @@ def _run_cloud(options: argparse.Namespace) -> None:
 
 def _run_up(options: argparse.Namespace, target: str, *, with_api: bool) -> None:
     _require_local_stage(target)
-    check_options(target, UP_OPTIONS)
     up(
         _ports(options),
         redirects.requested(),
+        with_api=with_api,
         with_page=_wants_page(option("WEB")),
     )
 

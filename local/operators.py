@@ -15,7 +15,7 @@ from deploy.chalice_config import RecordedBackend
 from deploy.erase_account import EraseRequest
 from deploy.options import check_options
 from deploy.show_users import print_user, print_users
-from deploy.standard_streams import discard_output
+from deploy.standard_streams import ended_by_the_reader
 from deploy.user_data import NoUsersResource, list_users, read_user
 from deploy.user_pool import find_sub
 from deploy.users_api import NoResponse, UsersApi
@@ -34,7 +34,8 @@ class Service:
 def show_users(stage: str) -> None:
     """Print each user who has a profile. Raises CommandError."""
     check_options("users", ())
-    with _ended_by_the_reader(), _service(stage) as service:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with ended_by_the_reader(), _service(stage) as service:
         print_users(list_users(service.api), sys.stdout)
 
 
@@ -48,7 +49,8 @@ def show_user(stage: str, account: str) -> None:
         raise LocalError(
             "ACCOUNT is required: make user ACCOUNT=ada@example.com, or the user's sub."
         )
-    with _ended_by_the_reader(), _service(stage) as service:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with ended_by_the_reader(), _service(stage) as service:
         sub = find_sub(service.pool_id, account)
         print_user(read_user(service.api, sub), sys.stdout)
 
@@ -67,16 +69,6 @@ def erase_user(stage: str, account: str, confirmation: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with _service(stage) as service:
         erase_account.run(service.api, service.pool_id, EraseRequest(stage, account, confirmation))
-
-
-@contextmanager
-def _ended_by_the_reader() -> Iterator[None]:
-    """End quietly, and after a whole line, by Ctrl-C or when the output is closed (`| head -1`)."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    except BrokenPipeError:
-        discard_output()
 
 
 @contextmanager

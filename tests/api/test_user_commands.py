@@ -12,6 +12,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -141,6 +142,15 @@ def test_a_closed_pipe_ends_the_list_quietly(three_users: list[str], store: Prof
     assert done.returncode == 0
     assert done.stderr == ""
     assert "sub" in json.loads(done.stdout)
+
+
+def test_a_full_output_is_an_error(three_users: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            USERS, cwd=ROOT, check=False, stdout=full, stderr=subprocess.PIPE, timeout=END_SECONDS
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"error: the output could not be written: No space left on device.\n"
 
 
 # --- make user ------------------------------------------------------------------------------------
