@@ -107,64 +107,87 @@ def _own_resources(
 
     `ids` are the physical ids of the stack's resources; empty if it was deleted.
     """
+    own = _retained(stage, name) if stack is None else _made_by(stage, stack, ids)
     attached = chalice_config.backend_record(stage).attached
-    if stack is not None:
-        table = lookup.find_table(ids.get("Table", ""))
-        user_pool = lookup.find_user_pool(ids.get("UserPool", ""))
-    else:
-        # The stack was deleted and has retained both.
-        table = lookup.find_table(chalice_config.resource_name(stage))
-        user_pool = _retained_user_pool(stage, name)
+    if Part.TABLE in attached:
+        own = replace(own, table=None)
+    if Part.USER_POOL in attached:
+        own = replace(own, user_pool=None)
+    return own
+
+
+def _made_by(stage: str, stack: Stack, ids: Mapping[str, str]) -> _OwnResources:
+    """Return the table and the user pool that an existing stack lists and has made."""
+    table = lookup.find_table(ids.get("Table", ""))
     if table is not None:
         tags = lookup.table_tags(table)
-        if Part.TABLE in attached or not _was_made(stage, name, stack, table["TableName"], tags):
+        if not _is_made_by(stage, stack, table["TableName"], tags):
             table = None
+    user_pool = lookup.find_user_pool(ids.get("UserPool", ""))
     if user_pool is not None:
         tags = user_pool["UserPoolTags"]
-        if Part.USER_POOL in attached or not _was_made(stage, name, stack, user_pool["Id"], tags):
+        if not _is_made_by(stage, stack, user_pool["Id"], tags):
             user_pool = None
     return _OwnResources(table, user_pool)
 
 
+def _is_made_by(stage: str, stack: Stack, resource: str, tags: Mapping[str, str]) -> bool:
+    """Return whether a stack has made the resource with this name or id, and these tags.
+
+    A stack also lists a table that existed before, and that made its creation fail; it has no
+    outputs then.
+    """
+    if STACK_ID_TAG in tags:
+        return tags[STACK_ID_TAG] == stack.stack_id
+    if resource in stack.outputs.values():
+        return True
+    return _has_own_tags(stage, tags)
+
+
+def _retained(stage: str, name: str) -> _OwnResources:
+    """Return the table and the user pool that the stage's deleted stack has left."""
+    table = lookup.find_table(chalice_config.resource_name(stage))
+    if table is not None and not _is_left_by(stage, name, lookup.table_tags(table)):
+        table = None
+    return _OwnResources(table, _retained_user_pool(stage, name))
+
+
 def _retained_user_pool(stage: str, name: str) -> UserPool | None:
-    """Return the pool that the stage records, or else the only one that the deleted stack made."""
+    """Return the pool that the stage records, or else the only one that the deleted stack left."""
     recorded_id = _recorded_pool_id(stage)
     if recorded_id:
-        return lookup.find_user_pool(recorded_id)
-    pools = [
-        lookup.user_pool(pool_id)
-        for pool_id in lookup.user_pools_named(chalice_config.resource_name(stage))
-    ]
-    made = [
-        pool for pool in pools if _was_made(stage, name, None, pool["Id"], pool["UserPoolTags"])
-    ]
-    if len(made) == 1:
-        return made[0]
+        recorded = lookup.find_user_pool(recorded_id)
+        candidates = [] if recorded is None else [recorded]
+    else:
+        pool_ids = lookup.user_pools_named(chalice_config.resource_name(stage))
+        candidates = [lookup.user_pool(pool_id) for pool_id in pool_ids]
+    left = [pool for pool in candidates if _is_left_by(stage, name, pool["UserPoolTags"])]
+    if len(left) == 1:
+        return left[0]
     return None
 
 
-def _was_made(
-    stage: str, name: str, stack: Stack | None, resource: str, tags: Mapping[str, str]
-) -> bool:
-    """Return whether a table or user pool with these tags was made by the stage's stack.
+def _is_left_by(stage: str, name: str, tags: Mapping[str, str]) -> bool:
+    """Return whether a resource with these tags was made by a stack `name` that is deleted.
 
-    `stack` is None if the stack was deleted. A stack can also list a table that existed before, and
-    that made its creation fail; it has no outputs then.
+    CloudFormation's tag has the id of a stack, of which only the name is known here.
     """
     made_by = tags.get(STACK_ID_TAG)
-    if stack is not None:
-        if made_by is not None:
-            return made_by == stack.stack_id
-        if resource in stack.outputs.values():
-            return True
-    elif made_by is not None and f":stack/{name}/" not in made_by:
+    if made_by is not None and f":stack/{name}/" not in made_by:
         return False
-    return all(tags.get(key) == value for key, value in _own_tags(stage, name).items())
+    return _has_own_tags(stage, tags)
 
 
-def _own_tags(stage: str, name: str) -> dict[str, str]:
+def _has_own_tags(stage: str, tags: Mapping[str, str]) -> bool:
+    """Return whether these are the tags that the stage's stack passes on to what it makes."""
+    own_tags = _own_tags(stage)
+    return all(tags.get(key) == value for key, value in own_tags.items())
+
+
+def _own_tags(stage: str) -> dict[str, str]:
     """Return the tags that the stack passes on to what it makes."""
     tags = ownership.name_tags(stage)
+    name = backend.stack_name(stage)
     adopted = chalice_config.backend_record(stage).adopted_stacks
     if not any(f":stack/{name}/" in stack_id for stack_id in adopted):
         tags[ownership.OWNER_TAG] = chalice_config.owner_id()  # an adopted stack keeps its owner's
