@@ -78,8 +78,9 @@ def _check_python(stage: str) -> None:
         raise DeploymentError(
             f"the function runs on Python {version} ({PYTHON_VERSION} in {FILE}), and this is "
             f"Python {platform.python_version()}. Install Python {version}, run make install "
-            f"PYTHON=python{version}, and then this command again. To deploy with this Python, "
-            f'set {PYTHON_VERSION} to "{running_python()}": the function gets that runtime.'
+            f"PYTHON=python{version} (or its path), and then this command again. To deploy with "
+            f'this Python, set {PYTHON_VERSION} to "{running_python()}": the function gets that '
+            "runtime."
         )
 
 
