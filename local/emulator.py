@@ -64,7 +64,7 @@ def emulator(
 
 
 def _check_saved_state(state: Path) -> None:
-    """Raise EmulatorError if a file of the saved state is damaged, for example by a full disk.
+    """Raise EmulatorError if a file of the saved state is damaged, for example after a power cut.
 
     ministack would start without the data in it, and overwrite the file when it stops.
     """
