@@ -17,7 +17,6 @@ from pathlib import Path
 
 import boto3
 
-from chalicelib.settings import RouteSettings
 from deploy import (
     api,
     attachment,
@@ -377,7 +376,7 @@ def make_web_config(options: argparse.Namespace) -> None:
             recorded.user_pool_arn,
             recorded.client_ids,
             f"https://{sign_in_domain}",
-            _route_settings(stage),
+            _page_settings(stage),
         )
     )
     print(f"web/config.json now has the settings of the stage {stage}: {profile}")
@@ -385,10 +384,10 @@ def make_web_config(options: argparse.Namespace) -> None:
     print(page_config.content_security_policy())
 
 
-def _route_settings(stage: str) -> RouteSettings:
+def _page_settings(stage: str) -> page_config.StageSettings:
     """Raises DeploymentError if a setting of the stage is invalid."""
     with report_invalid_settings(stage):
-        return RouteSettings.from_environment(chalice_config.environment(stage))
+        return page_config.StageSettings.from_environment(chalice_config.environment(stage))
 
 
 # --- the data -------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
@@ -36,8 +36,13 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     # After sign-in the page's address contains the authorization code.
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
 }
+NO_STORE = "no-store"
+"""The Cache-Control of the page itself and of its configuration: the browser's Back button must not
+show the page of a user who has signed out."""
+REVALIDATE = "no-cache"
+"""The Cache-Control of scripts and styles: browsers keep them and ask whether they changed."""
+REVALIDATED_SUFFIXES = {".css", ".js", ".svg"}
 CLIENT_TIMEOUT_SECONDS = 30
 SHUTDOWN_POLL_SECONDS = 0.01
 NPM_OUTPUT_CHARACTERS = 500
@@ -142,11 +147,23 @@ class PageHandler(BaseHTTPRequestHandler):
         if file is not None and file.suffix == ".html" and host == "127.0.0.1":
             # The user pool sends users back to localhost only, which is another origin.
             location = f"http://localhost{colon}{port}{self.path}"
-            self._send(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", b"", location)
+            self._send(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", b"", {"Location": location})
         elif file is None or not file.exists():
             self._send(HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n")
+        elif file.suffix in REVALIDATED_SUFFIXES:
+            self._send_revalidated(file)
         else:
             self._send(HTTPStatus.OK, CONTENT_TYPES[file.suffix], file.read_bytes())
+
+    def _send_revalidated(self, file: Path) -> None:
+        """Send a file with its ETag, or 304 if the browser has it already."""
+        content = file.read_bytes()
+        etag = f'"{hashlib.sha256(content).hexdigest()}"'
+        headers = {"ETag": etag, "Cache-Control": REVALIDATE}
+        if self.headers.get("If-None-Match") == etag:
+            self._send(HTTPStatus.NOT_MODIFIED, CONTENT_TYPES[file.suffix], b"", headers)
+        else:
+            self._send(HTTPStatus.OK, CONTENT_TYPES[file.suffix], content, headers)
 
     def _requested_file(self) -> Path | None:
         path = self.path.partition("?")[0]
@@ -159,16 +176,17 @@ class PageHandler(BaseHTTPRequestHandler):
         status: HTTPStatus,
         content_type: str,
         body: bytes,
-        location: str | None = None,
+        more_headers: Mapping[str, str] | None = None,
     ) -> None:
         headers = {
             **HEADERS,
+            "Cache-Control": NO_STORE,
             "Content-Security-Policy": page_config.content_security_policy(self._config),
             "Content-Type": f"{content_type}; charset=utf-8",
-            "Content-Length": str(len(body)),
+            **(more_headers or {}),
         }
-        if location is not None:
-            headers["Location"] = location
+        if status != HTTPStatus.NOT_MODIFIED:
+            headers["Content-Length"] = str(len(body))
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -121,16 +121,20 @@ def _turn_on_ttl(table: str) -> None:
 
 def _configuration(ports: Ports, outputs: Mapping[str, str]) -> dict[str, object]:
     """What a front end must know of the AWS emulator: the content of web/config.json."""
-    stage = chalice_config.environment(environment.STAGE) | environment.default_settings()
-    routes = RouteSettings.from_environment(stage | backend.chalice_environment(outputs))
-    return page_config.settings(
+    variables = chalice_config.environment(environment.STAGE) | environment.default_settings()
+    stage = page_config.StageSettings.from_environment(
+        variables | backend.chalice_environment(outputs)
+    )
+    config = page_config.settings(
         # Not localhost: Node 18 resolves that to ::1, where nothing listens.
         f"{ports.api_url}/user/profile",
         outputs["UserPoolArn"],
         outputs["UserPoolClientId"],
         ports.aws_url,
-        routes,
+        stage,
     )
+    config["cognito_api"] = ports.aws_url
+    return config
 
 
 def _write_configuration(config: Mapping[str, object]) -> None:

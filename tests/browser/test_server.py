@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.settings import RouteSettings
+from chalicelib.settings import InvalidSetting
 from deploy import page_config
 from local import page
 from tests.support.browser import ChromiumNotFoundError, find_chromium
 from tests.support.clone import ROOT
 from tests.support.http_api import Answer, Api
+
+POOL_ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Abc"
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +31,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         yield Api(port)
 
 
-def get_from_localhost(server: Api, path: str) -> Answer:
+def get_from_localhost(server: Api, path: str, **headers: str) -> Answer:
     """The response under the page's own address, http://localhost."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
-        connection.request("GET", path, headers={"Host": f"localhost:{server.port}"})
+        connection.request("GET", path, headers={"Host": f"localhost:{server.port}", **headers})
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
     finally:
@@ -70,6 +72,25 @@ def test_the_pages_files_are_served_with_its_policy(
     assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    "path", ["/main.js", "/style.css", "/node_modules/oidc-client-ts/dist/esm/oidc-client-ts.js"]
+)
+def test_a_browser_downloads_an_unchanged_file_once(server: Api, path: str) -> None:
+    first = get_from_localhost(server, path)
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = get_from_localhost(server, path, **{"If-None-Match": first.headers["ETag"]})
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
+    changed = get_from_localhost(server, path, **{"If-None-Match": '"another"'})
+    assert (changed.status, changed.body) == (200, first.body)
+
+
+def test_a_browser_keeps_no_copy_of_the_page_itself(server: Api) -> None:
+    answer = get_from_localhost(server, "/")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -110,23 +131,40 @@ def test_the_server_only_listens_on_localhost(server: Api) -> None:
         other_server.bind(("127.0.0.2", server.port))
 
 
-def test_the_policy_allows_the_import_map_and_two_servers(tmp_path: Path) -> None:
+def test_the_policy_allows_the_import_map_and_the_services(tmp_path: Path) -> None:
     html = (ROOT / "web" / "index.html").read_text()
     (import_map,) = re.findall(r'<script type="importmap">(.*?)</script>', html, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
     config = {
         "api": "https://api.example.com/api/user/profile",
         "sign_in": "https://acme.auth.us-east-1.amazoncognito.com",
+        "cognito_api": "https://cognito-idp.us-east-1.amazonaws.com",
     }
     config_file = tmp_path / "config.json"
     config_file.write_text(json.dumps(config))
     directives = page_config.content_security_policy(config_file).split("; ")
     assert f"script-src 'self' 'sha256-{digest}'" in directives
     assert (
-        "connect-src 'self' https://acme.auth.us-east-1.amazoncognito.com https://api.example.com"
-        in directives
+        "connect-src 'self' https://acme.auth.us-east-1.amazoncognito.com https://api.example.com "
+        "https://cognito-idp.us-east-1.amazonaws.com" in directives
     )
     assert "unsafe" not in " ".join(directives)
+
+
+@pytest.mark.parametrize(
+    ("schema", "directive"),
+    [
+        (None, "img-src 'self'"),
+        ({"properties": {"name": {"type": "string"}}}, "img-src 'self'"),
+        ({"properties": {"picture": {"type": "string"}}}, "img-src 'self' https:"),
+    ],
+)
+def test_pictures_of_other_servers_need_a_schema_with_a_picture(
+    tmp_path: Path, schema: object, directive: str
+) -> None:
+    config_file = tmp_path / "config.json"
+    config_file.write_text(json.dumps({} if schema is None else {"schema": schema}))
+    assert directive in page_config.content_security_policy(config_file).split("; ")
 
 
 def test_the_page_has_no_inline_scripts_or_styles() -> None:
@@ -138,7 +176,8 @@ def test_the_page_has_no_inline_scripts_or_styles() -> None:
 
 def test_the_issuer_follows_from_the_pools_arn() -> None:
     arn = "arn:aws-cn:cognito-idp:cn-north-1:123456789012:userpool/cn-north-1_Abc"
-    settings = page_config.settings("https://a", arn, "first,second", "https://b")
+    stage = page_config.StageSettings.from_environment({})
+    settings = page_config.settings("https://a", arn, "first,second", "https://b", stage)
     assert settings["issuer"] == "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_Abc"
     assert settings["client_id"] == "first"
 
@@ -156,12 +195,36 @@ def test_the_issuer_follows_from_the_pools_arn() -> None:
     ],
 )
 def test_the_page_knows_whether_accounts_can_be_deleted(
-    variables: dict[str, str], erasure: dict[str, object] | None
+    tmp_path: Path, variables: dict[str, str], erasure: dict[str, object] | None
 ) -> None:
-    arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Abc"
-    routes = RouteSettings.from_environment(variables)
-    settings = page_config.settings("https://a/api/user/profile", arn, "id", "https://b", routes)
-    assert settings.get("erasure") == erasure
+    assert page_settings(variables, tmp_path).get("erasure") == erasure
+
+
+def page_settings(variables: dict[str, str], folder: Path) -> dict[str, object]:
+    stage = page_config.StageSettings.from_environment(variables, folder)
+    return page_config.settings("https://a/api/user/profile", POOL_ARN, "id", "https://b", stage)
+
+
+def test_the_page_knows_the_stages_schema(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"title": "Profile"}')
+    assert page_settings({"PROFILE_SCHEMA": "a.json"}, tmp_path)["schema"] == {"title": "Profile"}
+
+
+def test_a_stage_without_a_schema_has_none_in_the_page(tmp_path: Path) -> None:
+    assert "schema" not in page_settings({}, tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_an_unreadable_schema_names_its_file(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InvalidSetting, match=re.escape("chalicelib/a.json")):
+        page_settings({"PROFILE_SCHEMA": "a.json"}, tmp_path)
+
+
+def test_the_page_revokes_tokens_in_the_pools_region(tmp_path: Path) -> None:
+    settings = page_settings({}, tmp_path)
+    assert settings["cognito_api"] == "https://cognito-idp.us-east-1.amazonaws.com"
 
 
 @pytest.mark.parametrize("folder", ["web", "tests/browser"])

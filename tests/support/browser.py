@@ -13,7 +13,6 @@ from unittest import mock
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from chalicelib.settings import RouteSettings
 from deploy import backend, page_config
 from local import page
 from local.api import serving as serving_api
@@ -91,8 +90,11 @@ def serving_site(
             outputs["UserPoolArn"],
             outputs["UserPoolClientId"],
             f"http://127.0.0.1:{emulator_port}",
-            RouteSettings.from_environment({**DEFAULT_SETTINGS, **settings}),
+            page_config.StageSettings.from_environment(
+                {**DEFAULT_SETTINGS, **settings}, project / "chalicelib"
+            ),
         )
+        config["cognito_api"] = f"http://127.0.0.1:{emulator_port}"
         site = Site(url, api_port, emulator_port, folder, outputs)
         site.config_file.write_text(json.dumps(config))
         yield site
