@@ -10,7 +10,8 @@ import {
   UnavailableError,
   ValidationError,
 } from "./errors.js";
-import { parse } from "./json.js";
+import { isObject, parse } from "./json.js";
+import { detailsOf } from "./problem-texts.js";
 
 /** API Gateway responds within 29 seconds. */
 const TIMEOUT_MS = 30_000;
@@ -56,32 +57,44 @@ export class ApiClient {
 }
 
 async function send(method, url, headers, body, idToken) {
+  let response;
+  let text;
   try {
-    const response = await fetch(url, {
+    response = await fetch(url, {
       method,
       headers: { ...headers, Authorization: `Bearer ${idToken}` },
       body,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const text = await response.text();
-    return {
-      ok: response.ok,
-      status: response.status,
-      etag: response.headers.get("ETag"),
-      body: parseBody(text),
-    };
+    text = await response.text();
   } catch (error) {
-    // A body that is not JSON comes from a proxy or a captive portal, not from the API.
-    throw new UnavailableError("Cannot reach the service. You may be offline.", { cause: error });
+    const message = "Cannot reach the service. You may be offline.";
+    throw new UnavailableError(message, { cause: error });
   }
+  const { ok, status } = response;
+  return { ok, status, etag: response.headers.get("ETag"), body: parseBody(text, ok) };
 }
 
-/** The response to a DELETE has no body. */
-function parseBody(text) {
-  if (text === "") {
-    return {};
+/** The response to a DELETE has no body. An error may come from a proxy, as HTML. */
+function parseBody(text, isOk) {
+  const value = text === "" ? {} : parseOrNull(text);
+  if (isObject(value)) {
+    return value;
   }
-  return parse(text);
+  if (isOk) {
+    throw new UnavailableError(
+      "Another server answered instead of the service. Your network may ask you to sign in first.",
+    );
+  }
+  return {};
+}
+
+function parseOrNull(text) {
+  try {
+    return parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Whether the API refused the sign-in and not the token: a refreshed token has the same sign-in. */
@@ -97,29 +110,30 @@ function hasType({ body }, type) {
 function toError(response) {
   const { status, body } = response;
   const message = messageOf(status, body);
+  const reason = { status, type: body.type, requestId: body.request_id };
   if (isSignInTooOld(response)) {
-    return new SignInTooOldError(message, body.type);
+    return new SignInTooOldError(message, reason);
   }
   if (status === 401) {
     return new SessionEndedError(message);
   }
   if (hasType(response, "account-erased")) {
-    return new AccountErasedError(message, body.type);
+    return new AccountErasedError(message, reason);
   }
-  if (status === 422) {
+  if (status === 422 && Array.isArray(body.errors)) {
     return new ValidationError(body.errors);
   }
   if (status === 429 || status >= 502) {
-    return new UnavailableError(message);
+    const details = detailsOf(message, body.request_id);
+    return new UnavailableError("The service is busy. Try again in a moment.", { details });
   }
   if (status === 412) {
-    return new ConflictError(message, body.type);
+    return new ConflictError(message, reason);
   }
-  const requestId = body.request_id ? ` (request ID ${body.request_id})` : "";
   if (status === 500) {
-    return new InternalError(`${message}${requestId}`, body.type);
+    return new InternalError(message, reason);
   }
-  return new ApiError(`${message}${requestId}`, body.type);
+  return new ApiError(message, reason);
 }
 
 /** After `chalice deploy` without `make gateway`, API Gateway's own errors have a `message`. */

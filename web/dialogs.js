@@ -1,13 +1,8 @@
-// The dialogs: a choice between two versions of the profile, the confirmation of a deletion, and the
-// offer to sign in again.
-
-import { isEqual } from "./json.js";
+// The dialogs that ask a question with two answers.
 
 const view = {
-  conflict: document.querySelector("#conflict"),
-  conflictText: document.querySelector("#conflict-text"),
-  differences: document.querySelector("#differences"),
-  useSavedButton: document.querySelector("#use-saved"),
+  confirmDiscard: document.querySelector("#confirm-discard"),
+  confirmSignOut: document.querySelector("#confirm-sign-out"),
   confirmDelete: document.querySelector("#confirm-delete"),
   confirmDeleteAccount: document.querySelector("#confirm-delete-account"),
   confirmDeleteAccountForm: document.querySelector("#confirm-delete-account form"),
@@ -16,24 +11,23 @@ const view = {
 };
 
 /**
- * Show what differs between the saved profile and the user's edits, and let the user choose.
+ * Ask the user whether to lose the unsaved changes.
  *
- * @param {?import("./profile-api.js").Profile} saved the saved profile; null if it was deleted
- * @param {object} edited the profile data in the form
- * @returns {Promise<"edited"|"saved"|"">} the version to keep; "" to keep editing
+ * @returns {Promise<boolean>}
  */
-export async function askWhichVersion(saved, edited) {
-  let savedData = {};
-  if (saved === null) {
-    view.conflictText.textContent = "It was deleted in another tab or on another device.";
-    view.useSavedButton.textContent = "Discard my version";
-  } else {
-    savedData = saved.data;
-    view.conflictText.textContent = "It was saved in another tab or on another device.";
-    view.useSavedButton.textContent = "Use the saved version";
-  }
-  view.differences.replaceChildren(...differingRows(savedData, edited));
-  return ask(view.conflict);
+export async function confirmDiscarding() {
+  const answer = await ask(view.confirmDiscard);
+  return answer === "discard";
+}
+
+/**
+ * Ask the user whether to sign out and lose the unsaved changes.
+ *
+ * @returns {Promise<boolean>}
+ */
+export async function confirmSigningOut() {
+  const answer = await ask(view.confirmSignOut);
+  return answer === "sign-out";
 }
 
 /**
@@ -70,47 +64,10 @@ export async function askForNewSignIn() {
 }
 
 /** Show a dialog. Returns the value of the button that closed it; "" for Escape. */
-function ask(dialog) {
+export function ask(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
   });
-}
-
-/** One table row for each top-level field that differs. */
-function differingRows(saved, edited) {
-  const savedValues = new Map(Object.entries(saved));
-  const editedValues = new Map(Object.entries(edited));
-  const names = new Set([...savedValues.keys(), ...editedValues.keys()]);
-  const rows = [];
-  for (const name of names) {
-    const values = [savedValues.get(name), editedValues.get(name)];
-    if (!isEqual(...values)) {
-      rows.push(createRow(name, values));
-    }
-  }
-  return rows;
-}
-
-function createRow(name, values) {
-  const heading = document.createElement("th");
-  heading.scope = "row";
-  heading.textContent = name;
-  const row = document.createElement("tr");
-  row.append(heading);
-  for (const value of values) {
-    row.insertCell().textContent = displayText(value);
-  }
-  return row;
-}
-
-function displayText(value) {
-  if (value === undefined) {
-    return "(not set)";
-  }
-  if (typeof value === "string") {
-    return value;
-  }
-  return JSON.stringify(value, null, 2);
 }

@@ -2,7 +2,6 @@
 // the page and another sign-in.
 
 import { isObject, parse } from "./json.js";
-import { FIELDS } from "./profile-form.js";
 
 const KEY = "unsaved-edits";
 
@@ -11,7 +10,7 @@ const KEY = "unsaved-edits";
  * @property {string} sub the user who made the edits
  * @property {?import("./profile-api.js").Profile} base the profile that was edited; null if there
  *   was none
- * @property {Object<string, string>} texts the text of each field
+ * @property {Object<string, string>} texts the text of each field; see `ProfileForm.texts`
  */
 
 /** @param {Draft} draft */
@@ -56,9 +55,14 @@ function isDraft(value) {
   if (value.base !== null && !isProfile(value.base)) {
     return false;
   }
-  return FIELDS.every((field) => typeof value.texts[field] === "string");
+  const texts = Object.values(value.texts);
+  return Object.hasOwn(value.texts, "advanced") && texts.every(isText);
 }
 
 function isProfile(value) {
   return isObject(value) && isObject(value.data) && typeof value.etag === "string";
+}
+
+function isText(value) {
+  return typeof value === "string";
 }

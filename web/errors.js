@@ -4,7 +4,7 @@
 // ├── ValidationError         correct the profile data
 // ├── SessionEndedError       sign in again
 // ├── UnavailableError        try again later
-// ├── IncompleteDeletionError delete the account again
+// │   └── IncompleteDeletionError  delete the account again
 // └── ApiError                read the message
 //     ├── ConflictError       compare with the saved profile
 //     ├── SignInTooOldError   sign in again, then delete the account
@@ -29,23 +29,42 @@ export class ValidationError extends Error {
 export class SessionEndedError extends Error {}
 
 /** The network, the API or the sign-in service does not respond. A later attempt may succeed. */
-export class UnavailableError extends Error {}
+export class UnavailableError extends Error {
+  /**
+   * @param {string} message
+   * @param {ErrorOptions & {details?: string}} [options] `details` are for support
+   */
+  constructor(message, { details = "", ...options } = {}) {
+    super(message, options);
+    this.details = details;
+  }
+}
 
 /**
  * The page cannot know whether the account and all of its data were deleted. Repeating the deletion
  * finishes it.
  */
-export class IncompleteDeletionError extends Error {}
+export class IncompleteDeletionError extends UnavailableError {}
 
 /** The API refused a request. The message is the `detail` of its problem document (RFC 9457). */
 export class ApiError extends Error {
   /**
    * @param {string} message
-   * @param {string} [type] the problem's type. Errors of API Gateway itself have none.
+   * @param {object} response
+   * @param {number} response.status the HTTP status
+   * @param {string} [response.type] the problem's type. Errors of API Gateway itself have none.
+   * @param {string} [response.requestId]
    */
-  constructor(message, type) {
+  constructor(message, { status, type, requestId }) {
     super(message);
+    this.status = status;
     this.type = type;
+    this.requestId = requestId;
+  }
+
+  /** Whether the problem has a type, which is the last part of its URN. */
+  hasType(type) {
+    return this.type?.endsWith(`:${type}`) ?? false;
   }
 }
 

@@ -1,6 +1,7 @@
 // JSON with exact numbers, and the merge patch between two objects.
 
-import { ValidationError } from "./errors.js";
+/** The tokens of a JSON text from which the names in its objects follow. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
 /**
  * Read JSON without changing its numbers.
@@ -19,6 +20,43 @@ export function parse(text) {
     }
     return value;
   });
+}
+
+/**
+ * A copy of a value that `parse` returned. Its numbers stay exact.
+ *
+ * @param {*} value
+ * @returns {*}
+ */
+export function copy(value) {
+  return parse(JSON.stringify(value));
+}
+
+/**
+ * A name that occurs twice in one object. `parse` would keep only the last value.
+ *
+ * @param {string} text valid JSON
+ * @returns {?string} null if there is none
+ */
+export function duplicateName(text) {
+  const openNames = []; // for each open object the names in it, for each open array null
+  let lastString = "";
+  for (const [token] of text.matchAll(TOKEN)) {
+    if (token === "{") {
+      openNames.push(new Set());
+    } else if (token === "[") {
+      openNames.push(null);
+    } else if (token === "}" || token === "]") {
+      openNames.pop();
+    } else if (token !== ":") {
+      lastString = JSON.parse(token);
+    } else if (openNames.at(-1).has(lastString)) {
+      return lastString;
+    } else {
+      openNames.at(-1).add(lastString);
+    }
+  }
+  return null;
 }
 
 /**
@@ -64,11 +102,10 @@ function compareNames([first], [second]) {
  *
  * @param {object} before
  * @param {object} after
- * @param {string} [pointer] the JSON Pointer of the two objects, for errors
- * @returns {object}
- * @throws {ValidationError} for a new null: in a merge patch, null means "remove"
+ * @returns {?object} null if no merge patch can do that, because `after` has a new null in an
+ *   object: in a merge patch, null means "remove"
  */
-export function mergePatch(before, after, pointer = "") {
+export function mergePatch(before, after) {
   // Maps, because a profile may have names such as "__proto__".
   const oldValues = new Map(Object.entries(before));
   const newValues = new Map(Object.entries(after));
@@ -80,26 +117,21 @@ export function mergePatch(before, after, pointer = "") {
     if (!newValues.has(name)) {
       changes.set(name, null);
     } else if (!isEqual(oldValue, newValue)) {
-      changes.set(name, changeOf(oldValue, newValue, `${pointer}/${escapeToken(name)}`));
+      const change = changeOf(oldValue, newValue);
+      if (change === null) {
+        return null;
+      }
+      changes.set(name, change);
     }
   }
   return Object.fromEntries(changes);
 }
 
-/** The part of a merge patch that turns one value into another. */
-function changeOf(oldValue, newValue, pointer) {
-  if (newValue === null) {
-    const detail = "Remove this field instead of setting it to null.";
-    throw new ValidationError([{ pointer, detail }]);
-  }
+/** The part of a merge patch that turns one value into another; null if there is none. */
+function changeOf(oldValue, newValue) {
   if (!isObject(newValue)) {
     return newValue;
   }
   const before = isObject(oldValue) ? oldValue : {};
-  return mergePatch(before, newValue, pointer);
-}
-
-/** A name as one token of a JSON Pointer (RFC 6901). */
-function escapeToken(name) {
-  return name.replaceAll("~", "~0").replaceAll("/", "~1");
+  return mergePatch(before, newValue);
 }

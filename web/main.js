@@ -3,8 +3,11 @@
 import { AccountApi } from "./account-api.js";
 import { ApiClient } from "./api-client.js";
 import { showProblem } from "./messages.js";
+import { MetadataApi } from "./metadata-api.js";
 import { ProfileApi } from "./profile-api.js";
+import { ProfileForm } from "./profile-form.js";
 import { ProfilePage } from "./profile-page.js";
+import { DEFAULT_FIELDS, fieldsOf } from "./schema.js";
 import { Session } from "./session.js";
 
 /**
@@ -13,8 +16,10 @@ import { Session } from "./session.js";
  * @property {string} issuer the issuer of the user pool's tokens
  * @property {string} client_id the id of the user pool's app client
  * @property {string} sign_in the URL of the user pool's domain
+ * @property {string} cognito_api the endpoint of Cognito's API
  * @property {{url: string, max_sign_in_age: number}} [erasure] missing if users cannot delete their
  *   account
+ * @property {object} [schema] the JSON Schema of profile data; missing if there is none
  */
 
 /** @returns {Promise<Config>} */
@@ -33,9 +38,22 @@ async function startSession(session) {
   try {
     return await session.start();
   } catch (error) {
-    showProblem(`Sign-in failed: ${error.message}`);
+    showProblem("Signing in did not work. Try again.", { details: error.message });
     return null;
   }
+}
+
+/** @param {Config} config */
+function createPage(config, session) {
+  const client = new ApiClient(session);
+  const apis = {
+    profile: new ProfileApi(config.api, client),
+    metadata: new MetadataApi(new URL("metadata", config.api).href, client),
+    account: config.erasure ? new AccountApi(config.erasure, client) : null,
+  };
+  const form = new ProfileForm(config.schema ? fieldsOf(config.schema) : DEFAULT_FIELDS);
+  const isPictureAllowed = config.schema?.properties?.picture !== undefined;
+  return new ProfilePage({ session, apis, form, isPictureAllowed });
 }
 
 async function start() {
@@ -47,10 +65,7 @@ async function start() {
   }
   const config = await loadConfig();
   const session = new Session(config);
-  const client = new ApiClient(session);
-  const profileApi = new ProfileApi(config.api, client);
-  const accountApi = config.erasure ? new AccountApi(config.erasure, client) : null;
-  const page = new ProfilePage(session, profileApi, accountApi);
+  const page = createPage(config, session);
   const user = await startSession(session);
   if (user === null) {
     page.showSignedOut();

@@ -1,46 +1,65 @@
-// The state of the page as users see it: the messages at the top (a problem, with an optional
-// button, and a status), and whether it is busy.
+// The messages of the page: problems and notices at the top, the status next to "Save", and whether
+// the page is busy.
 
-const KEPT_STATUS = "status-after-sign-out";
+const KEPT_NOTICE = "notice-after-sign-out";
 
 const view = {
   main: document.querySelector("main"),
   problem: document.querySelector("#problem"),
-  status: document.querySelector("#status"),
+  notice: document.querySelector("#notice"),
+  saveStatus: document.querySelector("#save-status"),
 };
 
-/** @param {string} text */
-export function showStatus(text) {
-  view.status.textContent = text;
+/**
+ * @typedef {object} Action a button next to a text
+ * @property {string} label
+ * @property {function(): void} run
+ */
+
+/**
+ * Show something that the user should know, and that is not a problem.
+ *
+ * @param {string} text
+ * @param {Action} [action]
+ */
+export function showNotice(text, action) {
+  view.notice.replaceChildren(...createMessage(text, action));
 }
 
 /**
- * Keep a status in sessionStorage. The page shows it when the user has been signed out.
+ * Keep a notice in sessionStorage. The page shows it when the user has been signed out.
  *
  * @param {string} text
  */
-export function keepStatus(text) {
-  sessionStorage.setItem(KEPT_STATUS, text);
+export function keepNotice(text) {
+  sessionStorage.setItem(KEPT_NOTICE, text);
 }
 
-/** Show the status that `keepStatus` has kept, if any. */
-export function showKeptStatus() {
-  const text = sessionStorage.getItem(KEPT_STATUS);
-  sessionStorage.removeItem(KEPT_STATUS);
-  showStatus(text ?? "");
+/** Show the notice that `keepNotice` has kept, if any. */
+export function showKeptNotice() {
+  const text = sessionStorage.getItem(KEPT_NOTICE);
+  sessionStorage.removeItem(KEPT_NOTICE);
+  if (text !== null) {
+    showNotice(text);
+  }
 }
 
 /**
  * @param {string} text
- * @param {{label: string, run: function(): void}} [action] a button next to the text
+ * @param {object} [options]
+ * @param {string} [options.details] what only support needs
+ * @param {Action} [options.action]
  */
-export function showProblem(text, action) {
-  const message = document.createElement("span");
-  message.textContent = text;
-  view.problem.replaceChildren(message);
-  if (action) {
-    view.problem.append(createButton(action));
+export function showProblem(text, { details = "", action } = {}) {
+  view.problem.replaceChildren(...createMessage(text, action));
+  if (details !== "") {
+    view.problem.append(createDetails(details));
   }
+}
+
+/** @param {string} text the state of saving: "Saving…", "Saved." or "" */
+export function showSaveStatus(text) {
+  view.saveStatus.textContent = text;
 }
 
 /** @param {boolean} isBusy whether an action is running; for assistive technology */
@@ -50,7 +69,17 @@ export function showBusy(isBusy) {
 
 export function clearMessages() {
   view.problem.replaceChildren();
-  view.status.textContent = "";
+  view.notice.replaceChildren();
+  view.saveStatus.textContent = "";
+}
+
+function createMessage(text, action) {
+  if (text === "") {
+    return [];
+  }
+  const message = document.createElement("span");
+  message.textContent = text;
+  return action ? [message, createButton(action)] : [message];
 }
 
 function createButton({ label, run }) {
@@ -62,4 +91,14 @@ function createButton({ label, run }) {
     run();
   });
   return button;
+}
+
+function createDetails(text) {
+  const summary = document.createElement("summary");
+  summary.textContent = "Details";
+  const paragraph = document.createElement("p");
+  paragraph.textContent = text;
+  const details = document.createElement("details");
+  details.append(summary, paragraph);
+  return details;
 }

@@ -34,7 +34,7 @@ export class ProfileApi {
     try {
       response = await this.#client.request("GET", this.#url);
     } catch (error) {
-      if (error instanceof ApiError && error.type?.endsWith(":profile-not-found")) {
+      if (error instanceof ApiError && error.hasType("profile-not-found")) {
         return null;
       }
       throw error;
@@ -43,7 +43,7 @@ export class ProfileApi {
   }
 
   /**
-   * Save new data with a PATCH that sends only what changed.
+   * Save new data. Only what changed is sent, if a merge patch can express it.
    *
    * @param {?Profile} base the profile that was edited; null to create one
    * @param {object} data the edited profile data
@@ -52,18 +52,18 @@ export class ProfileApi {
    * @throws {ConflictError} if the saved profile is no longer `base`
    */
   async save(base, data) {
-    const headers = { "Content-Type": "application/merge-patch+json" };
-    let savedData = {};
-    if (base === null) {
-      headers["If-None-Match"] = "*";
-    } else {
-      headers["If-Match"] = base.etag;
-      savedData = base.data;
-    }
-    const patch = mergePatch(savedData, data);
-    const text = JSON.stringify(patch);
-    const response = await this.#client.request("PATCH", this.#url, headers, text);
+    const precondition = base === null ? { "If-None-Match": "*" } : { "If-Match": base.etag };
+    const patch = base === null ? null : mergePatch(base.data, data);
+    const response =
+      patch === null
+        ? await this.#send("PUT", "application/json", precondition, data)
+        : await this.#send("PATCH", "application/merge-patch+json", precondition, patch);
     return toProfile(response);
+  }
+
+  #send(method, contentType, precondition, body) {
+    const headers = { ...precondition, "Content-Type": contentType };
+    return this.#client.request(method, this.#url, headers, JSON.stringify(body));
   }
 
   /**

@@ -1,27 +1,20 @@
-// The form: a field for the name, one for the bio, and one for all other profile data as JSON.
+// The form: a field for each member that the schema describes, and "Advanced" for all other data.
 
+import { Advanced } from "./advanced.js";
 import { ValidationError } from "./errors.js";
-import { isObject, parse } from "./json.js";
-
-const TEXT_FIELDS = ["name", "bio"];
-const OTHER_FIELD = "other";
-export const FIELDS = [...TEXT_FIELDS, OTHER_FIELD];
+import { FieldView } from "./field-view.js";
+import { copy } from "./json.js";
+import { removeAt, setAt, valueAt } from "./paths.js";
+import { Kind } from "./schema.js";
 
 const view = {
   form: document.querySelector("#profile"),
+  fields: document.querySelector("#fields"),
   lastSaved: document.querySelector("#last-saved"),
+  invitation: document.querySelector("#invitation"),
+  unsaved: document.querySelector("#unsaved"),
+  saveButton: document.querySelector("#save"),
   discardButton: document.querySelector("#discard"),
-  deleteButton: document.querySelector("#delete"),
-  inputs: {
-    name: document.querySelector("#name"),
-    bio: document.querySelector("#bio"),
-    other: document.querySelector("#other"),
-  },
-  errors: {
-    name: document.querySelector("#name-error"),
-    bio: document.querySelector("#bio-error"),
-    other: document.querySelector("#other-error"),
-  },
 };
 
 export class ProfileForm {
@@ -32,19 +25,36 @@ export class ProfileForm {
    */
   base = null;
 
+  #views = [];
+  #advanced = new Advanced();
+
+  /** @param {import("./schema.js").Field[]} fields */
+  constructor(fields) {
+    view.fields.replaceChildren(...this.#createElements(fields));
+  }
+
   /**
    * Set what happens when the user changes a field or presses a button of the form.
    *
    * @param {Object<string, function(): void>} handlers
    */
-  setHandlers({ onEdit, onSave, onDiscard, onDelete }) {
-    view.form.addEventListener("input", onEdit);
+  setHandlers({ onEdit, onSave, onDiscard }) {
+    view.form.addEventListener("input", ({ target }) => {
+      this.#partAround(target)?.setError("");
+      this.#showWhetherChanged();
+      onEdit();
+    });
     view.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      onSave();
+      if (this.isChanged) {
+        onSave();
+      }
     });
-    view.discardButton.addEventListener("click", onDiscard);
-    view.deleteButton.addEventListener("click", onDelete);
+    view.discardButton.addEventListener("click", () => {
+      if (this.isChanged) {
+        onDiscard();
+      }
+    });
   }
 
   get isVisible() {
@@ -58,82 +68,71 @@ export class ProfileForm {
   /** Fill the fields with a saved profile, or empty them for null. */
   show(profile) {
     this.base = profile;
-    const other = { ...profile?.data };
-    for (const field of TEXT_FIELDS) {
-      view.inputs[field].value = "";
-      // Another client may have saved a name that is not a string. It stays in the JSON.
-      if (typeof other[field] === "string") {
-        view.inputs[field].value = other[field];
-        delete other[field];
+    const data = profile?.data ?? {};
+    const others = copy(data);
+    for (const fieldView of this.#views) {
+      fieldView.show(valueAt(data, fieldView.field.path));
+      if (!fieldView.isInAdvanced) {
+        removeAt(others, fieldView.field.path);
       }
     }
-    view.inputs.other.value = JSON.stringify(other, null, 2);
-    this.#reveal();
-  }
-
-  /** Fill the fields with unsaved edits of a saved profile. */
-  restore(base, texts) {
-    this.base = base;
-    for (const field of FIELDS) {
-      view.inputs[field].value = texts[field];
-    }
-    this.#reveal();
-  }
-
-  #reveal() {
-    view.lastSaved.textContent = describeLastSave(this.base);
-    view.deleteButton.hidden = this.base === null;
+    this.#advanced.show(others);
+    view.lastSaved.textContent = describeLastSave(profile);
+    view.invitation.hidden = profile !== null;
     view.form.hidden = false;
+    this.#showWhetherChanged();
   }
 
   /** The text of each field, for `restore`. */
   texts() {
-    const texts = {};
-    for (const field of FIELDS) {
-      texts[field] = view.inputs[field].value;
+    const texts = { advanced: this.#advanced.text };
+    for (const { pointer, text } of this.#views) {
+      texts[pointer] = text;
     }
     return texts;
+  }
+
+  /** Show unsaved edits of a saved profile. */
+  restore(base, texts) {
+    this.show(base);
+    this.#advanced.text = texts.advanced;
+    for (const fieldView of this.#views) {
+      fieldView.text = texts[fieldView.pointer] ?? fieldView.text;
+    }
+    this.#showWhetherChanged();
+  }
+
+  /** Whether the user changed something. */
+  get isChanged() {
+    return this.#advanced.isChanged || this.#views.some((fieldView) => fieldView.isChanged);
   }
 
   /**
    * The profile data in the fields.
    *
    * @returns {object}
-   * @throws {ValidationError}
+   * @throws {ValidationError} if the page finds an error
    */
   data() {
-    const other = readJsonObject(view.inputs.other.value);
-    const data = { ...other };
-    for (const field of TEXT_FIELDS) {
-      if (typeof other[field] === "string") {
-        throw invalidJsonField(`Remove "${field}" here: it has its own field above.`);
+    const data = this.#advanced.data();
+    const shown = this.#views.filter(({ isInAdvanced }) => !isInAdvanced);
+    const errors = shown.flatMap((fieldView) => errorsOf(fieldView, data));
+    for (const { field, pointer, value } of shown) {
+      if (value !== undefined && !setAt(data, field.path, value)) {
+        errors.push({ pointer: "", detail: `${pointer}: Remove this here. It has fields above.` });
       }
-      const text = this.#text(field);
-      // An empty field means that the profile has no such field, unless "" was saved.
-      const keepsEmptyText = this.base?.data[field] === "" && !Object.hasOwn(other, field);
-      if (text !== "" || keepsEmptyText) {
-        data[field] = text;
+    }
+    for (const fieldView of shown.filter(({ field }) => field.isRequired)) {
+      // A member of an object is only required if there is the object.
+      const hasParent = valueAt(data, fieldView.field.path.slice(0, -1)) !== undefined;
+      if (fieldView.isEditable && fieldView.isEmpty && hasParent) {
+        errors.push({ pointer: fieldView.pointer, detail: "This field is required." });
       }
+    }
+    if (errors.length > 0) {
+      throw new ValidationError(errors);
     }
     return data;
-  }
-
-  /**
-   * The text of a field. It is the saved text if the user did not change it: an <input> drops line
-   * breaks, and a <textarea> changes CR LF to LF.
-   */
-  #text(field) {
-    const input = view.inputs[field];
-    const saved = this.base?.data[field];
-    if (typeof saved !== "string") {
-      return input.value;
-    }
-    const unedited = input.cloneNode();
-    unedited.value = saved;
-    if (input.value === unedited.value) {
-      return saved;
-    }
-    return input.value;
   }
 
   /**
@@ -142,18 +141,17 @@ export class ProfileForm {
    * @param {{pointer: string, detail: string}[]} errors
    */
   showErrors(errors) {
-    const messages = { name: [], bio: [], other: [] };
+    const details = new Map();
     for (const { pointer, detail } of errors) {
-      messages[fieldOf(pointer)].push(errorMessage(pointer, detail));
+      const part = this.#partOf(pointer);
+      const isInField = part !== this.#advanced || pointer === "";
+      const text = isInField ? detail : `${pointer}: ${detail}`;
+      details.set(part, [...(details.get(part) ?? []), text]);
     }
-    for (const field of FIELDS) {
-      view.errors[field].textContent = messages[field].join("\n");
-      view.inputs[field].setAttribute("aria-invalid", messages[field].length > 0);
+    for (const part of this.#parts) {
+      part.setError((details.get(part) ?? []).join("\n"));
     }
-    const firstInvalid = FIELDS.find((field) => messages[field].length > 0);
-    if (firstInvalid !== undefined) {
-      view.inputs[firstInvalid].focus();
-    }
+    this.#parts.find((part) => details.has(part))?.focus();
   }
 
   clearErrors() {
@@ -161,60 +159,95 @@ export class ProfileForm {
   }
 
   focus() {
-    view.inputs.name.focus();
+    this.#parts[0].focus();
   }
 
-  /** @param {boolean} isReadOnly */
-  setReadOnly(isReadOnly) {
-    for (const input of Object.values(view.inputs)) {
-      input.readOnly = isReadOnly;
+  /** The title of the field at a path; the names of the path if no field shows it. */
+  titleOf(path) {
+    const found = this.#views.find(({ field }) => field.path.join("\n") === path.join("\n"));
+    return found?.field.title ?? path.join(" › ");
+  }
+
+  /** @param {boolean} isBusy whether an action is running, which may overwrite the fields */
+  setBusy(isBusy) {
+    for (const part of this.#parts) {
+      part.setBusy(isBusy);
     }
+  }
+
+  /** @param {boolean} isSaving */
+  setSaving(isSaving) {
+    view.saveButton.textContent = isSaving ? "Saving…" : "Save";
+  }
+
+  get #parts() {
+    return [...this.#views, this.#advanced];
+  }
+
+  #createElements(fields) {
+    return fields.map((field) => {
+      if (field.kind === Kind.GROUP) {
+        return createGroup(field, this.#createElements(field.fields));
+      }
+      const fieldView = new FieldView(field);
+      fieldView.show(undefined);
+      this.#views.push(fieldView);
+      return fieldView.element;
+    });
+  }
+
+  /** The field or the JSON around an element of the form. */
+  #partAround(element) {
+    return this.#parts.find((part) => part.contains(element));
+  }
+
+  /** What shows the value at a JSON Pointer into the profile data. */
+  #partOf(pointer) {
+    const found = this.#views.find((fieldView) => {
+      const isInside = `${pointer}/`.startsWith(`${fieldView.pointer}/`);
+      const isAround = pointer !== "" && fieldView.pointer.startsWith(`${pointer}/`);
+      return (isInside || isAround) && !fieldView.isInAdvanced;
+    });
+    return found ?? this.#advanced;
+  }
+
+  #showWhetherChanged() {
+    const { isChanged } = this;
+    view.unsaved.hidden = !isChanged;
+    // Disabled buttons would lose the focus.
+    view.saveButton.setAttribute("aria-disabled", !isChanged);
+    view.discardButton.setAttribute("aria-disabled", !isChanged);
   }
 }
 
-function describeLastSave(profile) {
-  if (profile === null) {
-    return "You have not saved a profile yet.";
+/** The errors of a field, and of the JSON if it has the field's value as well. */
+function errorsOf({ field, pointer, problem }, others) {
+  const errors = [];
+  if (problem !== "") {
+    errors.push({ pointer, detail: problem });
   }
-  if (!profile.updatedAt) {
+  if (valueAt(others, field.path) !== undefined) {
+    const name = JSON.stringify(field.path.at(-1));
+    errors.push({ pointer: "", detail: `Remove ${name} here: it has its own field above.` });
+  }
+  return errors;
+}
+
+function createGroup({ title, description }, elements) {
+  const group = document.createElement("fieldset");
+  const legend = document.createElement("legend");
+  legend.textContent = title;
+  const hint = document.createElement("p");
+  hint.className = "hint";
+  hint.textContent = description;
+  group.append(legend, hint, ...elements);
+  return group;
+}
+
+function describeLastSave(profile) {
+  if (!profile?.updatedAt) {
     return ""; // a profile of the original example has no time
   }
   const format = { dateStyle: "long", timeStyle: "short" };
   return `Last saved ${new Date(profile.updatedAt).toLocaleString(undefined, format)}`;
-}
-
-/** Read the text of the JSON field. An empty field means an empty object. */
-function readJsonObject(text) {
-  // trim() also removes white space that is not allowed in JSON, such as a pasted no-break space.
-  const trimmed = text.trim();
-  if (trimmed === "") {
-    return {};
-  }
-  let value;
-  try {
-    value = parse(trimmed);
-  } catch (error) {
-    throw invalidJsonField(`This is not valid JSON: ${error.message}`);
-  }
-  if (!isObject(value)) {
-    throw invalidJsonField('This must be a JSON object, for example {"city": "London"}.');
-  }
-  return value;
-}
-
-function invalidJsonField(detail) {
-  return new ValidationError([{ pointer: "", detail }]);
-}
-
-/** The field that shows the value at a JSON Pointer into the profile data. */
-function fieldOf(pointer) {
-  return TEXT_FIELDS.find((field) => pointer === `/${field}`) ?? OTHER_FIELD;
-}
-
-/** The text of an error. In the JSON field, the pointer shows which value is not valid. */
-function errorMessage(pointer, detail) {
-  if (pointer === "" || fieldOf(pointer) !== OTHER_FIELD) {
-    return detail;
-  }
-  return `${pointer}: ${detail}`;
 }

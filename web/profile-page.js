@@ -1,38 +1,33 @@
-// The actions of the page: what each button does, and how errors are shown.
+// The page for signed-in and for other users: what is visible, the errors, signing in and out.
 
-import {
-  askForNewSignIn,
-  askWhichVersion,
-  confirmAccountDeletion,
-  confirmDeletion,
-} from "./dialogs.js";
-import { deleteDraft, loadDraft, saveDraft } from "./draft.js";
+import { AccountDeletion, incompleteDeletion } from "./account-deletion.js";
+import { Actions } from "./actions.js";
+import { showAvatar } from "./avatar.js";
+import { confirmSigningOut } from "./dialogs.js";
+import { deleteDraft } from "./draft.js";
 import {
   AccountErasedError,
-  ConflictError,
   IncompleteDeletionError,
-  InternalError,
   SessionEndedError,
-  SignInTooOldError,
   UnavailableError,
   ValidationError,
 } from "./errors.js";
-import { isEqual } from "./json.js";
 import {
   clearMessages,
-  keepStatus,
-  showBusy,
-  showKeptStatus,
+  keepNotice,
+  showKeptNotice,
+  showNotice,
   showProblem,
-  showStatus,
 } from "./messages.js";
+import { showMetadata } from "./metadata-view.js";
 import {
   Step,
   forgetPendingDeletion,
   loadPendingDeletion,
   savePendingDeletion,
 } from "./pending-deletion.js";
-import { ProfileForm } from "./profile-form.js";
+import { describeError } from "./problem-texts.js";
+import { ProfileEditor } from "./profile-editor.js";
 
 const view = {
   account: document.querySelector("#account"),
@@ -40,43 +35,56 @@ const view = {
   signOutButton: document.querySelector("#sign-out"),
   signedOut: document.querySelector("#signed-out"),
   signInButton: document.querySelector("#sign-in"),
-  yourAccount: document.querySelector("#your-account"),
+  summary: document.querySelector("#summary"),
+  deletions: document.querySelector("#deletions"),
+  profileDeletion: document.querySelector("#profile-deletion"),
+  deleteProfileButton: document.querySelector("#delete"),
+  accountDeletion: document.querySelector("#account-deletion"),
   deleteAccountButton: document.querySelector("#delete-account"),
 };
 
-const MAY_BE_INCOMPLETE = "Your account may not be deleted completely.";
-
 export class ProfilePage {
   #session;
-  #api;
-  #accountApi;
+  #apis;
+  #form;
+  #isPictureAllowed;
   #user = null;
-  #form = new ProfileForm();
-  #isBusy = false;
+  #deletion = null;
+  #isLeaving = false;
+  #actions = new Actions({
+    onBusy: (isBusy) => this.#form.setBusy(isBusy),
+    onError: (error, action) => this.#handleError(error, action),
+  });
 
   /**
-   * @param {import("./session.js").Session} session
-   * @param {import("./profile-api.js").ProfileApi} api
-   * @param {?import("./account-api.js").AccountApi} accountApi null if users cannot delete their
-   *   account
+   * @param {object} parts
+   * @param {import("./session.js").Session} parts.session
+   * @param {object} parts.apis
+   * @param {import("./profile-api.js").ProfileApi} parts.apis.profile
+   * @param {import("./metadata-api.js").MetadataApi} parts.apis.metadata
+   * @param {?import("./account-api.js").AccountApi} parts.apis.account null if users cannot delete
+   *   their account
+   * @param {import("./profile-form.js").ProfileForm} parts.form
+   * @param {boolean} parts.isPictureAllowed whether the page may load the profile's picture
    */
-  constructor(session, api, accountApi) {
+  constructor({ session, apis, form, isPictureAllowed }) {
     this.#session = session;
-    this.#api = api;
-    this.#accountApi = accountApi;
+    this.#apis = apis;
+    this.#form = form;
+    this.#isPictureAllowed = isPictureAllowed;
+    view.signInButton.addEventListener("click", () => this.#signIn());
   }
 
   /** Show the page to a user who is not signed in. */
   showSignedOut() {
-    view.signInButton.addEventListener("click", () => this.#signIn());
     view.signedOut.hidden = false;
     const deletion = loadPendingDeletion();
     if (deletion?.step === Step.SIGNING_OUT) {
       // Once only: a user who comes back from the sign-in page stays here.
       savePendingDeletion(deletion.sub, Step.SIGNING_IN);
-      this.#run(() => this.#session.signInAgain());
+      this.#actions.run(() => this.#session.signInAgain());
     } else {
-      showKeptStatus();
+      showKeptNotice();
     }
   }
 
@@ -90,106 +98,138 @@ export class ProfilePage {
     if (loadPendingDeletion()?.sub !== user.sub) {
       forgetPendingDeletion();
     }
-    view.signOutButton.addEventListener("click", () => this.#run(() => this.#signOut()));
-    this.#form.setHandlers({
-      onEdit: () => this.#keepDraft(user.sub),
-      onSave: () => this.#run(() => this.#save()),
-      onDiscard: () => this.#run(() => this.#load()),
-      onDelete: () => this.#confirmAndDelete(),
+    const editor = new ProfileEditor({
+      api: this.#apis.profile,
+      form: this.#form,
+      actions: this.#actions,
+      sub: user.sub,
+      onShow: (profile) => this.#showProfile(profile),
     });
-    view.email.textContent = user.email;
+    this.#showAccount(editor);
+    await editor.start();
+    if (this.#form.isVisible) { // otherwise, a problem is shown
+      this.#readMetadata();
+      await this.#deletion?.continueAfterSignIn();
+    }
+  }
+
+  #showAccount(editor) {
+    view.email.textContent = this.#user.email;
     view.account.hidden = false;
-    if (this.#accountApi !== null) {
-      view.deleteAccountButton.addEventListener("click", () => {
-        this.#run(() => this.#startAccountDeletion());
+    view.signOutButton.addEventListener("click", () => this.#confirmAndSignOut());
+    view.deleteProfileButton.addEventListener("click", () => editor.confirmAndDelete());
+    addEventListener("beforeunload", (event) => {
+      if (this.#hasUnsavedChanges && !this.#isLeaving) {
+        event.preventDefault(); // the browser asks whether to leave
+      }
+    });
+    if (this.#apis.account !== null) {
+      this.#deletion = new AccountDeletion({
+        session: this.#session,
+        api: this.#apis.account,
+        actions: this.#actions,
+        user: this.#user,
+        signOut: {
+          leave: (notice) => this.#leave(notice),
+          endSession: () => this.#endSession(),
+        },
       });
-      view.yourAccount.hidden = false;
+      view.deleteAccountButton.addEventListener("click", () => {
+        this.#actions.run(() => this.#deletion.start());
+      });
     }
-
-    await this.#showProfile();
-    await this.#continueAccountDeletion();
+    this.#showDeletions(null);
   }
 
-  async #showProfile() {
-    const draft = loadDraft(this.#user.sub);
-    if (draft === null) {
-      await this.#run(() => this.#load());
-    } else {
-      this.#form.restore(draft.base, draft.texts);
-      showStatus("Your unsaved changes were restored.");
-    }
+  /** Show the parts of the page that depend on the saved profile, besides the form. */
+  #showProfile(profile) {
+    view.summary.hidden = profile === null;
+    showAvatar(profile?.data ?? {}, this.#user.email, this.#isPictureAllowed);
+    this.#showDeletions(profile);
   }
 
-  /**
-   * Run an action and show its error, if any. Only one action runs at a time. The form is read-only
-   * during an action, because the result may overwrite the fields.
-   */
-  async #run(action) {
-    if (this.#isBusy) {
-      return;
-    }
-    this.#setBusy(true);
-    clearMessages();
-    this.#form.clearErrors();
+  #showDeletions(profile) {
+    view.profileDeletion.hidden = profile === null;
+    view.accountDeletion.hidden = this.#deletion === null;
+    view.deletions.hidden = view.profileDeletion.hidden && view.accountDeletion.hidden;
+  }
+
+  /** The metadata is an addition: the page works without it. */
+  async #readMetadata() {
     try {
-      await action();
-    } catch (error) {
-      await this.#handleError(error, action);
-    } finally {
-      this.#setBusy(false);
+      showMetadata(await this.#apis.metadata.read());
+    } catch {
+      showMetadata({});
     }
   }
 
-  #setBusy(isBusy) {
-    this.#isBusy = isBusy;
-    showBusy(isBusy);
-    this.#form.setReadOnly(isBusy);
+  get #hasUnsavedChanges() {
+    return this.#form.isVisible && this.#form.isChanged;
   }
 
   async #handleError(error, action) {
     if (!(error instanceof AccountErasedError)) {
-      this.#showError(error, action);
+      await this.#showError(error, action);
     } else if (loadPendingDeletion() === null) {
       await this.#leave("This account was deleted.");
     } else {
       // The deletion began in this tab, and may have stopped after its first step.
-      const incomplete = new IncompleteDeletionError(MAY_BE_INCOMPLETE, { cause: error });
-      this.#showError(incomplete, action);
+      await this.#showError(incompleteDeletion(), action);
     }
   }
 
-  #showError(error, action) {
+  async #showError(error, action) {
     clearMessages();
-    const note = this.#form.isVisible ? " Your changes are kept." : "";
     if (error instanceof ValidationError) {
       this.#form.showErrors(error.errors);
     } else if (error instanceof SessionEndedError) {
-      const signIn = { label: "Sign in again", run: () => this.#signIn() };
-      showProblem(`Your session has expired.${note}`, signIn);
-    } else if (error instanceof IncompleteDeletionError) {
-      const retry = { label: "Try again", run: () => this.#run(() => this.#deleteAccount()) };
-      showProblem(error.message, retry);
-    } else if (error instanceof UnavailableError) {
-      const retry = { label: "Try again", run: () => this.#run(action) };
-      showProblem(`${error.message}${note}`, retry);
+      await this.#showSessionEnded();
     } else {
-      showProblem(error.message);
+      this.#showProblem(error, action);
     }
   }
 
-  #keepDraft(sub) {
-    saveDraft({ sub, base: this.#form.base, texts: this.#form.texts() });
+  #showProblem(error, action) {
+    const { text, details } = describeError(error);
+    const note = this.#hasUnsavedChanges ? " Your changes are kept." : "";
+    if (error instanceof IncompleteDeletionError) {
+      const retry = { label: "Try again", run: () => this.#retryDeletion() };
+      showProblem(text, { details, action: retry });
+    } else if (error instanceof UnavailableError) {
+      const retry = { label: "Try again", run: () => this.#actions.run(action) };
+      showProblem(`${text}${note}`, { details, action: retry });
+    } else {
+      showProblem(`${text}${note}`, { details });
+    }
   }
 
-  /** Show a saved profile, or the empty form for null. Deletes unsaved edits. */
-  #show(profile, status) {
-    this.#form.show(profile);
-    deleteDraft();
-    showStatus(status);
+  #retryDeletion() {
+    return this.#actions.run(() => this.#deletion.delete());
   }
 
+  async #showSessionEnded() {
+    const signIn = { label: "Sign in again", run: () => this.#signIn() };
+    if (this.#hasUnsavedChanges) {
+      showNotice("Your session has ended. Sign in again to save your changes.", signIn);
+    } else if (this.#form.isVisible) {
+      showNotice("Your session has ended. Sign in again to continue.", signIn);
+    } else {
+      await this.#session.forget();
+      this.#hideSignedIn();
+      view.signedOut.hidden = false;
+      showNotice("Your session has ended.");
+    }
+  }
+
+  /** Go to the sign-in page. Unsaved edits are kept. */
   #signIn() {
-    return this.#run(() => this.#session.signIn());
+    return this.#actions.run(() => this.#leaving(() => this.#session.signIn()));
+  }
+
+  async #confirmAndSignOut() {
+    if (!this.#hasUnsavedChanges || (await confirmSigningOut())) {
+      await this.#actions.run(() => this.#signOut());
+    }
   }
 
   async #signOut() {
@@ -198,155 +238,59 @@ export class ProfilePage {
     await this.#endSession();
   }
 
-  /** Sign out because the account was deleted, and show a status after that. */
-  async #leave(status) {
-    keepStatus(status);
+  /** Sign out because the account was deleted, and show a notice after that. */
+  async #leave(notice) {
+    keepNotice(notice);
     await this.#signOut();
   }
 
   async #endSession() {
-    this.#form.hide();
-    view.yourAccount.hidden = true;
-    await this.#session.signOut();
-    // This runs if the user returns with the browser's Back button. The reload shows the page for a
-    // user who is not signed in.
-    location.reload();
-  }
-
-  async #load() {
-    if (!this.#form.isVisible) {
-      showStatus("Loading your profile…");
-    }
-    const profile = await this.#api.read();
-    this.#show(profile, "");
-  }
-
-  async #save() {
-    const edited = this.#form.data();
-    let saved;
-    try {
-      saved = await this.#api.save(this.#form.base, edited);
-    } catch (error) {
-      if (!(error instanceof ConflictError)) {
-        throw error;
-      }
-      await this.#resolveConflict(edited);
-      return;
-    }
-    this.#show(saved, "Saved.");
-  }
-
-  async #resolveConflict(edited) {
-    const saved = await this.#api.read();
-    if (saved !== null && isEqual(saved.data, edited)) {
-      // Our own earlier request succeeded, but its response was lost.
-      this.#show(saved, "Saved.");
-      return;
-    }
-    const version = await askWhichVersion(saved, edited);
-    if (version === "saved") {
-      this.#show(saved, "Your changes were discarded.");
-    } else if (version === "edited") {
-      this.#form.base = saved;
-      await this.#save();
-    }
-  }
-
-  async #confirmAndDelete() {
-    if (this.#isBusy) {
-      return;
-    }
-    const isConfirmed = await confirmDeletion();
-    if (isConfirmed) {
-      this.#run(() => this.#delete());
-    }
-  }
-
-  async #delete() {
-    try {
-      await this.#api.delete(this.#form.base);
-    } catch (error) {
-      if (!(error instanceof ConflictError)) {
-        throw error;
-      }
-      await this.#resolveDeletionConflict();
-    }
-    this.#showDeleted();
-  }
-
-  async #resolveDeletionConflict() {
-    const saved = await this.#api.read();
-    if (saved === null) {
-      return; // deleted elsewhere, or by our own earlier request whose response was lost
-    }
-    if (!isEqual(saved.data, this.#form.base.data)) {
-      throw new Error(
-        "The profile was not deleted, because it was saved in another tab or on another device " +
-        "after you opened it here. Press \"Discard changes\" to see the saved version.",
-      );
-    }
-    // It was saved again without a change. This is not repeated: another conflict is shown.
-    this.#form.base = saved;
-    await this.#api.delete(saved);
-  }
-
-  #showDeleted() {
-    this.#show(null, "Profile deleted.");
-    this.#form.focus(); // the button that had the focus is hidden now
-  }
-
-  /** If the user has signed in again to delete the account, ask for the confirmation. */
-  async #continueAccountDeletion() {
-    const isSignedInAgain = loadPendingDeletion()?.step === Step.SIGNING_IN;
-    if (isSignedInAgain && this.#form.isVisible) { // otherwise, a problem is shown
-      forgetPendingDeletion();
-      await this.#run(() => this.#confirmAndDeleteAccount());
-    }
-  }
-
-  async #startAccountDeletion() {
-    const age = await this.#session.secondsSinceSignIn();
-    if (age > this.#accountApi.maxSignInAge) {
-      await this.#offerNewSignIn();
+    this.#hideSignedIn();
+    const isComplete = await this.#leaving(() => this.#session.signOut());
+    if (isComplete) {
+      // The user returned with the browser's Back button. The reload shows the page for a user who
+      // is not signed in.
+      location.reload();
     } else {
-      await this.#confirmAndDeleteAccount();
+      this.#showSignOutIncomplete();
     }
   }
 
-  async #confirmAndDeleteAccount() {
-    const isConfirmed = await confirmAccountDeletion(this.#user.email);
-    if (isConfirmed) {
-      await this.#deleteAccount();
+  #showSignOutIncomplete() {
+    view.signedOut.hidden = false;
+    showKeptNotice();
+    const text =
+      "You are signed out on this page. The sign-in service could not be reached, so its own " +
+      "session may still be open.";
+    const run = () => this.#actions.run(() => this.#leaveSignInPage());
+    showProblem(text, { action: { label: "Try again", run } });
+  }
+
+  async #leaveSignInPage() {
+    const isComplete = await this.#session.leaveSignInPage();
+    if (isComplete) {
+      location.reload();
+    } else {
+      this.#showSignOutIncomplete();
     }
   }
 
-  async #deleteAccount() {
-    savePendingDeletion(this.#user.sub, Step.DELETING);
+  /** Hide and remove what belongs to the user. */
+  #hideSignedIn() {
+    this.#form.show(null);
+    this.#form.hide();
+    showMetadata({});
+    view.account.hidden = true;
+    view.deletions.hidden = true;
+  }
+
+  /** Run an action that leaves the page. The browser does not ask about unsaved changes. */
+  async #leaving(action) {
+    this.#isLeaving = true;
     try {
-      await this.#accountApi.delete();
-    } catch (error) {
-      if (error instanceof SignInTooOldError) {
-        await this.#offerNewSignIn();
-        return;
-      }
-      if (error instanceof UnavailableError || error instanceof InternalError) {
-        const message = `${error.message} ${MAY_BE_INCOMPLETE}`;
-        throw new IncompleteDeletionError(message, { cause: error });
-      }
-      throw error;
-    }
-    await this.#leave("Your account was deleted.");
-  }
-
-  /**
-   * Let the user sign in again. The page signs out first: otherwise, the sign-in page would send the
-   * user back with the old sign-in. Unsaved edits are kept.
-   */
-  async #offerNewSignIn() {
-    const isAccepted = await askForNewSignIn();
-    if (isAccepted) {
-      savePendingDeletion(this.#user.sub, Step.SIGNING_OUT);
-      await this.#endSession();
+      return await action();
+    } finally {
+      this.#isLeaving = false;
     }
   }
 }

@@ -12,23 +12,36 @@ const REDIRECT_URL = location.origin;
 /** The time to wait for the sign-in page before "Sign in" can be pressed again. */
 const REDIRECT_TIMEOUT_MS = 3_000;
 
+/** The time to wait for the token's revocation and for the sign-out endpoint. */
+const SIGN_OUT_TIMEOUT_MS = 5_000;
+
+/** How often the library repeats a renewal that timed out, before the session counts as ended. */
+const MAX_RENEWAL_RETRIES = 3;
+
 /** Matches the library's error messages for a response that is not from an OAuth server. */
 const NOT_AN_OAUTH_RESPONSE = /\((429|5\d\d)\)|Invalid response Content-Type/;
 
 export class Session {
   #manager;
+  #store;
   #clientId;
+  #cognitoApi;
+  #signOutUrl;
 
   /**
    * @param {object} config
    * @param {string} config.issuer the issuer of the user pool's tokens
    * @param {string} config.client_id the id of the user pool's app client
    * @param {string} config.sign_in the URL of the user pool's domain, https://...
+   * @param {string} config.cognito_api the endpoint of Cognito's API
    */
-  constructor({ issuer, client_id, sign_in }) {
+  constructor({ issuer, client_id, sign_in, cognito_api }) {
     // The browser clears sessionStorage when the tab is closed; localStorage would stay.
-    const store = new WebStorageStateStore({ store: sessionStorage });
+    this.#store = new WebStorageStateStore({ store: sessionStorage });
     this.#clientId = client_id;
+    this.#cognitoApi = cognito_api;
+    const query = new URLSearchParams({ client_id, logout_uri: REDIRECT_URL });
+    this.#signOutUrl = `${sign_in}/logout?${query}`;
     this.#manager = new UserManager({
       authority: issuer,
       // Cognito's endpoints are known, so there is no need to fetch them before signing in.
@@ -36,13 +49,13 @@ export class Session {
         issuer,
         authorization_endpoint: `${sign_in}/oauth2/authorize`,
         token_endpoint: `${sign_in}/oauth2/token`,
-        end_session_endpoint: `${sign_in}/logout`,
       },
       client_id,
       redirect_uri: REDIRECT_URL,
       scope: "openid email",
-      userStore: store,
-      stateStore: store,
+      userStore: this.#store,
+      stateStore: this.#store,
+      maxSilentRenewTimeoutRetries: MAX_RENEWAL_RETRIES,
     });
   }
 
@@ -54,16 +67,30 @@ export class Session {
    * @throws {Error} if the sign-in failed
    */
   async start() {
-    const parameters = new URLSearchParams(location.search);
-    if (parameters.has("code") || parameters.has("error")) {
-      try {
+    try {
+      if (await this.#isSignInResponse()) {
         await this.#manager.signinCallback();
-      } finally {
+      }
+    } finally {
+      if (location.search !== "") {
         history.replaceState(null, "", location.pathname);
       }
     }
     const user = await this.#manager.getUser();
     return user?.profile ?? null;
+  }
+
+  /**
+   * Whether the address has the response to a sign-in that this tab began. An address from a
+   * bookmark, or from the Back button after the sign-in, has an old response.
+   */
+  async #isSignInResponse() {
+    const parameters = new URLSearchParams(location.search);
+    const state = parameters.get("state");
+    if (state === null || !(parameters.has("code") || parameters.has("error"))) {
+      return false;
+    }
+    return (await this.#store.get(state)) !== null;
   }
 
   /**
@@ -118,7 +145,11 @@ export class Session {
     return Date.now() / 1000 - jwtDecode(user.id_token).auth_time;
   }
 
-  /** Go to the user pool's sign-in page, which sends the user back here. */
+  /**
+   * Go to the user pool's sign-in page, which sends the user back here.
+   *
+   * @throws {UnavailableError} if the sign-in service does not respond
+   */
   async signIn() {
     await this.#goToSignInPage({});
   }
@@ -140,23 +171,80 @@ export class Session {
   }
 
   async #goToSignInPage(parameters) {
+    if (!(await this.#responds())) {
+      throw new UnavailableError("Cannot reach the sign-in page. You may be offline.");
+    }
     // The library's promise settles only when the browser leaves this page. If the sign-in page
     // does not load, this page stays, and the user must be able to try again.
     const redirect = this.#manager.signinRedirect(parameters);
     await Promise.race([redirect, sleep(REDIRECT_TIMEOUT_MS)]);
   }
 
+  /** Delete the tokens of a session that has ended. */
+  async forget() {
+    await this.#manager.removeUser();
+  }
+
   /**
-   * Delete the tokens and go to the user pool's sign-out endpoint, which ends the session of its
-   * sign-in page and sends the user back here.
+   * Revoke the refresh token, delete the tokens and go to the sign-out endpoint, which ends the
+   * session of the sign-in page and sends the user back here.
+   *
+   * @returns {Promise<boolean>} false if the sign-out endpoint does not respond: this page has no
+   *   tokens any more, but the sign-in page may still know the user
    */
   async signOut() {
-    // If the tokens were still stored, the library would add the id token to the URL. Cognito does
-    // not need it.
-    await this.#manager.removeUser();
-    await this.#manager.signoutRedirect({
-      extraQueryParams: { client_id: this.#clientId, logout_uri: REDIRECT_URL },
-    });
+    const user = await this.#manager.getUser();
+    await this.#revoke(user?.refresh_token);
+    await this.forget();
+    return this.leaveSignInPage();
+  }
+
+  /**
+   * Go to the sign-out endpoint.
+   *
+   * @returns {Promise<boolean>} false if it does not respond
+   */
+  async leaveSignInPage() {
+    // Without this request, the user could end on the browser's error page.
+    const isReachable = await this.#responds();
+    if (isReachable) {
+      location.assign(this.#signOutUrl);
+      await restoredByBackButton();
+    }
+    return isReachable;
+  }
+
+  /**
+   * Revoke a refresh token. This does nothing if the service does not respond, or if the app client
+   * has token revocation turned off.
+   */
+  async #revoke(refreshToken) {
+    if (!refreshToken || !this.#cognitoApi) { // an old config.json has no such member
+      return;
+    }
+    const headers = {
+      "Content-Type": "application/x-amz-json-1.1",
+      "X-Amz-Target": "AWSCognitoIdentityProviderService.RevokeToken",
+    };
+    const body = JSON.stringify({ Token: refreshToken, ClientId: this.#clientId });
+    const signal = AbortSignal.timeout(SIGN_OUT_TIMEOUT_MS);
+    try {
+      await fetch(this.#cognitoApi, { method: "POST", headers, body, signal });
+    } catch {
+      // Signing out goes on: the tokens are deleted here in any case.
+    }
+  }
+
+  /** Whether the sign-out endpoint responds, with whatever. The request carries no cookies. */
+  async #responds() {
+    const signal = AbortSignal.timeout(SIGN_OUT_TIMEOUT_MS);
+    const options = { mode: "no-cors", credentials: "omit", signal };
+    try {
+      await fetch(this.#signOutUrl, options);
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
 
@@ -170,6 +258,17 @@ function isUnavailable(error) {
   }
   // For HTTP errors the library throws a plain Error, with the status in its message.
   return NOT_AN_OAUTH_RESPONSE.test(error.message);
+}
+
+/** Wait until the user comes back with the Back button to this page, which the browser has kept. */
+function restoredByBackButton() {
+  return new Promise((resolve) => {
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted) {
+        resolve();
+      }
+    });
+  });
 }
 
 function sleep(milliseconds) {

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from deploy import cognito
 from local import page, users
@@ -31,19 +32,49 @@ from tests.support.users import PASSWORD, User, sign_up_user
 TIMEOUT_MS = 10_000
 NODE_MODULES = ROOT / "tests" / "browser" / "node_modules"
 SCHEMA = {
+    "type": "object",
     "properties": {
-        "name": {"maxLength": 100},
-        "bio": {"pattern": "^[^<]*$"},
-        "born": {"type": "integer"},
-    }
+        "name": {"title": "Name", "type": "string", "maxLength": 100},
+        "bio": {"title": "Bio", "type": "string", "maxLength": 1000, "pattern": "^[^<]*$"},
+        "picture": {"title": "Picture", "type": "string", "format": "uri", "pattern": "^https://"},
+        "birthdate": {"title": "Date of birth", "type": "string", "format": "date"},
+        "language": {"title": "Language", "enum": ["en", "fr"], "description": "For e-mails."},
+        "newsletter": {"title": "Send me the newsletter", "type": "boolean"},
+        "height": {"title": "Height", "type": "number", "minimum": 0, "maximum": 3},
+        "hobbies": {"title": "Hobbies", "type": "array", "items": {"type": "string"}},
+        "address": {
+            "title": "Address",
+            "type": "object",
+            "properties": {
+                "street": {"title": "Street", "type": "string"},
+                "city": {"title": "City", "type": "string"},
+            },
+            "required": ["city"],
+        },
+        "plan": {"title": "Plan", "type": "string", "readOnly": True},
+    },
+    "patternProperties": {"^born$": {"type": "integer"}},
 }
-"""The profile's JSON Schema in these tests, so that each field of the form can have an error."""
+"""The profile's JSON Schema in these tests. Every kind of field can have an error. So can the JSON
+under "Advanced", by its member `born`."""
+
+ADVANCED = "Other data (JSON)"
+"""The label of the JSON under "Advanced"."""
 
 CORS = {"Access-Control-Allow-Origin": "*"}
 """The header that a response of a test's own needs, so that the page can read it."""
 
-MAY_FAIL = ("/user/profile", "/user", "/favicon.ico", "/oauth2/token")
-"""Chromium logs each failed request to these paths, even if the page handles the failure."""
+MAY_FAIL = (
+    "/user/profile",
+    "/user/metadata",
+    "/user",
+    "/oauth2/token",
+    "/logout",
+    "/",
+    "/favicon.ico",
+)
+"""Chromium logs each failed request to these paths, even if the page handles the failure. `/` is
+Cognito's API."""
 
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -165,7 +196,7 @@ class Visitor:
         if message.type not in ("error", "warning"):
             return
         is_failed_request = message.text.startswith("Failed to load resource")
-        if is_failed_request and message.location["url"].endswith(MAY_FAIL):
+        if is_failed_request and urlsplit(message.location["url"]).path in MAY_FAIL:
             return
         self.console_errors.append(message.text)
 
@@ -240,7 +271,7 @@ def open_profile(
     shared_visitor.context.set_offline(False)
     shared_visitor.context.clear_cookies()
     shared_tab.unroute_all()
-    shared_tab.emulate_media(color_scheme="light")
+    shared_tab.emulate_media(color_scheme="light", forced_colors="none")
     shared_tab.set_viewport_size({"width": 1280, "height": 720})
     shared_tab.goto("about:blank")
     console_errors = shared_visitor.console_errors.copy()
@@ -252,8 +283,18 @@ def press(tab: Page, button: str) -> None:
     tab.get_by_role("button", name=button, exact=True).click()
 
 
+def notice(tab: Page) -> Locator:
+    """The notice at the top of the page."""
+    return tab.locator("#notice")
+
+
+def save_status(tab: Page) -> Locator:
+    """The status next to "Save"."""
+    return tab.locator("#save-status")
+
+
 def expect_saved(tab: Page) -> None:
-    expect(tab.get_by_role("status")).to_have_text("Saved.")
+    expect(save_status(tab)).to_have_text("Saved.")
 
 
 def save(tab: Page) -> None:
@@ -262,12 +303,37 @@ def save(tab: Page) -> None:
     expect_saved(tab)
 
 
+def discard(tab: Page) -> None:
+    """Press "Discard changes" and confirm it."""
+    press(tab, "Discard changes")
+    press(tab, "Discard")
+
+
+def fill_advanced(tab: Page, text: str) -> None:
+    """Open "Advanced", and replace the JSON."""
+    field = tab.get_by_label(ADVANCED)
+    if not field.is_visible():
+        tab.get_by_text("Advanced", exact=True).click()
+    field.fill(text)
+
+
 def form(tab: Page) -> tuple[str, str, str]:
-    """The text of the three fields. White space in the JSON is reduced to single spaces."""
+    """The name, the bio and the JSON. White space in the JSON is reduced to single spaces."""
     name = tab.get_by_label("Name").input_value()
     bio = tab.get_by_label("Bio").input_value()
-    other = tab.get_by_label("Other fields (JSON)").input_value()
+    other = tab.get_by_label(ADVANCED).input_value()
     return name, bio, re.sub(r"\s+", " ", other)
+
+
+def expect_error(tab: Page, label: str, error: str) -> None:
+    """Expect an error next to a field, for eyes and for screen readers."""
+    field = tab.get_by_label(label)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile(re.escape(error)))
+
+
+def expect_no_error(tab: Page, label: str) -> None:
+    expect(tab.get_by_label(label)).to_have_attribute("aria-invalid", "false")
 
 
 def stored_tokens(tab: Page) -> dict[str, Any]:

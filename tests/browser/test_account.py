@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -21,8 +22,10 @@ from tests.browser.conftest import (
     CORS,
     OtherClient,
     Visitor,
+    discard,
     form,
     make_sign_in_older,
+    notice,
     open_with_storage,
     press,
     save,
@@ -83,7 +86,7 @@ def begin_new_sign_in(tab: Page) -> None:
 
 def expect_signed_out(tab: Page, status: str) -> None:
     """Wait for the page without a user, and expect no trace of the user in the browser."""
-    expect(tab.get_by_role("status")).to_have_text(status)
+    expect(notice(tab)).to_have_text(status)
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
     expect(tab.get_by_label("Name")).to_be_hidden()
     expect(tab.get_by_role("button", name="Delete my account")).to_be_hidden()
@@ -110,7 +113,7 @@ def test_a_user_deletes_the_account(tab: Page, api: Api, account: User) -> None:
     assert_problem(api.get(account), 410, "account-erased")
 
     tab.reload()
-    expect(tab.get_by_role("status")).to_be_empty()
+    expect(notice(tab)).to_be_empty()
     press(tab, "Sign in")
     submit_credentials(tab, account.email, PASSWORD)
     expect(tab.get_by_text("Incorrect username or password.")).to_be_visible()
@@ -126,7 +129,7 @@ def test_the_same_address_can_sign_up_again(tab: Page, site: Site, account: User
     assert sign_up_address(cloud, account.email).sub != account.sub
     press(tab, "Sign in")
     sign_in(tab, account.email, PASSWORD)
-    expect(tab.get_by_text("You have not saved a profile yet.")).to_be_visible()
+    expect(tab.get_by_text("You have no profile yet.")).to_be_visible()
     assert form(tab) == ("", "", "{}")
 
 
@@ -206,7 +209,7 @@ def test_a_stage_that_keeps_accounts_shows_no_button(
     tab = visitor.new_tab()
     open_with_storage(tab, visitor.site, signed_in_storage)
     expect(tab.get_by_label("Name")).to_be_visible()
-    expect(tab.get_by_role("heading", name="Your account")).to_be_hidden()
+    expect(tab.get_by_role("heading", name="Delete")).to_be_hidden()
     expect(tab.get_by_role("button", name="Delete my account")).to_be_hidden()
 
 
@@ -390,9 +393,9 @@ def test_the_profile_stays_if_the_deletion_did_not_begin(tab: Page) -> None:
     save(tab)
 
 
-@pytest.mark.parametrize("action", ["Save", "Discard changes"])
+@pytest.mark.parametrize("act", [partial(press, button="Save"), discard])
 def test_another_tab_notices_that_the_account_is_gone(
-    tab: Page, visitor: Visitor, site: Site, action: str
+    tab: Page, visitor: Visitor, site: Site, act: Callable[[Page], None]
 ) -> None:
     other_tab = visitor.new_tab()
     open_with_storage(other_tab, site, tab.evaluate("({...sessionStorage})"))
@@ -400,5 +403,5 @@ def test_another_tab_notices_that_the_account_is_gone(
     delete_account(tab)
     expect_signed_out(tab, "Your account was deleted.")
 
-    press(other_tab, action)
+    act(other_tab)
     expect_signed_out(other_tab, "This account was deleted.")

@@ -39,6 +39,7 @@ def test_edits_made_offline_can_be_saved_later(
 
 def test_the_session_survives_a_refresh_while_offline(open_profile: Callable[[], Page]) -> None:
     tab = open_profile()
+    tab.get_by_label("Name").fill("Ada")
     replace_stored_tokens(tab, expires_at=1)
     tab.context.set_offline(True)
     press(tab, "Save")
@@ -64,6 +65,7 @@ def test_the_session_survives_an_unavailable_sign_in_service(
     body: str,
 ) -> None:
     tab = open_profile()
+    tab.get_by_label("Name").fill("Ada")
     replace_stored_tokens(tab, expires_at=1)
     tab.route(
         "**/oauth2/token",
@@ -133,6 +135,10 @@ def test_an_error_of_the_api_is_shown_with_its_request_id(
     answer_once(tab, 500)
     tab.get_by_label("Name").fill("Ada")
     press(tab, "Save")
-    expect(tab.get_by_role("alert")).to_contain_text("The store is tired. (request ID 42)")
+    alert = tab.get_by_role("alert")
+    expect(alert).to_contain_text("Something went wrong in the service.")
+    expect(alert.get_by_text("The store is tired.")).to_be_hidden()
+    alert.get_by_text("Details").click()
+    expect(alert.get_by_text("The store is tired. Request ID: 42")).to_be_visible()
     expect(tab.get_by_label("Name")).to_have_value("Ada")
     expect(tab.get_by_role("button", name="Try again")).to_be_hidden()

@@ -24,7 +24,7 @@ VIOLATE_POLICY = """() => {
     const append = (name, properties) => {
         document.body.append(Object.assign(document.createElement(name), properties));
     };
-    append("img", {src: "https://example.com/x.png"});
+    append("img", {src: "http://example.com/x.png"});
     append("style", {textContent: "body {}"});
     append("iframe", {src: "https://example.com"});
     fetch("https://example.com").catch(() => {});
