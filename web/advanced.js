@@ -11,12 +11,18 @@ const view = {
 
 export class Advanced {
   #initialText = "";
+  #isAlone;
+
+  /** @param {boolean} isAlone whether the form has no other field */
+  constructor(isAlone) {
+    this.#isAlone = isAlone;
+  }
 
   /** @param {object} data */
   show(data) {
     view.input.value = JSON.stringify(data, null, 2);
     this.#initialText = view.input.value;
-    view.details.open = false;
+    view.details.open = this.#isAlone;
     this.setError("");
   }
 

@@ -65,10 +65,6 @@ export class FieldView {
     return this.isEditable && (this.text !== this.#initialText || this.#isIncomplete);
   }
 
-  get isEmpty() {
-    return this.text === "" && !this.#isIncomplete;
-  }
-
   /**
    * The value for the profile data; undefined for none. It is the stored value if the user did not
    * change the text.
@@ -81,6 +77,12 @@ export class FieldView {
       return undefined;
     }
     return valueOf(this.field, this.text);
+  }
+
+  /** Whether the field has no value, although it is required. */
+  get isMissing() {
+    const isAsked = this.isEditable && this.field.isRequired && this.problem === "";
+    return isAsked && this.value === undefined;
   }
 
   /** What the user has to correct; "" if nothing is wrong. */

@@ -26,10 +26,11 @@ export class ProfileForm {
   base = null;
 
   #views = [];
-  #advanced = new Advanced();
+  #advanced;
 
   /** @param {import("./schema.js").Field[]} fields */
   constructor(fields) {
+    this.#advanced = new Advanced(fields.length === 0);
     view.fields.replaceChildren(...this.#createElements(fields));
   }
 
@@ -44,6 +45,8 @@ export class ProfileForm {
       this.#showWhetherChanged();
       onEdit();
     });
+    // A part of a date is no "input".
+    view.form.addEventListener("keyup", () => this.#showWhetherChanged());
     view.form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.isChanged) {
@@ -117,16 +120,15 @@ export class ProfileForm {
     const data = this.#advanced.data();
     const shown = this.#views.filter(({ isInAdvanced }) => !isInAdvanced);
     const errors = shown.flatMap((fieldView) => errorsOf(fieldView, data));
-    for (const { field, pointer, value } of shown) {
+    for (const { field, pointer, value } of shown.filter(({ problem }) => problem === "")) {
       if (value !== undefined && !setAt(data, field.path, value)) {
         errors.push({ pointer: "", detail: `${pointer}: Remove this here. It has fields above.` });
       }
     }
-    for (const fieldView of shown.filter(({ field }) => field.isRequired)) {
+    for (const { field, pointer, isMissing } of shown) {
       // A member of an object is only required if there is the object.
-      const hasParent = valueAt(data, fieldView.field.path.slice(0, -1)) !== undefined;
-      if (fieldView.isEditable && fieldView.isEmpty && hasParent) {
-        errors.push({ pointer: fieldView.pointer, detail: "This field is required." });
+      if (isMissing && valueAt(data, field.path.slice(0, -1)) !== undefined) {
+        errors.push({ pointer, detail: "This field is required." });
       }
     }
     if (errors.length > 0) {

@@ -41,7 +41,11 @@ SCHEMA = {
         "language": {"title": "Language", "enum": ["en", "fr"], "description": "For e-mails."},
         "newsletter": {"title": "Send me the newsletter", "type": "boolean"},
         "height": {"title": "Height", "type": "number", "minimum": 0, "maximum": 3},
-        "hobbies": {"title": "Hobbies", "type": "array", "items": {"type": "string"}},
+        "hobbies": {
+            "title": "Hobbies",
+            "type": "array",
+            "items": {"type": "string", "maxLength": 20},
+        },
         "address": {
             "title": "Address",
             "type": "object",
