@@ -199,10 +199,11 @@ class Visitor:
     def _note_errors(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
             return
+        url = message.location["url"]
         is_failed_request = message.text.startswith("Failed to load resource")
-        if is_failed_request and urlsplit(message.location["url"]).path in MAY_FAIL:
+        if is_failed_request and urlsplit(url).path in MAY_FAIL:
             return
-        self.console_errors.append(message.text)
+        self.console_errors.append(f"{message.text} ({url})")
 
 
 def new_visitor(browser: Browser, site: Site) -> Visitor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from playwright.sync_api import Page, Response, expect
 
 from tests.browser.conftest import (
@@ -86,6 +87,108 @@ def test_a_refused_sign_in_is_shown(visitor: Visitor, site: Site) -> None:
     expect(tab.get_by_role("alert")).to_contain_text("Not you")
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
     assert tab.url == f"{site.url}/"
+
+
+# --- addresses with an old response of the sign-in page -------------------------------------------
+
+OLD_RESPONSES = ["?code=1&state=2", "?code=1", "?error=access_denied&state=2", "?error=x"]
+
+
+@pytest.mark.parametrize("query", OLD_RESPONSES)
+def test_a_bookmarked_response_asks_for_a_sign_in(visitor: Visitor, site: Site, query: str) -> None:
+    tab = visitor.new_tab()
+    tab.goto(f"{site.url}/{query}")
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(tab.get_by_role("alert")).to_be_empty()
+    assert tab.url == f"{site.url}/"
+
+
+@pytest.mark.parametrize("query", OLD_RESPONSES)
+def test_an_old_response_keeps_the_user_signed_in(
+    open_profile: Callable[[], Page], site: Site, query: str
+) -> None:
+    tab = open_profile()
+    tab.goto(f"{site.url}/{query}")
+    expect(tab.get_by_label("Name")).to_be_visible()
+    expect(tab.get_by_role("alert")).to_be_empty()
+    assert tab.url == f"{site.url}/"
+
+
+def test_going_back_to_the_sign_in_page_and_signing_in_again_works(
+    visitor: Visitor, user: User
+) -> None:
+    tab = open_sign_in_page(visitor)
+    sign_in(tab, user.email, PASSWORD)
+    tab.go_back()
+    sign_in(tab, user.email, PASSWORD)
+    expect(tab.get_by_label("Name")).to_be_visible()
+    expect(tab.get_by_role("alert")).to_be_empty()
+
+
+# --- signing out ----------------------------------------------------------------------------------
+
+
+def refresh_status(site: Site, refresh_token: str) -> int:
+    """The status of the sign-in service's response to a refresh token."""
+    form_data = {
+        "grant_type": "refresh_token",
+        "client_id": site.outputs["UserPoolClientId"],
+        "refresh_token": refresh_token,
+    }
+    url = f"http://127.0.0.1:{site.emulator_port}/oauth2/token"
+    return requests.post(url, data=form_data, timeout=10).status_code
+
+
+def test_signing_out_revokes_the_refresh_token(visitor: Visitor, site: Site, user: User) -> None:
+    tab = open_sign_in_page(visitor)
+    sign_in(tab, user.email, PASSWORD)
+    refresh_token = stored_tokens(tab)["refresh_token"]
+    assert refresh_status(site, refresh_token) == 200
+    press(tab, "Sign out")
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    assert refresh_status(site, refresh_token) == 400
+
+
+def test_signing_out_works_if_the_token_cannot_be_revoked(
+    open_profile: Callable[[], Page], site: Site
+) -> None:
+    tab = open_profile()
+    replace_stored_tokens(tab, refresh_token="x")  # the other tests need the real one
+    cognito_api = f"http://127.0.0.1:{site.emulator_port}/"
+    tab.route(cognito_api, lambda route: route.abort())
+    press(tab, "Sign out")
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    assert tab.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+
+
+def test_signing_out_offline_signs_out_on_this_page(
+    open_profile: Callable[[], Page], site: Site
+) -> None:
+    tab = open_profile()
+    replace_stored_tokens(tab, refresh_token="x")  # the other tests need the real one
+    tab.context.set_offline(True)
+    press(tab, "Sign out")
+    expect(tab.get_by_role("alert")).to_contain_text("You are signed out on this page.")
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(tab.get_by_label("Name")).to_be_hidden()
+    expect(tab.locator("#account")).to_be_hidden()
+    assert tab.evaluate("sessionStorage.length") == 0
+    press(tab, "Try again")
+    expect(tab.get_by_role("alert")).to_contain_text("You are signed out on this page.")
+    tab.context.set_offline(False)
+    with tab.expect_navigation(url=site.url + "/"):
+        press(tab, "Try again")
+    expect(tab.get_by_role("alert")).to_be_empty()
+
+
+def test_signing_in_offline_stays_on_the_page(visitor: Visitor) -> None:
+    tab = visitor.open()
+    visitor.context.set_offline(True)
+    press(tab, "Sign in")
+    expect(tab.get_by_role("alert")).to_contain_text("You may be offline.")
+    visitor.context.set_offline(False)
+    press(tab, "Try again")
+    tab.get_by_label("Password").wait_for()
 
 
 def test_a_wrong_password_stays_on_the_pools_page(visitor: Visitor, user: User) -> None:
