@@ -22,9 +22,11 @@ PROJECT = Path(__file__).parents[1]
 IMAGES = PROJECT / "docs" / "images"
 DESKTOP_WIDTH = 720
 PHONE_WIDTH = 360
+PHONE_HEIGHT = 720
 MIN_HEIGHT = 300
 DIALOG_HEIGHT = 560
-OTHER_FIELDS = '{\n  "born": 1815,\n  "languages": ["en", "fr"],\n  "newsletter": true\n}'
+SETTINGS = {"PROFILE_SCHEMA": "profile.schema.json"}
+BIO = "Wrote the first program, for a machine that was never built."
 
 
 @contextmanager
@@ -34,8 +36,9 @@ def temporary_site() -> Iterator[Site]:
         folder = Path(name)
         with emulator(0, folder) as (_, port):
             environment.enter(environment.for_endpoint(port))
-            with serving_site(PROJECT, folder, port, {}) as site:
+            with serving_site(PROJECT, folder, port, SETTINGS) as site:
                 users.ensure_demo_user(site.outputs["UserPoolArn"])
+                users.ensure_demo_metadata(site.outputs["UserPoolArn"], site.outputs["TableName"])
                 yield site
 
 
@@ -69,6 +72,11 @@ def press_save(tab: Page) -> None:
     tab.get_by_role("button", name="Save", exact=True).click()
 
 
+def save(tab: Page) -> None:
+    press_save(tab)
+    expect(tab.locator("#save-status")).to_have_text("Saved.")
+
+
 def take(tab: Page, name: str, *, full_page: bool = True) -> None:
     path = IMAGES / f"{name}.png"
     tab.screenshot(path=path, full_page=full_page, animations="disabled")
@@ -84,19 +92,23 @@ def take_profile(browser: Browser, site: Site) -> None:
     tab = open_page(browser, site)
     sign_in_demo_user(tab)
     tab.get_by_label("Name").fill("Ada Lovelace")
-    bio = "Wrote the first program, for a machine that was never built."
-    tab.get_by_label("Bio").fill(bio)
-    press_save(tab)
-    expect(tab.locator("#save-status")).to_have_text("Saved.")
+    tab.get_by_label("Bio").fill(BIO)
+    tab.get_by_label("Date of birth").fill("1815-12-10")
+    tab.get_by_label("Website").fill("https://example.com/ada")
+    tab.get_by_label("Language").select_option("en")
+    tab.get_by_label("Send me the newsletter").check()
+    save(tab)
     tab.reload()
     expect(tab.get_by_text("Last saved")).to_be_visible()
+    expect(tab.get_by_role("heading", name="About your account")).to_be_visible()
     take(tab, "profile")
 
 
 def take_phone(browser: Browser, site: Site) -> None:
     tab = open_page(browser, site, PHONE_WIDTH, "dark")
     sign_in_demo_user(tab)
-    take(tab, "phone")
+    tab.set_viewport_size({"width": PHONE_WIDTH, "height": PHONE_HEIGHT})
+    take(tab, "phone", full_page=False)
 
 
 def take_conflict(browser: Browser, site: Site) -> None:
@@ -106,10 +118,9 @@ def take_conflict(browser: Browser, site: Site) -> None:
 
     other_tab = open_page(browser, site)
     sign_in_demo_user(other_tab)
-    changed = OTHER_FIELDS.replace('"born": 1815', '"born": 1815,\n  "died": 1852')
-    other_tab.get_by_label("Other fields (JSON)").fill(changed)
-    press_save(other_tab)
-    expect(other_tab.get_by_role("status")).to_have_text("Saved.")
+    other_tab.get_by_label("Name").fill("Countess of Lovelace")
+    other_tab.get_by_label("Website").fill("https://example.com/lovelace")
+    save(other_tab)
 
     tab.set_viewport_size({"width": DESKTOP_WIDTH, "height": DIALOG_HEIGHT})
     press_save(tab)

@@ -76,6 +76,7 @@ MAY_FAIL = (
     "/logout",
     "/",
     "/favicon.ico",
+    "/icon.svg",
 )
 """Chromium logs each failed request to these paths, even if the page handles the failure. `/` is
 Cognito's API."""
