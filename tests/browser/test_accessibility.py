@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Literal
 
@@ -14,10 +15,12 @@ from tests.browser.conftest import (
     Visitor,
     expect_error,
     expect_saved,
+    fill_advanced,
     form,
     make_sign_in_older,
     notice,
     press,
+    replace_stored_tokens,
 )
 
 FIELDS = [
@@ -79,12 +82,76 @@ def problem(open_profile: Callable[[], Page]) -> Page:
 
 @pytest.fixture
 def conflict(open_profile: Callable[[], Page], other_client: OtherClient) -> Page:
-    other_client.save('{"name": "Ada"}')
+    long_word = "Lovelace" * 20
+    other_client.save('{"name": "Ada", "x": {"y": 1}}')
     tab = open_profile()
-    other_client.save('{"name": "Ada Lovelace", "died": 1852}')
+    other_client.save(json.dumps({"name": "Ada Lovelace", "x": {"y": long_word}}))
     tab.get_by_label("Name").fill("Augusta Ada King, Countess of Lovelace")
+    fill_advanced(tab, '{"x": {"y": [1, 2]}}')
     press(tab, "Save")
     expect(tab.get_by_role("dialog")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def deleted_elsewhere(open_profile: Callable[[], Page], other_client: OtherClient) -> Page:
+    other_client.save('{"name": "Ada"}')
+    tab = open_profile()
+    other_client.delete()
+    tab.get_by_label("Name").fill("Grace")
+    press(tab, "Save")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def discarding(open_profile: Callable[[], Page]) -> Page:
+    tab = open_profile()
+    tab.get_by_label("Name").fill("Ada")
+    press(tab, "Discard changes")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def signing_out(open_profile: Callable[[], Page]) -> Page:
+    tab = open_profile()
+    tab.get_by_label("Name").fill("Ada")
+    press(tab, "Sign out")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def full_profile(open_profile: Callable[[], Page], other_client: OtherClient) -> Page:
+    """A saved profile with unsaved changes, a notice and long words."""
+    long_word = "Lovelace" * 12
+    profile = {"name": long_word, "plan": "pro", "x": {"y": long_word}}
+    other_client.save(json.dumps(profile))
+    tab = open_profile()
+    tab.get_by_label("Hobbies").fill("chess")
+    tab.reload()
+    expect(notice(tab)).not_to_be_empty()
+    tab.get_by_text("Advanced", exact=True).click()
+    return tab
+
+
+@pytest.fixture
+def loading(open_profile: Callable[[], Page]) -> Page:
+    tab = open_profile()
+    tab.route("**/user/profile", lambda _: None)
+    tab.reload()
+    expect(tab.get_by_role("img", name="Loading your profile")).to_be_visible()
+    return tab
+
+
+@pytest.fixture
+def session_ended(open_profile: Callable[[], Page]) -> Page:
+    tab = open_profile()
+    replace_stored_tokens(tab, expires_at=1, refresh_token="revoked")
+    tab.get_by_label("Name").fill("Ada")
+    press(tab, "Save")
+    expect(notice(tab)).to_contain_text("Sign in again")
     return tab
 
 
@@ -120,6 +187,12 @@ STATES = [
     "validation_errors",
     "problem",
     "conflict",
+    "deleted_elsewhere",
+    "discarding",
+    "signing_out",
+    "full_profile",
+    "loading",
+    "session_ended",
     "deletion",
     "account_deletion",
     "old_sign_in",
@@ -141,6 +214,34 @@ def assert_accessible(tab: Page) -> None:
         tab.set_viewport_size({"width": width, "height": 700})
         assert tab.evaluate(VIOLATIONS) == [], f"{scheme}, {width} px wide"
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("state", ["full_profile", "conflict"])
+def test_the_page_fits_at_200_percent(state: str, request: pytest.FixtureRequest) -> None:
+    tab: Page = request.getfixturevalue(state)
+    tab.set_viewport_size({"width": 640, "height": 512})  # of 1280 x 1024
+    tab.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 640
+    script = (
+        "[...document.querySelectorAll('dialog[open]')].every(d => d.scrollWidth <= innerWidth)"
+    )
+    assert tab.evaluate(script)
+
+
+def test_forced_colors_show_what_is_disabled_and_primary(
+    open_profile: Callable[[], Page],
+) -> None:
+    tab = open_profile()
+    tab.emulate_media(forced_colors="active")
+    color = "element => getComputedStyle(element).backgroundColor"
+    button = tab.get_by_role("button", name="Save", exact=True)
+    disabled = button.evaluate(color)
+    tab.get_by_label("Name").fill("Ada")
+    expect(button).to_be_enabled()
+    assert button.evaluate(color) != disabled
+    press(tab, "Save")
+    expect_saved(tab)
+    assert tab.locator("#avatar").evaluate("e => getComputedStyle(e).borderWidth") == "1px"
 
 
 def focused(tab: Page) -> str:
@@ -176,10 +277,28 @@ def test_enter_saves_and_escape_closes_the_conflict(
     tab.keyboard.type(" Lovelace")
     tab.keyboard.press("Enter")
     expect(tab.get_by_role("dialog")).to_be_visible()
+    for key in ("Tab", "Tab", "Enter"):  # past the choices without choosing
+        tab.keyboard.press(key)
+    expect(tab.get_by_role("dialog")).to_be_visible()
     tab.keyboard.press("Escape")
     expect(tab.get_by_role("dialog")).to_be_hidden()
     assert focused(tab) == "field/name"
     assert form(tab)[0] == "Ada Lovelace"
+
+
+def test_a_conflict_is_resolved_with_the_keyboard(
+    open_profile: Callable[[], Page], other_client: OtherClient
+) -> None:
+    other_client.save('{"name": "Ada"}')
+    tab = open_profile()
+    other_client.save('{"name": "Grace"}')
+    tab.get_by_label("Name").fill("Mary")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    for key in ("Tab", "Space", "ArrowDown", "ArrowUp", "Enter"):  # "Your change", and save
+        tab.keyboard.press(key)
+    expect_saved(tab)
+    assert other_client.read() == {"name": "Mary"}
 
 
 def test_the_focus_stays_in_place_when_its_button_goes(

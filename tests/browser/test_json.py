@@ -1,4 +1,4 @@
-"""The merge patches of web/json.js, compared with the service's own merge patch."""
+"""The merges of the page: merge patches, compared with the service's own, and three-way merges."""
 
 from __future__ import annotations
 
@@ -30,6 +30,21 @@ MERGE_PATCHES = """async pairs => {
     return pairs.map(pair => JSON.stringify(mergePatch(...parse(pair))));
 }"""
 
+MERGES = """async triples => {
+    const {parse} = await import("/json.js");
+    const {mergeChanges, useEdited} = await import("/merge.js");
+    return triples.map(triple => {
+        const {data, conflicts} = mergeChanges(...parse(triple));
+        const merged = JSON.stringify(data);
+        conflicts.forEach(conflict => useEdited(data, conflict));
+        return [merged, conflicts.length, JSON.stringify(data)];
+    });
+}"""
+DUPLICATES = """async texts => {
+    const {duplicateName} = await import("/json.js");
+    return texts.map(duplicateName);
+}"""
+
 
 @pytest.fixture(scope="module")
 def tab(browser: Browser, site: Site) -> Iterator[Page]:
@@ -55,3 +70,54 @@ def test_a_merge_patch_turns_the_old_object_into_the_new(
         assert canonical(merged) == canonical(after)
         is_unchanged = canonical(before) == canonical(after)
         assert (patch == "{}") == is_unchanged
+
+
+@settings(max_examples=3)
+@given(st.lists(st.tuples(OBJECTS, OBJECTS), min_size=50, max_size=100))
+def test_a_change_on_one_side_only_is_kept(
+    tab: Page, pairs: list[tuple[dict[str, Any], dict[str, Any]]]
+) -> None:
+    changed_here = [json.dumps([before, before, after]) for before, after in pairs]
+    changed_elsewhere = [json.dumps([before, after, before]) for before, after in pairs]
+    changed_alike = [json.dumps([before, after, after]) for before, after in pairs]
+    for triples in (changed_here, changed_elsewhere, changed_alike):
+        merges = tab.evaluate(MERGES, triples)
+        for (_, after), (merged, conflicts, _) in zip(pairs, merges, strict=True):
+            assert canonical(json.loads(merged)) == canonical(after)
+            assert conflicts == 0
+
+
+@settings(max_examples=3)
+@given(st.lists(st.tuples(OBJECTS, OBJECTS, OBJECTS), min_size=50, max_size=100))
+def test_members_that_one_side_changed_need_no_question(
+    tab: Page, triples: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]
+) -> None:
+    merges = tab.evaluate(MERGES, [json.dumps(triple) for triple in triples])
+    for (base, saved, edited), (merged, _, chosen) in zip(triples, merges, strict=True):
+        for name in {*base, *saved, *edited}:
+            values = [canonical(data.get(name, "none")) for data in (base, saved, edited)]
+            before, elsewhere, here = values
+            result = canonical(json.loads(merged).get(name, "none"))
+            if before == here:
+                assert result == elsewhere
+            elif before == elsewhere:
+                assert result == here
+            if not isinstance(edited.get(name), dict) and before != here:
+                assert canonical(json.loads(chosen).get(name, "none")) == here
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("{}", None),
+        ('{"a": {"a": [{"a": 1}, {"a": 1}]}, "b": "a"}', None),
+        ('["a", "a", "{", "\\"a\\": 1"]', None),
+        ('{"a": 1, "b": 2, "a": 3}', "a"),
+        ('{"x": [1, {"b": {}, "b": []}]}', "b"),
+        ('{"\\u0061": 1, "a": 2}', "a"),
+        ('{"\\"": 1, "\\"": 2}', '"'),
+        ('{"": 1, "": 2}', ""),
+    ],
+)
+def test_a_name_that_occurs_twice_is_found(tab: Page, text: str, name: str | None) -> None:
+    assert tab.evaluate(DUPLICATES, [text]) == [name]

@@ -288,9 +288,11 @@ def assert_page_is_configured_for(deployment: Deployment, account: Account, outp
         "client_id": outputs["UserPoolClientId"],
         "sign_in": sign_in,
         "erasure": {"url": f"{deployment.url}/user", "max_sign_in_age": 600},
+        "cognito_api": "https://cognito-idp.us-east-1.amazonaws.com",
     }
     origin = f"http://127.0.0.1:{deployment.cloud.port}"
-    assert f"connect-src 'self' {origin} {sign_in};" in output
+    servers = sorted([origin, sign_in, "https://cognito-idp.us-east-1.amazonaws.com"])
+    assert f"connect-src 'self' {' '.join(servers)};" in output
 
 
 # --- make openapi ---------------------------------------------------------------------------------
