@@ -30,10 +30,7 @@ export class AccountDeletion {
    * @param {import("./account-api.js").AccountApi} parts.api
    * @param {import("./actions.js").Actions} parts.actions
    * @param {{sub: string, email: string}} parts.user the claims of the id token
-   * @param {object} parts.signOut
-   * @param {function(string): Promise<void>} parts.signOut.leave sign out, delete what is stored
-   *   for the user, and show a notice
-   * @param {function(): Promise<void>} parts.signOut.endSession sign out, and keep what is stored
+   * @param {import("./sign-out.js").SignOut} parts.signOut
    */
   constructor({ session, api, actions, user, signOut }) {
     this.#session = session;

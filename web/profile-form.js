@@ -2,10 +2,9 @@
 
 import { Advanced } from "./advanced.js";
 import { ValidationError } from "./errors.js";
-import { FieldView } from "./field-view.js";
+import { createFields } from "./form-layout.js";
 import { copy } from "./json.js";
 import { removeAt, setAt, valueAt } from "./paths.js";
-import { Kind } from "./schema.js";
 
 const view = {
   form: document.querySelector("#profile"),
@@ -25,13 +24,15 @@ export class ProfileForm {
    */
   base = null;
 
-  #views = [];
+  #views;
   #advanced;
 
   /** @param {import("./schema.js").Field[]} fields */
   constructor(fields) {
-    this.#advanced = new Advanced(fields.length === 0);
-    view.fields.replaceChildren(...this.#createElements(fields));
+    const { elements, views } = createFields(fields);
+    this.#views = views;
+    this.#advanced = new Advanced(views.length === 0);
+    view.fields.replaceChildren(...elements);
   }
 
   /**
@@ -186,18 +187,6 @@ export class ProfileForm {
     return [...this.#views, this.#advanced];
   }
 
-  #createElements(fields) {
-    return fields.map((field) => {
-      if (field.kind === Kind.GROUP) {
-        return createGroup(field, this.#createElements(field.fields));
-      }
-      const fieldView = new FieldView(field);
-      fieldView.show(undefined);
-      this.#views.push(fieldView);
-      return fieldView.element;
-    });
-  }
-
   /** The field or the JSON around an element of the form. */
   #partAround(element) {
     return this.#parts.find((part) => part.contains(element));
@@ -233,17 +222,6 @@ function errorsOf({ field, pointer, problem }, others) {
     errors.push({ pointer: "", detail: `Remove ${name} here: it has its own field above.` });
   }
   return errors;
-}
-
-function createGroup({ title, description }, elements) {
-  const group = document.createElement("fieldset");
-  const legend = document.createElement("legend");
-  legend.textContent = title;
-  const hint = document.createElement("p");
-  hint.className = "hint";
-  hint.textContent = description;
-  group.append(legend, hint, ...elements);
-  return group;
 }
 
 function describeLastSave(profile) {

@@ -4,7 +4,6 @@ import { AccountDeletion, incompleteDeletion } from "./account-deletion.js";
 import { Actions } from "./actions.js";
 import { showAvatar } from "./avatar.js";
 import { confirmSigningOut } from "./dialogs.js";
-import { deleteDraft } from "./draft.js";
 import {
   AccountErasedError,
   IncompleteDeletionError,
@@ -12,14 +11,9 @@ import {
   UnavailableError,
   ValidationError,
 } from "./errors.js";
-import {
-  clearMessages,
-  keepNotice,
-  showKeptNotice,
-  showNotice,
-  showProblem,
-} from "./messages.js";
+import { clearMessages, showKeptNotice, showNotice, showProblem } from "./messages.js";
 import { showMetadata } from "./metadata-view.js";
+import { buttons, showAccount, showDeletions, showSignedOutParts } from "./page-parts.js";
 import {
   Step,
   forgetPendingDeletion,
@@ -28,20 +22,7 @@ import {
 } from "./pending-deletion.js";
 import { describeError } from "./problem-texts.js";
 import { ProfileEditor } from "./profile-editor.js";
-
-const view = {
-  account: document.querySelector("#account"),
-  email: document.querySelector("#email"),
-  signOutButton: document.querySelector("#sign-out"),
-  signedOut: document.querySelector("#signed-out"),
-  signInButton: document.querySelector("#sign-in"),
-  summary: document.querySelector("#summary"),
-  deletions: document.querySelector("#deletions"),
-  profileDeletion: document.querySelector("#profile-deletion"),
-  deleteProfileButton: document.querySelector("#delete"),
-  accountDeletion: document.querySelector("#account-deletion"),
-  deleteAccountButton: document.querySelector("#delete-account"),
-};
+import { SignOut } from "./sign-out.js";
 
 export class ProfilePage {
   #session;
@@ -50,11 +31,12 @@ export class ProfilePage {
   #isPictureAllowed;
   #user = null;
   #deletion = null;
-  #isLeaving = false;
   #actions = new Actions({
     onBusy: (isBusy) => this.#form.setBusy(isBusy),
     onError: (error, action) => this.#handleError(error, action),
   });
+  #signOut;
+  #isLeaving = false;
 
   /**
    * @param {object} parts
@@ -72,12 +54,17 @@ export class ProfilePage {
     this.#apis = apis;
     this.#form = form;
     this.#isPictureAllowed = isPictureAllowed;
-    view.signInButton.addEventListener("click", () => this.#signIn());
+    this.#signOut = new SignOut({
+      session,
+      actions: this.#actions,
+      showSignedOut: () => this.#hideSignedIn(),
+    });
+    buttons.signIn.addEventListener("click", () => this.#signIn());
   }
 
   /** Show the page to a user who is not signed in. */
   showSignedOut() {
-    view.signedOut.hidden = false;
+    showSignedOutParts();
     const deletion = loadPendingDeletion();
     if (deletion?.step === Step.SIGNING_OUT) {
       // Once only: a user who comes back from the sign-in page stays here.
@@ -114,10 +101,9 @@ export class ProfilePage {
   }
 
   #showAccount(editor) {
-    view.email.textContent = this.#user.email;
-    view.account.hidden = false;
-    view.signOutButton.addEventListener("click", () => this.#confirmAndSignOut());
-    view.deleteProfileButton.addEventListener("click", () => editor.confirmAndDelete());
+    showAccount(this.#user.email);
+    buttons.signOut.addEventListener("click", () => this.#confirmAndSignOut());
+    buttons.deleteProfile.addEventListener("click", () => editor.confirmAndDelete());
     addEventListener("beforeunload", (event) => {
       if (this.#hasUnsavedChanges && !this.#isLeaving) {
         event.preventDefault(); // the browser asks whether to leave
@@ -129,29 +115,19 @@ export class ProfilePage {
         api: this.#apis.account,
         actions: this.#actions,
         user: this.#user,
-        signOut: {
-          leave: (notice) => this.#leave(notice),
-          endSession: () => this.#endSession(),
-        },
+        signOut: this.#signOut,
       });
-      view.deleteAccountButton.addEventListener("click", () => {
+      buttons.deleteAccount.addEventListener("click", () => {
         this.#actions.run(() => this.#deletion.start());
       });
     }
-    this.#showDeletions(null);
+    showDeletions(false, this.#deletion !== null);
   }
 
   /** Show the parts of the page that depend on the saved profile, besides the form. */
   #showProfile(profile) {
-    view.summary.hidden = profile === null;
     showAvatar(profile?.data ?? {}, this.#user.email, this.#isPictureAllowed);
-    this.#showDeletions(profile);
-  }
-
-  #showDeletions(profile) {
-    view.profileDeletion.hidden = profile === null;
-    view.accountDeletion.hidden = this.#deletion === null;
-    view.deletions.hidden = view.profileDeletion.hidden && view.accountDeletion.hidden;
+    showDeletions(profile !== null, this.#deletion !== null);
   }
 
   /** The metadata is an addition: the page works without it. */
@@ -171,7 +147,7 @@ export class ProfilePage {
     if (!(error instanceof AccountErasedError)) {
       await this.#showError(error, action);
     } else if (loadPendingDeletion() === null) {
-      await this.#leave("This account was deleted.");
+      await this.#signOut.leave("This account was deleted.");
     } else {
       // The deletion began in this tab, and may have stopped after its first step.
       await this.#showError(incompleteDeletion(), action);
@@ -216,81 +192,34 @@ export class ProfilePage {
     } else {
       await this.#session.forget();
       this.#hideSignedIn();
-      view.signedOut.hidden = false;
       showNotice("Your session has ended.");
     }
   }
 
   /** Go to the sign-in page. Unsaved edits are kept. */
   #signIn() {
-    return this.#actions.run(() => this.#leaving(() => this.#session.signIn()));
+    return this.#actions.run(async () => {
+      this.#isLeaving = true;
+      try {
+        await this.#session.signIn();
+      } finally {
+        this.#isLeaving = false;
+      }
+    });
   }
 
   async #confirmAndSignOut() {
     if (!this.#hasUnsavedChanges || (await confirmSigningOut())) {
-      await this.#actions.run(() => this.#signOut());
+      await this.#actions.run(() => this.#signOut.signOut());
     }
   }
 
-  async #signOut() {
-    deleteDraft();
-    forgetPendingDeletion();
-    await this.#endSession();
-  }
-
-  /** Sign out because the account was deleted, and show a notice after that. */
-  async #leave(notice) {
-    keepNotice(notice);
-    await this.#signOut();
-  }
-
-  async #endSession() {
-    this.#hideSignedIn();
-    const isComplete = await this.#leaving(() => this.#session.signOut());
-    if (isComplete) {
-      // The user returned with the browser's Back button. The reload shows the page for a user who
-      // is not signed in.
-      location.reload();
-    } else {
-      this.#showSignOutIncomplete();
-    }
-  }
-
-  #showSignOutIncomplete() {
-    view.signedOut.hidden = false;
-    showKeptNotice();
-    const text =
-      "You are signed out on this page. The sign-in service could not be reached, so its own " +
-      "session may still be open.";
-    const run = () => this.#actions.run(() => this.#leaveSignInPage());
-    showProblem(text, { action: { label: "Try again", run } });
-  }
-
-  async #leaveSignInPage() {
-    const isComplete = await this.#session.leaveSignInPage();
-    if (isComplete) {
-      location.reload();
-    } else {
-      this.#showSignOutIncomplete();
-    }
-  }
-
-  /** Hide and remove what belongs to the user. */
+  /** Remove what belongs to the user, and show the page to a user who is not signed in. */
   #hideSignedIn() {
     this.#form.show(null);
     this.#form.hide();
+    showAvatar({}, "", false);
     showMetadata({});
-    view.account.hidden = true;
-    view.deletions.hidden = true;
-  }
-
-  /** Run an action that leaves the page. The browser does not ask about unsaved changes. */
-  async #leaving(action) {
-    this.#isLeaving = true;
-    try {
-      return await action();
-    } finally {
-      this.#isLeaving = false;
-    }
+    showSignedOutParts();
   }
 }

@@ -4,6 +4,7 @@
 import { jwtDecode } from "jwt-decode";
 import { ErrorTimeout, UserManager, WebStorageStateStore } from "oidc-client-ts";
 
+import { responds, revokeToken } from "./cognito.js";
 import { SessionEndedError, UnavailableError } from "./errors.js";
 
 /** One of the user pool's callback and sign-out URLs, exactly: without a trailing slash. */
@@ -11,9 +12,6 @@ const REDIRECT_URL = location.origin;
 
 /** The time to wait for the sign-in page before "Sign in" can be pressed again. */
 const REDIRECT_TIMEOUT_MS = 3_000;
-
-/** The time to wait for the token's revocation and for the sign-out endpoint. */
-const SIGN_OUT_TIMEOUT_MS = 5_000;
 
 /** How often the library repeats a renewal that timed out, before the session counts as ended. */
 const MAX_RENEWAL_RETRIES = 3;
@@ -171,7 +169,7 @@ export class Session {
   }
 
   async #goToSignInPage(parameters) {
-    if (!(await this.#responds())) {
+    if (!(await responds(this.#signOutUrl))) {
       throw new UnavailableError("Cannot reach the sign-in page. You may be offline.");
     }
     // The library's promise settles only when the browser leaves this page. If the sign-in page
@@ -194,7 +192,9 @@ export class Session {
    */
   async signOut() {
     const user = await this.#manager.getUser();
-    await this.#revoke(user?.refresh_token);
+    if (user?.refresh_token) {
+      await revokeToken(this.#cognitoApi, this.#clientId, user.refresh_token);
+    }
     await this.forget();
     return this.leaveSignInPage();
   }
@@ -206,45 +206,12 @@ export class Session {
    */
   async leaveSignInPage() {
     // Without this request, the user could end on the browser's error page.
-    const isReachable = await this.#responds();
+    const isReachable = await responds(this.#signOutUrl);
     if (isReachable) {
       location.assign(this.#signOutUrl);
       await restoredByBackButton();
     }
     return isReachable;
-  }
-
-  /**
-   * Revoke a refresh token. This does nothing if the service does not respond, or if the app client
-   * has token revocation turned off.
-   */
-  async #revoke(refreshToken) {
-    if (!refreshToken || !this.#cognitoApi) { // an old config.json has no such member
-      return;
-    }
-    const headers = {
-      "Content-Type": "application/x-amz-json-1.1",
-      "X-Amz-Target": "AWSCognitoIdentityProviderService.RevokeToken",
-    };
-    const body = JSON.stringify({ Token: refreshToken, ClientId: this.#clientId });
-    const signal = AbortSignal.timeout(SIGN_OUT_TIMEOUT_MS);
-    try {
-      await fetch(this.#cognitoApi, { method: "POST", headers, body, signal });
-    } catch {
-      // Signing out goes on: the tokens are deleted here in any case.
-    }
-  }
-
-  /** Whether the sign-out endpoint responds, with whatever. The request carries no cookies. */
-  async #responds() {
-    const signal = AbortSignal.timeout(SIGN_OUT_TIMEOUT_MS);
-    const options = { mode: "no-cors", credentials: "omit", signal };
-    try {
-      await fetch(this.#signOutUrl, options);
-      return true;
-    } catch {
-      return false;
-    }
   }
 }
 

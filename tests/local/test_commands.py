@@ -82,6 +82,7 @@ def test_the_page_is_served_for_the_local_cloud(local: RunningTarget) -> None:
     assert settings["api"] == f"http://127.0.0.1:{local.ports['API_PORT']}/user/profile"
     assert settings["sign_in"] == f"http://127.0.0.1:{local.ports['AWS_PORT']}"
     assert settings["erasure"]["url"] == f"http://127.0.0.1:{local.ports['API_PORT']}/user"
+    assert settings["cognito_api"] == settings["sign_in"]
 
 
 def test_the_sign_in_page_has_links_that_lead_somewhere(local: RunningTarget) -> None:
