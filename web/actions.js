@@ -18,6 +18,11 @@ export class Actions {
     this.#onError = onError;
   }
 
+  /** Whether an action runs. A question that leads to another action waits for its end. */
+  get isRunning() {
+    return this.#isRunning;
+  }
+
   /**
    * Run an action and show its error, if any. It does nothing while another action runs.
    *

@@ -67,7 +67,7 @@ export class ProfileEditor {
   }
 
   async confirmAndDelete() {
-    if (await confirmDeletion()) {
+    if (!this.#actions.isRunning && (await confirmDeletion())) {
       await this.#actions.run(() => this.#delete());
     }
   }
@@ -85,7 +85,7 @@ export class ProfileEditor {
   }
 
   async #confirmAndDiscard() {
-    if (await confirmDiscarding()) {
+    if (!this.#actions.isRunning && (await confirmDiscarding())) {
       await this.#actions.run(() => this.load());
     }
   }

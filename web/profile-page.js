@@ -37,6 +37,7 @@ export class ProfilePage {
   });
   #signOut;
   #isLeaving = false;
+  #hasReadMetadata = false;
 
   /**
    * @param {object} parts
@@ -95,7 +96,6 @@ export class ProfilePage {
     this.#showAccount(editor);
     await editor.start();
     if (this.#form.isVisible) { // otherwise, a problem is shown
-      this.#readMetadata();
       await this.#deletion?.continueAfterSignIn();
     }
   }
@@ -128,6 +128,10 @@ export class ProfilePage {
   #showProfile(profile) {
     showAvatar(profile?.data ?? {}, this.#user.email, this.#isPictureAllowed);
     showDeletions(profile !== null, this.#deletion !== null);
+    if (!this.#hasReadMetadata) {
+      this.#hasReadMetadata = true;
+      this.#readMetadata();
+    }
   }
 
   /** The metadata is an addition: the page works without it. */
@@ -209,6 +213,9 @@ export class ProfilePage {
   }
 
   async #confirmAndSignOut() {
+    if (this.#actions.isRunning) {
+      return;
+    }
     if (!this.#hasUnsavedChanges || (await confirmSigningOut())) {
       await this.#actions.run(() => this.#signOut.signOut());
     }

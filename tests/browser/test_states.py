@@ -319,6 +319,18 @@ def test_metadata_is_shown_and_cannot_be_changed(
     expect(section).to_be_hidden()
 
 
+def test_metadata_is_shown_after_a_retry(
+    open_profile: Callable[[], Page], set_metadata: Callable[[dict[str, Any]], None]
+) -> None:
+    set_metadata({"plan": "pro"})
+    tab = open_profile()
+    tab.route(PROFILE, lambda route: route.abort(), times=1)
+    tab.reload()
+    press(tab, "Try again")
+    expect(tab.get_by_role("region", name="About your account")).to_contain_text("pro")
+    set_metadata({})
+
+
 def test_the_page_works_without_the_metadata(
     visitor: Visitor, signed_in_storage: dict[str, str], user: User
 ) -> None:
