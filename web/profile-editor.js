@@ -94,7 +94,6 @@ export class ProfileEditor {
     this.#form.clearErrors();
     const edited = this.#form.data();
     this.#form.setSaving(true);
-    showSaveStatus("Saving…");
     try {
       await this.#saveMerged(edited);
     } finally {
@@ -106,7 +105,8 @@ export class ProfileEditor {
   async #saveMerged(edited) {
     let base = this.#form.base;
     let data = edited;
-    for (let merges = 0; merges <= MAX_MERGES; merges += 1) {
+    for (let merges = 0; ; merges += 1) {
+      showSaveStatus("Saving…");
       try {
         const saved = await this.#api.save(base, data);
         this.#showSaved(saved, merges);
@@ -121,6 +121,9 @@ export class ProfileEditor {
         this.#showSaved(saved, 0); // our own request succeeded, but its response was lost
         return;
       }
+      if (merges === MAX_MERGES) {
+        throw new UnavailableError("Your profile keeps changing elsewhere. Try again in a moment.");
+      }
       const merged = await this.#merge(base, saved, data);
       if (merged === null) {
         return;
@@ -128,7 +131,6 @@ export class ProfileEditor {
       base = saved;
       data = merged;
     }
-    throw new UnavailableError("Your profile keeps changing elsewhere. Try again in a moment.");
   }
 
   /**
