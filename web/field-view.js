@@ -70,13 +70,7 @@ export class FieldView {
    * change the text.
    */
   get value() {
-    if (!this.isChanged && this.#stored !== undefined) {
-      return this.#stored;
-    }
-    if (!this.isChanged && !this.#isRequiredAnswer) {
-      return undefined;
-    }
-    return valueOf(this.field, this.text);
+    return this.isChanged ? valueOf(this.field, this.text) : this.#stored;
   }
 
   /** Whether the field has no value, although it is required. */
@@ -118,11 +112,6 @@ export class FieldView {
   /** Whether the user typed a part of a date. The control has no text then. */
   get #isIncomplete() {
     return this.isEditable && this.#control.validity.badInput;
-  }
-
-  /** Whether "no" must be saved: a required checkbox always has an answer. */
-  get #isRequiredAnswer() {
-    return this.field.kind === Kind.YES_NO && this.field.isRequired;
   }
 
   #arrange() {

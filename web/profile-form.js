@@ -5,6 +5,7 @@ import { ValidationError } from "./errors.js";
 import { createFields } from "./form-layout.js";
 import { copy } from "./json.js";
 import { removeAt, setAt, valueAt } from "./paths.js";
+import { Kind } from "./schema.js";
 
 const view = {
   form: document.querySelector("#profile"),
@@ -126,9 +127,12 @@ export class ProfileForm {
         errors.push({ pointer: "", detail: `${pointer}: Remove this here. It has fields above.` });
       }
     }
-    for (const { field, pointer, isMissing } of shown) {
+    for (const { field, pointer } of shown.filter(({ isMissing }) => isMissing)) {
       // A member of an object is only required if there is the object.
-      if (isMissing && valueAt(data, field.path.slice(0, -1)) !== undefined) {
+      const isObjectMissing = valueAt(data, field.path.slice(0, -1)) === undefined;
+      if (field.kind === Kind.YES_NO && !isObjectMissing) {
+        setAt(data, field.path, false); // an empty checkbox is an answer
+      } else if (!isObjectMissing) {
         errors.push({ pointer, detail: "This field is required." });
       }
     }

@@ -58,6 +58,21 @@ def test_a_save_sends_only_changes_with_the_etag(
     assert patch.value.headers["content-type"] == "application/merge-patch+json"
 
 
+def test_a_null_that_was_typed_is_saved(
+    open_profile: Callable[[], Page], other_client: OtherClient
+) -> None:
+    """A merge patch cannot store it, so the page sends everything."""
+    other_client.save('{"name": "Ada", "a": {"b": 0.10000000000000000001}}')
+    etag = other_client.etag()
+    tab = open_profile()
+    fill_advanced(tab, '{"a": {"b": 0.10000000000000000001, "c": null}}')
+    with tab.expect_request(lambda request: request.method == "PUT") as put:
+        save(tab)
+    assert put.value.headers["if-match"] == etag
+    assert other_client.read()["a"]["c"] is None
+    assert b"0.10000000000000000001" in other_client.api.get(other_client.user).body
+
+
 def test_large_numbers_stay_exact(
     open_profile: Callable[[], Page], other_client: OtherClient
 ) -> None:

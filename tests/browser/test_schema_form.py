@@ -14,6 +14,7 @@ from tests.browser.conftest import (
     ADVANCED,
     OtherClient,
     Visitor,
+    discard,
     expect_error,
     expect_no_error,
     fill_advanced,
@@ -314,6 +315,8 @@ def test_a_part_of_a_date_is_not_lost(
     press(tab, "Save")
     expect_error(tab, "Date of birth", "Enter a complete date.")
     assert other_client.read() is None
+    discard(tab)
+    expect(tab.get_by_role("button", name="Save", exact=True)).to_be_disabled()
 
 
 def test_a_required_field_must_be_filled(
@@ -353,6 +356,23 @@ def test_a_required_checkbox_saves_no_as_well(
     tab.get_by_label("Name").fill("Ada")
     save(tab)
     assert other_client.read() == {"name": "Ada", "f": False}
+
+
+def test_a_required_checkbox_does_not_create_the_object_around_it(
+    open_with_schema: OpenWithSchema, other_client: OtherClient
+) -> None:
+    members = {
+        "yes": {"title": "Yes", "type": "boolean"},
+        "text": {"title": "Text", "type": "string"},
+    }
+    schema = schema_with({"type": "object", "properties": members, "required": ["yes"]})
+    tab = open_with_schema(schema)
+    tab.get_by_label("Name").fill("Ada")
+    save(tab)
+    assert other_client.read() == {"name": "Ada"}
+    tab.get_by_label("Text").fill("x")
+    save(tab)
+    assert other_client.read() == {"name": "Ada", "f": {"yes": False, "text": "x"}}
 
 
 def test_an_error_in_a_list_is_shown_at_the_list(open_profile: Callable[[], Page]) -> None:
