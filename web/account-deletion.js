@@ -84,8 +84,8 @@ export class AccountDeletion {
   }
 
   /**
-   * Let the user sign in again. The page signs out first: otherwise, the sign-in page would send the
-   * user back with the old sign-in. Unsaved edits are kept.
+   * Let the user sign in again. The page signs out first: otherwise, the sign-in page would send
+   * the user back with the old sign-in. Unsaved edits are kept.
    */
   async #offerNewSignIn() {
     const isAccepted = await askForNewSignIn();

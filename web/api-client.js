@@ -97,7 +97,7 @@ function parseOrNull(text) {
   }
 }
 
-/** Whether the API refused the sign-in and not the token: a refreshed token has the same sign-in. */
+/** Whether the API refused the sign-in, not the token: a refreshed token has the same sign-in. */
 function isSignInTooOld(response) {
   return hasType(response, "insufficient-user-authentication");
 }

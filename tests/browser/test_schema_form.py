@@ -358,7 +358,7 @@ def test_a_required_checkbox_saves_no_as_well(
     assert other_client.read() == {"name": "Ada", "f": False}
 
 
-def test_a_required_checkbox_does_not_create_the_object_around_it(
+def test_a_required_checkbox_does_not_create_its_object(
     open_with_schema: OpenWithSchema, other_client: OtherClient
 ) -> None:
     members = {

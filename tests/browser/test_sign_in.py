@@ -114,9 +114,7 @@ def test_an_old_response_keeps_the_user_signed_in(
     assert tab.url == f"{site.url}/"
 
 
-def test_going_back_to_the_sign_in_page_and_signing_in_again_works(
-    visitor: Visitor, user: User
-) -> None:
+def test_signing_in_again_after_going_back_works(visitor: Visitor, user: User) -> None:
     tab = open_sign_in_page(visitor)
     sign_in(tab, user.email, PASSWORD)
     tab.go_back()
