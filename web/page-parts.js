@@ -18,11 +18,15 @@ export const buttons = {
   deleteAccount: document.querySelector("#delete-account"),
 };
 
-/** Show the parts for a user who is not signed in. */
-export function showSignedOutParts() {
+/** Hide the parts for a signed-in user. */
+export function hideSignedInParts() {
   view.email.textContent = "";
   view.account.hidden = true;
   view.deletions.hidden = true;
+}
+
+/** Show the part for a user who is not signed in. */
+export function showSignedOutPart() {
   view.signedOut.hidden = false;
 }
 

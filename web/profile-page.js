@@ -13,7 +13,13 @@ import {
 } from "./errors.js";
 import { clearMessages, showKeptNotice, showNotice, showProblem } from "./messages.js";
 import { showMetadata } from "./metadata-view.js";
-import { buttons, showAccount, showDeletions, showSignedOutParts } from "./page-parts.js";
+import {
+  buttons,
+  hideSignedInParts,
+  showAccount,
+  showDeletions,
+  showSignedOutPart,
+} from "./page-parts.js";
 import {
   Step,
   forgetPendingDeletion,
@@ -58,14 +64,14 @@ export class ProfilePage {
     this.#signOut = new SignOut({
       session,
       actions: this.#actions,
-      showSignedOut: () => this.#hideSignedIn(),
+      hideUser: () => this.#hideUser(),
     });
     buttons.signIn.addEventListener("click", () => this.#signIn());
   }
 
   /** Show the page to a user who is not signed in. */
   showSignedOut() {
-    showSignedOutParts();
+    showSignedOutPart();
     const deletion = loadPendingDeletion();
     if (deletion?.step === Step.SIGNING_OUT) {
       // Once only: a user who comes back from the sign-in page stays here.
@@ -195,7 +201,8 @@ export class ProfilePage {
       showNotice("Your session has ended. Sign in again to continue.", signIn);
     } else {
       await this.#session.forget();
-      this.#hideSignedIn();
+      this.#hideUser();
+      showSignedOutPart();
       showNotice("Your session has ended.");
     }
   }
@@ -221,12 +228,12 @@ export class ProfilePage {
     }
   }
 
-  /** Remove what belongs to the user, and show the page to a user who is not signed in. */
-  #hideSignedIn() {
+  /** Remove what belongs to the user from the page. */
+  #hideUser() {
     this.#form.show(null);
     this.#form.hide();
     showAvatar({}, "", false);
     showMetadata({});
-    showSignedOutParts();
+    hideSignedInParts();
   }
 }

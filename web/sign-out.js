@@ -1,24 +1,25 @@
 // Signing out, and what the page shows if that is not complete.
 
 import { deleteDraft } from "./draft.js";
-import { keepNotice, showKeptNotice, showProblem } from "./messages.js";
+import { keepNotice, showKeptNotice, showNotice, showProblem } from "./messages.js";
+import { showSignedOutPart } from "./page-parts.js";
 import { forgetPendingDeletion } from "./pending-deletion.js";
 
 export class SignOut {
   #session;
   #actions;
-  #showSignedOut;
+  #hideUser;
 
   /**
    * @param {object} parts
    * @param {import("./session.js").Session} parts.session
    * @param {import("./actions.js").Actions} parts.actions
-   * @param {function(): void} parts.showSignedOut remove what belongs to the user from the page
+   * @param {function(): void} parts.hideUser remove what belongs to the user from the page
    */
-  constructor({ session, actions, showSignedOut }) {
+  constructor({ session, actions, hideUser }) {
     this.#session = session;
     this.#actions = actions;
-    this.#showSignedOut = showSignedOut;
+    this.#hideUser = hideUser;
   }
 
   /** Sign out, and delete what is stored for the user. */
@@ -36,7 +37,8 @@ export class SignOut {
 
   /** Sign out. What is stored for the user is kept. */
   async endSession() {
-    this.#showSignedOut();
+    this.#hideUser();
+    showNotice("Signing out…");
     await this.#end(() => this.#session.signOut());
   }
 
@@ -52,7 +54,9 @@ export class SignOut {
   }
 
   #showIncomplete() {
+    showNotice("");
     showKeptNotice();
+    showSignedOutPart();
     const text =
       "You are signed out on this page. The sign-in service could not be reached, so its own " +
       "session may still be open.";
