@@ -14,6 +14,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 
@@ -284,6 +285,9 @@ def make_deploy(options: argparse.Namespace) -> None:
         parameters["PermissionsBoundary"] = options.permissions_boundary
     outputs = api.deploy(stage, parameters, _print_progress, options.role_arn)
     print(f"The API is at {api.url(outputs)}/user/profile")
+    if "CustomDomainTarget" in outputs:
+        domain = urlsplit(outputs["CustomDomainURL"]).hostname
+        print(f"The DNS record of {domain} must point to {outputs['CustomDomainTarget']}")
     print(f"Try it: make smoke STAGE={stage} EMAIL=... PASSWORD=...")
 
 

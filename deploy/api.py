@@ -13,7 +13,16 @@ from typing import Any
 
 import boto3
 
-from deploy import backend, chalice_cli, chalice_config, lookup, ownership, packaging, stacks
+from deploy import (
+    api_settings,
+    backend,
+    chalice_cli,
+    chalice_config,
+    lookup,
+    ownership,
+    packaging,
+    stacks,
+)
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.errors import DeploymentError
@@ -104,13 +113,15 @@ def _account_needs_logs_role() -> bool:
 
 
 def url(outputs: Mapping[str, str]) -> str:
-    """Return the URL of the API whose stack has these outputs.
+    """Return the URL of the API whose stack has these outputs: at its custom domain if it has one.
 
     If AWS_ENDPOINT_URL names an emulator, it is the emulator's URL.
     """
     emulator = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
     if emulator:
         return f"{emulator}/restapis/{outputs['RestAPIId']}/{API_GATEWAY_STAGE}/_user_request_"
+    if "CustomDomainURL" in outputs:
+        return outputs["CustomDomainURL"]
     return outputs["EndpointURL"].rstrip("/")
 
 
@@ -121,7 +132,11 @@ def deployed_url(stage: str) -> str:
         return url(outputs)
     by_chalice = chalice_cli.deployed_api(stage)
     if by_chalice is not None:
-        return url({"RestAPIId": by_chalice.api_id, "EndpointURL": by_chalice.url})
+        by_chalice_outputs = {"RestAPIId": by_chalice.api_id, "EndpointURL": by_chalice.url}
+        domain = api_settings.custom_domain(stage)
+        if domain is not None:
+            by_chalice_outputs["CustomDomainURL"] = domain.url
+        return url(by_chalice_outputs)
     raise not_deployed(stage)
 
 

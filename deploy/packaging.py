@@ -6,12 +6,13 @@ import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
 
 from deploy import (
+    api_template,
     aws,
     bytecode,
     chalice_cli,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "api.json"
 """Chalice merges this into the template that it generates."""
-ROLE = "ApiHandlerRole"
-"""Chalice's name for the function's role in the template."""
 
 
 def prepare(stage: str, profile: str | None) -> None:
@@ -93,17 +92,10 @@ def build(stage: str) -> Path:
     folder = Path("out") / stage
     folder.mkdir(parents=True, exist_ok=True)
     additions = folder / "additions.json"
-    additions.write_text(json.dumps(_additions(stage)), encoding="utf-8")
+    template = json.loads(TEMPLATE.read_text(encoding="utf-8"))
+    additions.write_text(json.dumps(api_template.for_stage(template, stage)), encoding="utf-8")
     run_chalice("package", "--stage", stage, "--merge-template", str(additions), str(folder))
     return folder
-
-
-def _additions(stage: str) -> dict[str, Any]:
-    """Return resources/api.json without the additions to a role that the stage does not make."""
-    template: dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
-    if chalice_config.setting(stage, "manage_iam_role") is False:
-        del template["Resources"][ROLE]
-    return template
 
 
 def upload(file: Path) -> str:

@@ -92,6 +92,35 @@ def test_a_role_that_exists_already_is_used(clone: Clone, tmp_path: Path) -> Non
     assert "ApiHandlerRole" not in result["Resources"]
 
 
+CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/12345678-1234-1234-1234-123456789012"
+
+
+@pytest.mark.parametrize("endpoint", ["REGIONAL", "EDGE"])
+def test_a_custom_domain_is_deployed(clone: Clone, tmp_path: Path, endpoint: str) -> None:
+    domain = f"{clone.app_name}.example.com"
+    clone.set_stage(
+        "dev",
+        api_gateway_endpoint_type=endpoint,
+        api_gateway_custom_domain={"domain_name": domain, "certificate_arn": CERTIFICATE},
+        api={"only_custom_domain": True},
+    )
+    clone.run("backend", "dev")
+    output = clone.run("deploy", "dev")
+    assert f"The DNS record of {domain} must point to " in output
+    result = assert_template_is_valid(clone.folder / "out" / "dev" / "sam.json", tmp_path)
+    (stage,) = (
+        name
+        for name, resource in result["Resources"].items()
+        if resource["Type"] == "AWS::ApiGateway::Stage"
+    )
+    mapping = result["Resources"]["ApiGatewayCustomDomainMapping"]["Properties"]
+    assert mapping["Stage"] == {"Ref": stage}, "otherwise it does not wait for the stage"
+    (mapped,) = boto3.client("apigateway").get_base_path_mappings(domainName=domain)["items"]
+    assert mapped["stage"] == API_GATEWAY_STAGE
+    assert clone.stack("dev").outputs["CustomDomainURL"] == f"https://{domain}"
+    clone.run("destroy", "dev")
+
+
 def test_the_api_has_one_stage_which_the_alarms_watch(account: Account, template: Template) -> None:
     config = json.loads((account.folder / ".chalice/config.json").read_text())
     api = template["Resources"]["RestAPI"]["Properties"]
