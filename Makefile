@@ -16,7 +16,7 @@ $(foreach name,$(OPTION_NAMES),$(eval export OPTION_$(name) = $$(value $(name)))
 unexport STAGE EMAIL PASSWORD TOKEN URL OVERWRITE CONFIRM ALARM_TOPIC DOMAIN_SUFFIX CALLBACK_URLS \
 	LOGOUT_URLS PARAMETERS USER_POOL_ID USER_POOL_CLIENT_ID SIGN_IN_DOMAIN TABLE TTL ADOPT ACCOUNT \
 	FILE DRY_RUN ANY_SUB TIMES RATE DELETE DELETE_ACCOUNTS WEB ROLE_ARN PERMISSIONS_BOUNDARY SINCE \
-	FOLLOW
+	FOLLOW KEEP_LOGS
 
 .DEFAULT_GOAL := help
 .PHONY: help local cloud web token sign-up test test-all fuzz load bench screenshots format install \
@@ -133,6 +133,7 @@ package: install  ## build the package of `make deploy` in out/: STAGE=dev
 	$(deploy_command)
 
 deploy: install  ## deploy the API with CloudFormation: STAGE=dev (ALARM_TOPIC PERMISSIONS_BOUNDARY ROLE_ARN)
+##+ change settings of the API: PARAMETERS="Name=value ..." (OVERWRITE=yes)
 	$(deploy_command)
 
 gateway: install  ## after `chalice deploy`, set the format of API Gateway's own errors: STAGE=dev
@@ -165,7 +166,7 @@ orphans: install  ## list profiles and metadata whose user is gone, and finish e
 ##+ remove them: DELETE=<the number that was shown>; accounts of erased users: DELETE_ACCOUNTS=<number>
 	$(data_command)
 
-destroy: install  ## delete the API and keep users and data: STAGE=dev (ROLE_ARN)
+destroy: install  ## delete the API and keep users and data: STAGE=dev (KEEP_LOGS=yes ROLE_ARN)
 	$(deploy_command)
 
 destroy-backend: install  ## delete users and data: STAGE=dev (CONFIRM=dev ROLE_ARN)

@@ -20,6 +20,8 @@ import boto3
 
 from deploy import (
     api,
+    api_logs,
+    api_parameters,
     attachment,
     aws,
     chalice_cli,
@@ -64,6 +66,8 @@ DEPLOY_OPTIONS = {
     "ALARM_TOPIC": "ARN of the SNS topic for alarms",
     "PERMISSIONS_BOUNDARY": "ARN of an IAM policy that limits the roles of the stack",
     "ROLE_ARN": BACKEND_OPTIONS["ROLE_ARN"],
+    "PARAMETERS": "parameters of resources/api.json: Name=value Name='a value'",
+    "OVERWRITE": "yes: replace settings of API Gateway's stage that were changed elsewhere",
 }
 OPTIONS: dict[str, Collection[str]] = {
     "backend": BACKEND_OPTIONS,
@@ -73,7 +77,7 @@ OPTIONS: dict[str, Collection[str]] = {
     "web-config": (),
     "url": (),
     "logs": show_logs.OPTIONS,
-    "destroy": ("ROLE_ARN",),
+    "destroy": ("KEEP_LOGS", "ROLE_ARN"),
     "destroy-backend": ("CONFIRM", "ROLE_ARN"),
     "export": export_profiles.OPTIONS,
     "import": import_profiles.OPTIONS,
@@ -162,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "destroy", parents=[stage], help="delete a stage's API; keep users and data"
     )
+    _add_option(command, "KEEP_LOGS", "yes: keep the log groups")
     _add_option(command, "ROLE_ARN", DEPLOY_OPTIONS["ROLE_ARN"])
     command.set_defaults(run=make_destroy)
 
@@ -277,13 +282,14 @@ def make_deploy(options: argparse.Namespace) -> None:
     recorded = chalice_config.recorded_backend(stage)
     pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
     attachment.check_recorded(stage, recorded.table, pool_id, recorded.client_ids)
+    parameters = api_parameters.parameters(stage, options.alarm_topic, options.parameters)
+    overwrite = is_yes("OVERWRITE", options.overwrite)
     print(f"Deploying the API as {api.stack_name(stage)} ...", flush=True)
-    parameters = {}
-    if options.alarm_topic:
-        parameters["AlarmTopic"] = options.alarm_topic
     if options.permissions_boundary:
         parameters["PermissionsBoundary"] = options.permissions_boundary
-    outputs = api.deploy(stage, parameters, _print_progress, options.role_arn)
+    outputs = api.deploy(stage, parameters, _print_progress, options.role_arn, overwrite=overwrite)
+    for note in api.notes(stage):
+        print(f"Note: {note}")
     print(f"The API is at {api.url(outputs)}/user/profile")
     if "CustomDomainTarget" in outputs:
         domain = urlsplit(outputs["CustomDomainURL"]).hostname
@@ -322,8 +328,11 @@ def make_logs(options: argparse.Namespace) -> None:
 def make_destroy(options: argparse.Namespace) -> None:
     """Delete a stage's API; keep its users and data."""
     stage = options.stage
-    if api.destroy(stage, _print_progress, options.role_arn):
+    keep_logs = is_yes("KEEP_LOGS", options.keep_logs)
+    if api.destroy(stage, _print_progress, options.role_arn, keep_logs=keep_logs):
         print(f"The API of {stage} is deleted. Users and data are kept.")
+        for name in api_logs.existing(api.stack_name(stage)):
+            print(f"Kept: the log group {name}. The next make deploy uses it.")
     else:
         region = boto3.session.Session().region_name
         print(f"{stage} has no API in this account, region ({region}) and folder.")

@@ -14,10 +14,12 @@ from typing import Any
 import boto3
 
 from deploy import (
+    api_logs,
     api_settings,
     backend,
     chalice_cli,
     chalice_config,
+    gateway_logs_role,
     lookup,
     ownership,
     packaging,
@@ -26,7 +28,7 @@ from deploy import (
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.errors import DeploymentError
-from deploy.stacks import Progress
+from deploy.stacks import Progress, Stack
 
 
 def stack_name(stage: str) -> str:
@@ -35,12 +37,18 @@ def stack_name(stage: str) -> str:
 
 
 def deploy(
-    stage: str, parameters: Mapping[str, str], progress: Progress, role_arn: str = ""
+    stage: str,
+    parameters: Mapping[str, str],
+    progress: Progress,
+    role_arn: str = "",
+    *,
+    overwrite: bool = False,
 ) -> dict[str, str]:
     """Package the stage, upload the package and deploy the stack; return the stack's outputs.
 
     `parameters` are those of resources/api.json. `role_arn` is the role with which CloudFormation
-    acts, or empty. Raises DeploymentError, also if the stack belongs to another owner.
+    acts, or empty. Raises DeploymentError, also if the stack belongs to another owner, or if
+    settings of API Gateway's stage would be lost and not `overwrite`.
     """
     name = stack_name(stage)
     stack = stacks.describe(name)
@@ -54,6 +62,8 @@ def deploy(
     live = None
     if stack is not None:
         live = lookup.find_function_configuration(stack.outputs.get("APIHandlerName", ""))
+        if not overwrite:
+            _refuse_lost_method_settings(stage, name, stack)
     if live is not None:
         _report_other_backend(stage, live, progress)
     folder = packaging.build(stage)
@@ -64,16 +74,31 @@ def deploy(
         _report_other_runtime(live, function, progress)
     function["CodeUri"] = packaging.upload(folder / "deployment.zip")
     progress("uploaded")
-    every_parameter = dict(parameters)
-    if stack is None and _account_needs_logs_role():
-        every_parameter["AccountLogsRole"] = "true"
+    # A stage without /profiles, for example, has no parameters for it.
+    declared = template["Parameters"]
+    every_parameter = {key: value for key, value in parameters.items() if key in declared}
+    if stack is None:
+        gateway_logs_role.ensure(progress)
+        every_parameter |= api_logs.parameters_of_new_stack(name, progress)
     return stacks.deploy(
         name,
-        json.dumps(template),
+        packaging.upload_template(json.dumps(template)),
         every_parameter,
         progress,
         claim,
     )
+
+
+def notes(stage: str) -> list[str]:
+    """Set the retention of log groups that the deployed stack did not make; return notes on them.
+
+    Raises DeploymentError.
+    """
+    name = stack_name(stage)
+    stack = stacks.describe(name)
+    if stack is None:
+        return []
+    return api_logs.set_retention(name, stage, stack.parameters)
 
 
 def _report_other_backend(stage: str, live: Mapping[str, Any], progress: Progress) -> None:
@@ -103,13 +128,30 @@ def _report_other_runtime(
         progress(f"the function changes from {' on '.join(before)} to {' on '.join(after)}")
 
 
-def _account_needs_logs_role() -> bool:
-    """Return whether a new stack must give API Gateway a role for writing logs.
+def _refuse_lost_method_settings(stage: str, name: str, stack: Stack) -> None:
+    """Refuse to replace throttling and logging that somebody set for API Gateway's stage.
 
-    An account has one such role in a region. An existing stack keeps its parameter.
+    Earlier versions of resources/api.json set none, so it was set in the console or elsewhere.
     """
-    with report_aws_errors("reading API Gateway's settings"):
-        return "cloudwatchRoleArn" not in boto3.client("apigateway").get_account()
+    deployed = json.loads(stacks.deployed_template(name))
+    api = deployed["Resources"].get("RestAPI", {}).get("Properties", {})
+    api_id = stack.outputs.get("RestAPIId")
+    if api_id is None or "MethodSettings" in api:
+        return
+    with report_aws_errors("reading the settings of API Gateway's stage"):
+        client = boto3.client("apigateway")
+        try:
+            live = client.get_stage(restApiId=api_id, stageName=API_GATEWAY_STAGE)
+        except client.exceptions.NotFoundException:
+            return
+    methods = sorted(live.get("methodSettings", {}))
+    if methods:
+        raise DeploymentError(
+            f"settings of API Gateway's stage were changed elsewhere, and this deployment replaces "
+            f"them: those of {', '.join(methods)}, such as throttling and logging. Set the "
+            f"throttling with PARAMETERS (see docs/deploying.md), and give OVERWRITE=yes: make "
+            f"deploy STAGE={stage} OVERWRITE=yes"
+        )
 
 
 def url(outputs: Mapping[str, str]) -> str:
@@ -180,15 +222,23 @@ def is_deployed(stage: str) -> bool:
     return function is not None and function.get("DYNAMODB_TABLE") == recorded_table
 
 
-def destroy(stage: str, progress: Progress, role_arn: str = "") -> bool:
+def destroy(stage: str, progress: Progress, role_arn: str = "", *, keep_logs: bool = False) -> bool:
     """Delete the stage's API, however it was deployed. Return False if there was none.
 
-    `role_arn` is as in stacks.delete. Raises DeploymentError, also if the stack belongs to another
-    owner.
+    `role_arn` is as in stacks.delete. The log groups are deleted too, unless `keep_logs`. Raises
+    DeploymentError, also if the stack belongs to another owner.
     """
     name = stack_name(stage)
-    ownership.require_own(stacks.describe(name), name, stage)
+    stack = stacks.describe(name)
+    ownership.require_own(stack, name, stage)
+    made_logs = []
+    if stack is not None:
+        made_logs = api_logs.made_by(name)
+        if keep_logs:
+            api_logs.refuse_to_keep_what_the_stack_deletes(name, stage)
     was_deployed = stacks.delete(name, progress, role_arn)
+    if not keep_logs:
+        api_logs.delete(name, stage, made_logs, progress)
     if chalice_cli.has_record(stage):
         chalice_cli.run_chalice("delete", "--stage", stage)
         was_deployed = True

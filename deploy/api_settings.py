@@ -43,6 +43,8 @@ class ApiSettings:
     """Parameters of resources/api.json. `make deploy` applies them."""
     only_custom_domain: bool = False
     """Whether API Gateway's own address of the API (execute-api) is turned off."""
+    security_policy: str = ""
+    """API Gateway's name of the TLS versions and ciphers. Empty: the project's default."""
 
     @classmethod
     def from_json(cls, value: object) -> ApiSettings:
@@ -56,7 +58,10 @@ class ApiSettings:
         only_custom_domain = value.get("only_custom_domain", False)
         if not isinstance(only_custom_domain, bool):
             raise ValueError('has an "only_custom_domain" that is not true or false')
-        return cls(_parameters(value), only_custom_domain)
+        security_policy = value.get("security_policy", "")
+        if not isinstance(security_policy, str):
+            raise ValueError('has a "security_policy" that is not a string')
+        return cls(_parameters(value), only_custom_domain, security_policy)
 
 
 def _parameters(record: Mapping[str, Any]) -> dict[str, str]:

@@ -1,10 +1,14 @@
-"""What a stage's settings add to resources/api.json before Chalice merges it."""
+"""The template of a stage's API: what is added before and after Chalice merges its own.
+
+`for_stage` adds to resources/api.json what the stage's settings ask for. Chalice merges the result
+into the template that it generates. `add_throttling` adds what depends on the API's routes.
+"""
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from deploy import api_settings, chalice_config
+from deploy import api_settings, chalice_config, dashboard
 from deploy.api_settings import CustomDomain
 
 Template: TypeAlias = dict[str, Any]
@@ -15,6 +19,18 @@ DOMAIN = "ApiGatewayCustomDomain"
 """Chalice's name for the custom domain in the template."""
 EDGE = "EDGE"
 """The type of an API that is reached through CloudFront, Chalice's default."""
+MAPPING = "Backend"
+"""The mapping with the names of the stage's table, user pool and app client."""
+NO_CLIENT = "none"
+"""The name in the mapping if no app client is recorded: a mapping cannot have an empty value."""
+TLS_1_2 = "SecurityPolicy_TLS13_1_2_2021_06"
+"""API Gateway's policy that requires TLS 1.2 or newer. Its default for APIs accepts TLS 1.0."""
+ENHANCED_POLICY = "SecurityPolicy_"
+"""The beginning of policies that need an endpoint access mode."""
+THROTTLED_PATHS = {"/users": "Users", "/profiles": "Profiles"}
+"""Paths with a throttling of their own, and the beginning of its parameters' names."""
+PREFLIGHT = "options"
+"""The method of requests that API Gateway answers itself."""
 
 
 def for_stage(template: Template, stage: str) -> Template:
@@ -22,10 +38,23 @@ def for_stage(template: Template, stage: str) -> Template:
     resources = template["Resources"]
     if chalice_config.setting(stage, "manage_iam_role") is False:
         del resources[ROLE]  # it would be a role without a type
+    recorded = chalice_config.recorded_backend(stage)
+    names = {
+        "Table": recorded.table,
+        "UserPool": chalice_config.pool_id_of(chalice_config.environment(stage)),
+        "UserPoolClient": recorded.client_ids.partition(",")[0].strip() or NO_CLIENT,
+    }
+    template["Mappings"] = {MAPPING: {"Names": names}}
+    dashboard_names = {name: {"Fn::FindInMap": [MAPPING, "Names", name]} for name in names}
+    resources["Overview"]["Properties"] = {
+        "DashboardBody": {"Fn::Sub": [dashboard.body(), dashboard_names]}
+    }
+    settings = api_settings.settings_of(stage)
+    _add_security_policy(template, settings.security_policy or _default_policy(stage))
     domain = api_settings.custom_domain(stage)
     if domain is not None:
         _add_custom_domain(template, domain, endpoint_type(stage))
-    if api_settings.settings_of(stage).only_custom_domain:
+    if settings.only_custom_domain:
         # SAM writes it into the API's definition. A change of it makes a new deployment, without
         # which API Gateway does not apply it: a parameter of the stack would change nothing.
         resources["RestAPI"]["Properties"]["DisableExecuteApiEndpoint"] = True
@@ -35,6 +64,28 @@ def for_stage(template: Template, stage: str) -> Template:
 def endpoint_type(stage: str) -> str:
     """Return the type of the API's endpoint, such as REGIONAL. Raises DeploymentError."""
     return str(chalice_config.setting(stage, "api_gateway_endpoint_type") or EDGE)
+
+
+def _default_policy(stage: str) -> str:
+    """Return the security policy of the API; empty for API Gateway's default.
+
+    Edge-optimized APIs have other policies, whose names end with EDGE.
+    """
+    if endpoint_type(stage) == EDGE:
+        return ""
+    return TLS_1_2
+
+
+def _add_security_policy(template: Template, policy: str) -> None:
+    if not policy:
+        return
+    api = template["Resources"]["RestAPI"]["Properties"]
+    api["SecurityPolicy"] = policy
+    if policy.startswith(ENHANCED_POLICY):
+        # STRICT would also refuse requests that arrive under another name, as through a proxy.
+        api["EndpointAccessMode"] = "BASIC"
+    # A change of the definition makes SAM deploy the API, which the policy needs to take effect.
+    api["DefinitionBody"]["info"]["description"] = f"The security policy is {policy}."
 
 
 def _add_custom_domain(template: Template, domain: CustomDomain, endpoint: str) -> None:
@@ -53,3 +104,37 @@ def _add_custom_domain(template: Template, domain: CustomDomain, endpoint: str) 
             "Value": {"Fn::GetAtt": [DOMAIN, target]},
         },
     }
+
+
+def add_throttling(template: Template) -> None:
+    """Add the throttling of the routes under THROTTLED_PATHS to a template that Chalice generated.
+
+    API Gateway has no settings for a path and all paths below it: each method has its own. If the
+    stage has no route under a path, the path's parameters are removed.
+    """
+    api = template["Resources"]["RestAPI"]["Properties"]
+    for prefix, name in THROTTLED_PATHS.items():
+        rate = f"{name}ThrottleRate"
+        burst = f"{name}ThrottleBurst"
+        routes = _routes(api["DefinitionBody"], prefix)
+        if not routes:
+            del template["Parameters"][rate], template["Parameters"][burst]
+        for path, method in routes:
+            api["MethodSettings"].append(
+                {
+                    "ResourcePath": "/" + path.replace("/", "~1"),
+                    "HttpMethod": method.upper(),
+                    "ThrottlingRateLimit": {"Ref": rate},
+                    "ThrottlingBurstLimit": {"Ref": burst},
+                }
+            )
+
+
+def _routes(definition: Template, prefix: str) -> list[tuple[str, str]]:
+    """Return the path and the method of each route at `prefix` and below it."""
+    return [
+        (path, method)
+        for path, methods in definition["paths"].items()
+        for method in methods
+        if f"{path}/".startswith(f"{prefix}/") and method != PREFLIGHT
+    ]

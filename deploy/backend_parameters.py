@@ -31,7 +31,7 @@ def parameters(request: Request, plan: Plan, stack: Stack | None) -> dict[str, s
     """
     recorded = chalice_config.backend_record(request.stage).parameters
     given = _given(request)
-    _print_conflicts(given, recorded)
+    print_conflicts("make backend", given, recorded)
     chosen = {**recorded, **given}
     for name in chosen:
         _check_name(name, plan)
@@ -82,12 +82,13 @@ def parse(text: str) -> dict[str, str]:
     return parsed
 
 
-def _print_conflicts(given: Mapping[str, str], recorded: Mapping[str, str]) -> None:
+def print_conflicts(command: str, given: Mapping[str, str], recorded: Mapping[str, str]) -> None:
+    """Print a note for each parameter that an option sets for this run of `command` only."""
     for name in sorted(given.keys() & recorded.keys()):
         if given[name] != recorded[name]:
             print(
-                f"Note: {chalice_config.FILE} sets {name} to {recorded[name]}. The next make "
-                f"backend without {name}={given[name]} sets that again."
+                f"Note: {chalice_config.FILE} sets {name} to {recorded[name]}. The next {command} "
+                f"without {name}={given[name]} sets that again."
             )
 
 

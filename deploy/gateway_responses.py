@@ -11,6 +11,8 @@ Reference: "Gateway response types" in the API Gateway Developer Guide.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -23,6 +25,8 @@ from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.packaging import TEMPLATE
 
 MEMBER = "x-amazon-apigateway-gateway-responses"
+REQUEST_ID = "$context.requestId"
+"""API Gateway replaces it."""
 
 NOT_FOUND_OR_UNSIGNED = "There is nothing here, or it needs a signature."
 NOT_AUTHORIZED = "The request is not authorized."
@@ -49,8 +53,9 @@ RESPONSES: dict[str, Problem] = {
     "RESOURCE_NOT_FOUND": generic_problem(404, "The path does not exist."),
     "BAD_REQUEST_BODY": generic_problem(400, "The body is malformed."),
     "BAD_REQUEST_PARAMETERS": generic_problem(400, "A header or parameter is malformed."),
-    "DEFAULT_4XX": generic_problem(400, "The request was refused."),
-    "REQUEST_TOO_LARGE": generic_problem(413, "The body exceeds API Gateway's limit of 10 MB."),
+    "REQUEST_TOO_LARGE": generic_problem(
+        413, "The body exceeds the limits of API Gateway (10 MB) or Lambda (6 MB)."
+    ),
     "UNSUPPORTED_MEDIA_TYPE": generic_problem(415, "Send the body as application/json."),
     "QUOTA_EXCEEDED": generic_problem(
         429, "The quota is exhausted. Try again later.", RETRY_IN_A_MINUTE
@@ -61,7 +66,6 @@ RESPONSES: dict[str, Problem] = {
     "API_CONFIGURATION_ERROR": UNEXPECTED,
     "AUTHORIZER_CONFIGURATION_ERROR": UNEXPECTED,
     "AUTHORIZER_FAILURE": UNEXPECTED,
-    "DEFAULT_5XX": UNEXPECTED,
     "INTEGRATION_FAILURE": generic_problem(
         504, "The service did not respond. Try again shortly.", RETRY_SHORTLY
     ),
@@ -69,35 +73,61 @@ RESPONSES: dict[str, Problem] = {
         504, "The service did not respond in time. Try again shortly.", RETRY_SHORTLY
     ),
 }
-"""The problem for each of API Gateway's response types."""
+"""The problem for each of API Gateway's response types that has one status."""
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """The problem for errors of several statuses. It does not name the status."""
+
+    title: str
+    detail: str
+
+
+FALLBACKS: dict[str, Fallback] = {
+    "DEFAULT_4XX": Fallback("Request refused", "The request was refused."),
+    "DEFAULT_5XX": Fallback(UNEXPECTED.title, UNEXPECTED.detail),
+}
+"""The problem for all other errors. A status here would replace the status of each of them."""
 
 
 def gateway_responses() -> dict[str, dict[str, Any]]:
-    """Return RESPONSES in the format of an OpenAPI definition for API Gateway."""
-    return {
+    """Return all responses in the format of an OpenAPI definition for API Gateway."""
+    responses = {
         response_type: {
             "statusCode": str(problem.status.value),
-            "responseParameters": _headers(problem),
-            "responseTemplates": {"application/json": _body(problem)},
+            **_response(problem.headers, problem.document(REQUEST_ID)),
         }
         for response_type, problem in RESPONSES.items()
     }
+    for response_type, fallback in FALLBACKS.items():
+        document = {
+            "type": "about:blank",
+            "title": fallback.title,
+            "detail": fallback.detail,
+            "request_id": REQUEST_ID,
+        }
+        responses[response_type] = _response({}, document)
+    return responses
 
 
-def _headers(problem: Problem) -> dict[str, str]:
+def _response(
+    additional_headers: Mapping[str, str | list[str]], document: Mapping[str, Any]
+) -> dict[str, Any]:
     headers = {
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "ETag,Retry-After",
         "Cache-Control": "no-store",
         "Content-Type": "application/problem+json",
-        **problem.headers,
+        **additional_headers,
     }
-    # API Gateway uses text in quotes unchanged. Without quotes it would be an expression.
-    return {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()}
-
-
-def _body(problem: Problem) -> str:
-    return json.dumps(problem.document("$context.requestId"))  # API Gateway replaces it
+    return {
+        # API Gateway uses text in quotes unchanged. Without quotes it would be an expression.
+        "responseParameters": {
+            f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()
+        },
+        "responseTemplates": {"application/json": json.dumps(document)},
+    }
 
 
 def put_gateway_responses(api_id: str) -> None:

@@ -21,6 +21,7 @@ from deploy import (
     erasure,
     lookup,
     ownership,
+    package_bucket,
     policy,
     stacks,
     vendor,
@@ -28,6 +29,7 @@ from deploy import (
 from deploy.aws import report_aws_errors
 from deploy.chalice_cli import run_chalice
 from deploy.errors import DeploymentError
+from deploy.stacks import TemplateUrl
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -95,6 +97,10 @@ def build(stage: str) -> Path:
     template = json.loads(TEMPLATE.read_text(encoding="utf-8"))
     additions.write_text(json.dumps(api_template.for_stage(template, stage)), encoding="utf-8")
     run_chalice("package", "--stage", stage, "--merge-template", str(additions), str(folder))
+    packaged = folder / "sam.json"
+    template = json.loads(packaged.read_text(encoding="utf-8"))
+    api_template.add_throttling(template)
+    packaged.write_text(json.dumps(template, indent=2), encoding="utf-8")
     return folder
 
 
@@ -103,17 +109,32 @@ def upload(file: Path) -> str:
 
     Creates the account's bucket for packages if there is none. Raises DeploymentError.
     """
-    content = file.read_bytes()
-    key = hashlib.sha256(content).hexdigest() + file.suffix
+    bucket, key = _upload(file.read_bytes(), file.suffix)
+    return f"s3://{bucket}/{key}"
+
+
+def upload_template(text: str) -> TemplateUrl:
+    """Upload a CloudFormation template to the same bucket; return its address.
+
+    Raises DeploymentError.
+    """
+    bucket, key = _upload(text.encode(), ".json")
+    return TemplateUrl(f"{boto3.client('s3').meta.endpoint_url}/{bucket}/{key}")
+
+
+def _upload(content: bytes, suffix: str) -> tuple[str, str]:
+    """Upload content, with its hash as its name; return the names of the bucket and of the key."""
+    key = hashlib.sha256(content).hexdigest() + suffix
     with report_aws_errors("uploading the package"):
         client = boto3.client("s3")
         account = aws.account_id()
         bucket = f"{chalice_config.app_name()}-packages-{account}-{client.meta.region_name}"
         if not _bucket_exists(client, bucket, account):
             _create_bucket(client, bucket, account)
+        package_bucket.protect(client, bucket, account)
         # Bucket names are global: another account may have created this one.
         client.put_object(Bucket=bucket, ExpectedBucketOwner=account, Key=key, Body=content)
-    return f"s3://{bucket}/{key}"
+    return bucket, key
 
 
 def _bucket_exists(client: S3Client, bucket: str, account: str) -> bool:

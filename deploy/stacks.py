@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 import boto3
 from botocore.exceptions import ClientError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import CapabilityType
     from mypy_boto3_cloudformation.type_defs import (
-        CreateStackInputTypeDef,
         DeleteStackInputTypeDef,
         ParameterTypeDef,
         StackEventTypeDef,
@@ -45,6 +44,15 @@ CAN_ONLY_BE_DELETED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 """States of a stack whose first creation failed."""
 
 
+class _TemplateMembers(TypedDict, total=False):
+    TemplateBody: str
+    TemplateURL: str
+
+
+class _RoleMembers(TypedDict, total=False):
+    RoleARN: str
+
+
 @dataclass(frozen=True)
 class Stack:
     """An existing stack."""
@@ -54,6 +62,8 @@ class Stack:
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
     tags: Mapping[str, str]
+    is_protected: bool = False
+    """Whether CloudFormation refuses to delete it (termination protection)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,13 @@ class Claim:
     role_arn: str = ""
     """The role with which CloudFormation acts. Empty: that of the stack's last change, or else the
     permissions of the shell."""
+
+
+@dataclass(frozen=True)
+class TemplateUrl:
+    """The address of a template in S3. CloudFormation takes at most 51,200 bytes in a request."""
+
+    url: str
 
 
 def describe(name: str, profile: str | None = None) -> Stack | None:
@@ -97,6 +114,7 @@ def _stack(found: StackTypeDef | None) -> Stack | None:
         },
         outputs=_outputs(found),
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        is_protected=found.get("EnableTerminationProtection", False),
     )
 
 
@@ -137,17 +155,18 @@ def physical_ids(name: str) -> dict[str, str]:
 
 def deploy(
     name: str,
-    template: str,
+    template: str | TemplateUrl,
     parameters: Mapping[str, str],
     progress: Progress,
     claim: Claim | None = None,
 ) -> dict[str, str]:
     """Create or update the stack `name`, wait for it and return its outputs.
 
-    Parameters that are left out keep their value, or take their default in a new stack. A stack
-    that is up to date is not changed. With `claim`, a stack that appeared after the check of its
-    owner is refused, and the stack gets the claim's tags; CloudFormation adds them to each resource
-    that can have tags. Raises DeploymentError.
+    `template` is the template's text, or its address. Parameters that are left out keep their
+    value, or take their default in a new stack. A stack that is up to date is not changed. With
+    `claim`, a stack that appeared after the check of its owner is refused, and the stack gets the
+    claim's tags; CloudFormation adds them to each resource that can have tags. Raises
+    DeploymentError.
     """
     tags: list[TagTypeDef] = []
     role_arn = ""
@@ -161,17 +180,15 @@ def deploy(
             _check_is_claimed(name, stack, claim)
         if stack is None:
             change = _Change(client, name, progress)
-            creation: CreateStackInputTypeDef = {
-                "StackName": name,
-                "TemplateBody": template,
-                "Capabilities": CAPABILITIES,
-                "Parameters": _parameter_list(parameters),
-                "Tags": tags,
-            }
-            if role_arn:
-                creation["RoleARN"] = role_arn
             try:
-                client.create_stack(**creation)
+                client.create_stack(
+                    StackName=name,
+                    Capabilities=CAPABILITIES,
+                    Parameters=_parameter_list(parameters),
+                    Tags=tags,
+                    **_template_members(template),
+                    **_role_members(role_arn),
+                )
             except client.exceptions.AlreadyExistsException as error:
                 raise _created_meanwhile(name) from error
         else:
@@ -179,14 +196,14 @@ def deploy(
             change = _Change(client, name, progress, earlier=_event_ids(client, name))
             update: UpdateStackInputTypeDef = {
                 "StackName": name,
-                "TemplateBody": template,
                 "Capabilities": CAPABILITIES,
+                **_template_members(template),
+                **_role_members(role_arn),
             }
             if tags:
                 update["Tags"] = tags  # without this member, the stack keeps its tags
-            if role_arn:
-                update["RoleARN"] = role_arn
-            if not _start_update(client, stack, update, parameters):
+            declared = _declared_parameters(client, template)
+            if not _start_update(client, stack, update, parameters, declared):
                 return _outputs(stack)
         changed = change.wait()
         if changed is None or changed["StackStatus"] not in SUCCEEDED:
@@ -231,6 +248,14 @@ def delete(name: str, progress: Progress, role_arn: str = "") -> bool:
         if left is not None and left["StackStatus"] != "DELETE_COMPLETE":
             raise DeploymentError(change.failure())
         return True
+
+
+def set_termination_protection(name: str, *, is_protected: bool) -> None:
+    """Make CloudFormation refuse, or accept, to delete the stack. Raises DeploymentError."""
+    with report_aws_errors(f"the termination protection of the stack {name}"):
+        boto3.client("cloudformation").update_termination_protection(
+            StackName=name, EnableTerminationProtection=is_protected
+        )
 
 
 class _Change:
@@ -353,10 +378,12 @@ def _start_update(
     stack: StackTypeDef,
     update: UpdateStackInputTypeDef,
     parameters: Mapping[str, str],
+    declared: Set[str],
 ) -> bool:
-    """Start an update of the stack. Return False if there is nothing to update."""
-    summary = client.get_template_summary(TemplateBody=update["TemplateBody"])
-    declared = {parameter["ParameterKey"] for parameter in summary["Parameters"]}
+    """Start an update of the stack. Return False if there is nothing to update.
+
+    `declared` are the parameters that the new template has.
+    """
     deployed = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
     every_parameter = _parameter_list(parameters)
     for name in sorted((declared & deployed) - set(parameters)):
@@ -369,6 +396,23 @@ def _start_update(
             return False
         raise
     return True
+
+
+def _template_members(template: str | TemplateUrl) -> _TemplateMembers:
+    """The member of CloudFormation's calls that names or contains the template."""
+    if isinstance(template, TemplateUrl):
+        return {"TemplateURL": template.url}
+    return {"TemplateBody": template}
+
+
+def _role_members(role_arn: str) -> _RoleMembers:
+    """The member that names the role with which CloudFormation acts. Without it: see Claim."""
+    return {"RoleARN": role_arn} if role_arn else {}
+
+
+def _declared_parameters(client: CloudFormationClient, template: str | TemplateUrl) -> set[str]:
+    summary = client.get_template_summary(**_template_members(template))
+    return {parameter["ParameterKey"] for parameter in summary["Parameters"]}
 
 
 def _parameter_list(parameters: Mapping[str, str]) -> list[ParameterTypeDef]:

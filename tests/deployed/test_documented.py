@@ -35,6 +35,15 @@ def test_settings_of_the_user_pool(clone: Clone) -> None:
     assert stack.parameters["IdTokenMinutes"] == "15"
 
 
+def test_settings_of_the_api(clone: Clone) -> None:
+    clone.run("backend", "prod")
+    run_documented(clone, "Settings of the API")
+    stack = clone.stack("prod")
+    assert stack is not None
+    assert stack.parameters["ThrottleRate"] == "200"
+    assert stack.parameters["ThrottleBurst"] == "400"
+
+
 def test_your_own_user_pool(clone: Clone) -> None:
     pool = existing.create_pool()
     run_documented(

@@ -14,9 +14,10 @@ import botocore.session
 import pytest
 from samtranslator.translator.transform import transform
 
-from deploy import chalice_config, policy
+from deploy import api_logs, api_parameters, chalice_config, policy, stacks
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.gateway_responses import MEMBER, gateway_responses
+from deploy.packaging import TEMPLATE
 from tests.deployed.conftest import Account, Clone, Deployment
 from tests.support.aws_calls import actions_of_the_service
 from tests.support.clone import record_backend
@@ -117,7 +118,9 @@ def test_a_custom_domain_is_deployed(clone: Clone, tmp_path: Path, endpoint: str
     assert mapping["Stage"] == {"Ref": stage}, "otherwise it does not wait for the stage"
     (mapped,) = boto3.client("apigateway").get_base_path_mappings(domainName=domain)["items"]
     assert mapped["stage"] == API_GATEWAY_STAGE
-    assert clone.stack("dev").outputs["CustomDomainURL"] == f"https://{domain}"
+    stack = clone.stack("dev")
+    assert stack is not None
+    assert stack.outputs["CustomDomainURL"] == f"https://{domain}"
     clone.run("destroy", "dev")
 
 
@@ -132,13 +135,61 @@ def test_the_api_has_one_stage_which_the_alarms_watch(account: Account, template
         for dimension in resource.get("Properties", {}).get("Dimensions", [])
         if dimension["Name"] == "Stage"
     ]
-    assert watched == [API_GATEWAY_STAGE, API_GATEWAY_STAGE]
+    assert set(watched) == {API_GATEWAY_STAGE}
 
 
 def test_the_api_is_named_after_its_stack(template: Template, definition: dict[str, Any]) -> None:
     """Metrics are selected by the API's name, and Chalice uses one name for all stages."""
     name = template["Resources"]["RestAPI"]["Properties"]["Name"]
     assert name == definition["info"]["title"] == {"Ref": "AWS::StackName"}
+
+
+def test_each_method_is_throttled(template: Template, definition: dict[str, Any]) -> None:
+    settings = template["Resources"]["RestAPI"]["Properties"]["MethodSettings"]
+    assert settings[0]["ResourcePath"] == "/*"
+    assert settings[0]["HttpMethod"] == "*"
+    limits = limits_of(template)
+    assert limits.pop("/* *") == ("ThrottleRate", "ThrottleBurst")
+    assert limits["/~1users~1{sub}~1profile PATCH"] == ("UsersThrottleRate", "UsersThrottleBurst")
+    assert set(limits.values()) == {("UsersThrottleRate", "UsersThrottleBurst")}
+    assert len(limits) == sum(
+        len(methods.keys() - {"options"})
+        for path, methods in definition["paths"].items()
+        if path.startswith("/users")
+    )
+    assert "ProfilesThrottleRate" not in template["Parameters"], "no PUBLIC_FIELDS, no /profiles"
+
+
+def test_public_profiles_have_a_throttling_of_their_own(clone: Clone, tmp_path: Path) -> None:
+    clone.set_stage("dev", environment_variables={"PUBLIC_FIELDS": "name"})
+    clone.run("backend", "dev")
+    clone.run("package", "dev")
+    file = clone.folder / "out" / "dev" / "sam.json"
+    assert_template_is_valid(file, tmp_path)
+    limits = limits_of(json.loads(file.read_text()))
+    assert limits["/~1profiles GET"] == ("ProfilesThrottleRate", "ProfilesThrottleBurst")
+
+
+def limits_of(template: Template) -> dict[str, tuple[str, str]]:
+    """The parameters of the throttling, by path and method."""
+    return {
+        f"{setting['ResourcePath']} {setting['HttpMethod']}": (
+            setting["ThrottlingRateLimit"]["Ref"],
+            setting["ThrottlingBurstLimit"]["Ref"],
+        )
+        for setting in template["Resources"]["RestAPI"]["Properties"]["MethodSettings"]
+    }
+
+
+def test_the_deployed_stage_has_the_throttling(deployed: Deployment) -> None:
+    stage = boto3.client("apigateway").get_stage(
+        restApiId=deployed.url.split("/restapis/")[1].split("/")[0], stageName=API_GATEWAY_STAGE
+    )
+    # AWS's keys have no slash at the beginning, ministack's have one.
+    settings = {key.lstrip("/"): value for key, value in stage["methodSettings"].items()}
+    assert settings["*/*"]["throttlingRateLimit"] == 1000
+    assert settings["*/*"]["throttlingBurstLimit"] == 2000
+    assert settings["~1users/GET"]["throttlingRateLimit"] == 100
 
 
 def test_requests_are_traced(template: Template) -> None:
@@ -216,25 +267,28 @@ def roles_of(template: Template) -> dict[str, dict[str, Any]]:
 
 def test_logs_are_json_and_are_kept_for_30_days(template: Template) -> None:
     resources = template["Resources"]
-    assert resources["APIHandler"]["Properties"]["LoggingConfig"] == {
-        "LogFormat": "JSON",
-        "LogGroup": {"Ref": "FunctionLogs"},
-    }
-    retention = [
-        resource["Properties"]["RetentionInDays"]
-        for resource in resources.values()
-        if resource["Type"] == "AWS::Logs::LogGroup"
+    logging = resources["APIHandler"]["Properties"]["LoggingConfig"]
+    assert logging["LogFormat"] == "JSON"
+    assert logging["LogGroup"]["Fn::If"][1] == {"Ref": "FunctionLogs"}
+    groups = [
+        resource for resource in resources.values() if resource["Type"] == "AWS::Logs::LogGroup"
     ]
-    assert retention == [30, 30]
+    retention = [group["Properties"]["RetentionInDays"] for group in groups]
+    assert retention == [{"Ref": "LogRetentionDays"}] * len(api_logs.GROUPS)
+    assert template["Parameters"]["LogRetentionDays"]["Default"] == 30
 
 
-def test_access_logs_have_no_addresses(template: Template) -> None:
+def test_access_logs_have_no_addresses_unless_asked_for(template: Template) -> None:
     """IP addresses are personal data."""
     settings = template["Resources"]["RestAPI"]["Properties"]["AccessLogSetting"]
-    line = json.loads(settings["Format"])
+    condition, with_address, without_address = settings["Format"]["Fn::If"]
+    assert condition == "WithAccessLogAddress"
+    assert template["Parameters"]["AccessLogAddress"]["Default"] == "false"
+    line = json.loads(without_address)
     assert line["status"] == "$context.status"
     assert line["caller"] == "$context.identity.userArn"
-    assert settings["Format"].count("$context.identity") == 1
+    assert without_address.count("$context.identity") == 1
+    assert json.loads(with_address) == {**line, "address": "$context.identity.sourceIp"}
 
 
 def test_alarms_go_to_the_topic_if_there_is_one(template: Template) -> None:
@@ -244,10 +298,66 @@ def test_alarms_go_to_the_topic_if_there_is_one(template: Template) -> None:
         if resource["Type"] == "AWS::CloudWatch::Alarm"
     ]
     watched = {alarm["MetricName"] for alarm in alarms}
-    assert watched == {"5XXError", "Latency", "Throttles", "Errors"}
+    assert watched == {
+        "5XXError", "4XXError", "Latency", "Count",
+        "Throttles", "Errors",
+        "ReadThrottleEvents", "WriteThrottleEvents",
+        "SignInThrottles", "TokenRefreshThrottles",
+    }  # fmt: skip
     topic_or_none = ["WithAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]
     for alarm in alarms:
         assert alarm["AlarmActions"]["Fn::If"] == topic_or_none
+
+
+ALL_PARAMETERS = {
+    "AlarmTopic": "arn:aws:sns:us-east-1:000000000000:alarms",
+    "ThrottleRate": "11",
+    "ThrottleBurst": "12",
+    "UsersThrottleRate": "13",
+    "UsersThrottleBurst": "14",
+    "ClientErrorCount": "20",
+    "SilenceHours": "24",
+    "Dashboard": "true",
+    "LogRetentionDays": "90",
+    "AccessLogAddress": "true",
+}
+
+
+def test_the_api_deploys_with_every_parameter(clone: Clone) -> None:
+    settable = set(json.loads(TEMPLATE.read_text())["Parameters"]) - api_parameters.DERIVED
+    others = {"ProfilesThrottleRate", "ProfilesThrottleBurst"}
+    assert set(ALL_PARAMETERS) == settable - others, "add the new parameter to ALL_PARAMETERS"
+    clone.run("backend", "dev")
+    clone.set_stage("dev", api={"parameters": {**ALL_PARAMETERS, "ProfilesThrottleRate": "15"}})
+    clone.run("deploy", "dev")
+    stack = clone.stack("dev")
+    assert stack is not None
+    assert ALL_PARAMETERS.items() <= dict(stack.parameters).items()
+    alarms = boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{clone.app_name}-dev")
+    names = {alarm["AlarmName"].split("-")[3] for alarm in alarms["MetricAlarms"]}
+    assert names >= {"Silence", "ClientErrors", "DatabaseWriteThrottles", "SignInThrottles"}
+    dashboards = boto3.client("cloudwatch").list_dashboards()["DashboardEntries"]
+    (name,) = (
+        entry["DashboardName"]
+        for entry in dashboards
+        if entry["DashboardName"].startswith(f"{clone.app_name}-dev")
+    )
+    body = boto3.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
+    assert clone.variables("dev")["DYNAMODB_TABLE"] in body
+    assert "${" not in body
+    clone.run("deploy", "dev", OPTION_PARAMETERS="Dashboard=false ClientErrorCount=0")
+    assert "Overview" not in stacks.physical_ids(f"{clone.app_name}-dev")
+
+
+def test_a_stage_without_app_clients_has_no_alarm_for_them(clone: Clone, tmp_path: Path) -> None:
+    clone.run("backend", "dev")
+    clone.set_stage(
+        "dev", environment_variables={**clone.variables("dev"), "USER_POOL_CLIENT_ID": ""}
+    )
+    clone.run("package", "dev")
+    file = clone.folder / "out" / "dev" / "sam.json"
+    assert_template_is_valid(file, tmp_path)
+    assert json.loads(file.read_text())["Mappings"]["Backend"]["Names"]["UserPoolClient"] == "none"
 
 
 def test_the_deployed_role_allows_the_services_calls_only(deployed: Deployment) -> None:

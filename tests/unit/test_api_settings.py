@@ -24,7 +24,12 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     def write(**settings: Any) -> None:
         folder = tmp_path / ".chalice"
         folder.mkdir(exist_ok=True)
-        config = {"app_name": "user-profile", "stages": {"dev": settings}}
+        backend = {
+            "DYNAMODB_TABLE": "profiles",
+            "USER_POOL_ARN": "arn:aws:cognito-idp:eu-west-1:1:userpool/eu-west-1_Abc",
+        }
+        stage = {"environment_variables": backend, **settings}
+        config = {"app_name": "user-profile", "stages": {"dev": stage}}
         (folder / "config.json").write_text(json.dumps(config))
         monkeypatch.chdir(tmp_path)
 
@@ -105,12 +110,36 @@ def test_the_default_address_can_be_turned_off(configure: Callable[..., None]) -
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "configured", "policy", "mode"),
+    [
+        ("REGIONAL", None, "SecurityPolicy_TLS13_1_2_2021_06", "BASIC"),
+        ("REGIONAL", "TLS_1_0", "TLS_1_0", None),
+        ("EDGE", None, None, None),
+        (None, "SecurityPolicy_TLS12_2018_EDGE", "SecurityPolicy_TLS12_2018_EDGE", "BASIC"),
+    ],
+)
+def test_a_regional_api_needs_tls_1_2(
+    configure: Callable[..., None],
+    endpoint: str | None,
+    configured: str | None,
+    policy: str | None,
+    mode: str | None,
+) -> None:
+    settings = {"security_policy": configured} if configured else {}
+    configure(api_gateway_endpoint_type=endpoint, api=settings)
+    api_properties = template_of_dev()["Resources"]["RestAPI"]["Properties"]
+    assert api_properties.get("SecurityPolicy") == policy
+    assert api_properties.get("EndpointAccessMode") == mode
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"api": {"only_custom_domain": True}}, "no api_gateway_custom_domain"),
         ({"api": []}, "must be a JSON object"),
         ({"api": {"paramters": {}}}, 'unknown member "paramters"'),
         ({"api": {"only_custom_domain": "yes"}}, "not true or false"),
+        ({"api": {"security_policy": 1.2}}, '"security_policy" that is not a string'),
         ({"api": {"parameters": {"ThrottleRate": 5}}}, "not an object of strings"),
         ({"api": {"parameters": []}}, "not an object of strings"),
         ({"api_gateway_custom_domain": "api.example.com"}, "must be an object with a domain_name"),

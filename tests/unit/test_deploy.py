@@ -1,5 +1,6 @@
 """Small parts of deploy/: waiting, ARNs, the bucket for packages, deleting an API."""
 
+import json
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from deploy import (
     api,
+    api_logs,
     aws,
     chalice_cli,
     chalice_config,
@@ -106,6 +108,7 @@ def test_an_api_is_deleted_however_it_was_deployed(
 
     monkeypatch.setattr(stacks, "describe", lambda _: None)
     monkeypatch.setattr(stacks, "delete", delete_stack)
+    monkeypatch.setattr(api_logs, "delete", lambda *_: [])
     monkeypatch.setattr(chalice_cli, "run_chalice", run_chalice)
     monkeypatch.setattr(chalice_cli, "has_record", lambda _: by_chalice)
     assert api.destroy("dev", print) == (by_cloudformation or by_chalice)
@@ -113,14 +116,40 @@ def test_an_api_is_deleted_however_it_was_deployed(
     assert deleted == expected
 
 
-class FakeS3:
-    """Responds to HeadBucket with a status, and records the buckets that are created."""
+def client_error(code: str, operation: str) -> ClientError:
+    error: Any = {"Code": code, "Message": "no"}
+    return ClientError({"Error": error}, operation)
 
-    def __init__(self, region: str, bucket_status: int) -> None:
-        self.meta = SimpleNamespace(region_name=region)
+
+class FakeS3:
+    """Responds to HeadBucket with a status, and records the buckets that are created.
+
+    `policy` and `lifecycle` are those of the bucket; empty if it has none.
+    """
+
+    def __init__(
+        self, region: str, bucket_status: int, *, policy: str = "", lifecycle: str = ""
+    ) -> None:
+        self.meta = SimpleNamespace(region_name=region, partition="aws")
         self.created: list[dict[str, Any]] = []
         self.tags: dict[str, str] = {}
+        self.policy = policy
+        self.lifecycle: Any = lifecycle
         self._bucket_status = bucket_status
+
+    def get_bucket_policy(self, **_: str) -> None:
+        if not self.policy:
+            raise client_error("NoSuchBucketPolicy", "GetBucketPolicy")
+
+    def put_bucket_policy(self, **request: Any) -> None:
+        self.policy = request["Policy"]
+
+    def get_bucket_lifecycle_configuration(self, **_: str) -> None:
+        if not self.lifecycle:
+            raise client_error("NoSuchLifecycleConfiguration", "GetBucketLifecycleConfiguration")
+
+    def put_bucket_lifecycle_configuration(self, **request: Any) -> None:
+        self.lifecycle = request["LifecycleConfiguration"]
 
     def head_bucket(self, **_: str) -> None:
         if self._bucket_status != 200:
@@ -179,6 +208,41 @@ def test_an_existing_bucket_for_packages_is_used(
     s3 = FakeS3("us-east-1", bucket_status=200)
     assert upload(s3, zip_file, monkeypatch).endswith(".zip")
     assert s3.created == []
+
+
+@pytest.mark.parametrize("bucket_status", [200, 404])
+def test_the_bucket_for_packages_requires_tls(
+    monkeypatch: pytest.MonkeyPatch, zip_file: Path, bucket_status: int
+) -> None:
+    s3 = FakeS3("eu-central-1", bucket_status)
+    upload(s3, zip_file, monkeypatch)
+    (statement,) = json.loads(s3.policy)["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    bucket = f"arn:aws:s3:::{APP}-packages-{ACCOUNT}-eu-central-1"
+    assert statement["Resource"] == [bucket, f"{bucket}/*"]
+    (rule,) = s3.lifecycle["Rules"]
+    assert "Expiration" not in rule, "a rollback needs the package before it"
+
+
+def test_a_buckets_own_policy_and_lifecycle_stay(
+    monkeypatch: pytest.MonkeyPatch, zip_file: Path
+) -> None:
+    s3 = FakeS3("eu-central-1", 200, policy="theirs", lifecycle="theirs")
+    upload(s3, zip_file, monkeypatch)
+    assert s3.policy == "theirs"
+    assert s3.lifecycle == "theirs"
+
+
+def test_a_package_is_uploaded_to_a_bucket_that_cannot_be_protected(
+    monkeypatch: pytest.MonkeyPatch, zip_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Forbidding(FakeS3):
+        def get_bucket_policy(self, **_: str) -> None:
+            raise client_error("AccessDenied", "GetBucketPolicy")
+
+    assert upload(Forbidding("eu-central-1", 200), zip_file, monkeypatch).endswith(".zip")
+    assert "Ask for the permission GetBucketPolicy" in capsys.readouterr().out
 
 
 def test_a_bucket_of_another_account_is_not_used(

@@ -6,7 +6,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from deploy.gateway_responses import MEMBER, RESPONSES, gateway_responses
+from deploy.gateway_responses import FALLBACKS, MEMBER, RESPONSES, gateway_responses
 from deploy.packaging import TEMPLATE
 
 COMMAND = ".venv/bin/python -m deploy.gateway_responses"
@@ -30,16 +30,30 @@ def test_every_error_of_api_gateway_has_its_response() -> None:
     service = botocore.session.get_session().get_service_model("apigateway")
     response_types: Any = service.shape_for("GatewayResponseType")
     assert set(gateway_responses()) == set(response_types.enum)
-    assert len(RESPONSES) == len(gateway_responses())
+    assert not set(RESPONSES) & set(FALLBACKS)
 
 
-@pytest.mark.parametrize("response_type", gateway_responses())
-def test_an_error_is_a_problem_that_scripts_can_read(response_type: str) -> None:
+@pytest.mark.parametrize("response_type", FALLBACKS)
+def test_other_errors_keep_their_status(response_type: str) -> None:
+    """A status of DEFAULT_4XX or DEFAULT_5XX would replace that of each error without its own."""
     response = gateway_responses()[response_type]
+    assert "statusCode" not in response
+    assert headers_of(response)["Content-Type"] == "'application/problem+json'"
+    problem = json.loads(response["responseTemplates"]["application/json"])
+    assert set(problem) == {"type", "title", "detail", "request_id"}
+
+
+def headers_of(response: dict[str, Any]) -> dict[str, str]:
     prefix = "gatewayresponse.header."
-    headers = {
+    return {
         name.removeprefix(prefix): value for name, value in response["responseParameters"].items()
     }
+
+
+@pytest.mark.parametrize("response_type", RESPONSES)
+def test_an_error_is_a_problem_that_scripts_can_read(response_type: str) -> None:
+    response = gateway_responses()[response_type]
+    headers = headers_of(response)
     assert headers["Content-Type"] == "'application/problem+json'"
     assert headers["Access-Control-Allow-Origin"] == "'*'"
     assert headers["Access-Control-Expose-Headers"] == "'ETag,Retry-After'"

@@ -126,6 +126,24 @@ def test_cloudformation_deletes_with_the_given_role(
     assert change.get("RoleARN", "") == role
 
 
+def test_a_template_in_s3_is_passed_by_its_address(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str]
+) -> None:
+    class RecordingCloudFormation(FakeCloudFormation):
+        def get_template_summary(self, **request: str) -> Any:
+            assert request == {"TemplateURL": "https://s3.example/template.json"}
+            return super().get_template_summary()
+
+        def update_stack(self, **request: object) -> None:
+            assert request["TemplateURL"] == "https://s3.example/template.json"
+            assert "TemplateBody" not in request
+            super().update_stack()
+
+    cloudformation_is(RecordingCloudFormation(["UPDATE_COMPLETE"]), monkeypatch)
+    template = stacks.TemplateUrl("https://s3.example/template.json")
+    assert stacks.deploy(NAME, template, {}, steps.append) == {}
+
+
 def test_a_refusal_is_not_taken_for_an_absent_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     class RefusingCloudFormation:
         def describe_stacks(self, **_: str) -> None:

@@ -1,0 +1,84 @@
+"""The role with which API Gateway writes logs: one for an account in each region.
+
+It is made outside the stacks, because all APIs of the account use it, and because IAM needs some
+seconds until API Gateway may assume a new role. CloudFormation does not wait for that.
+"""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+
+from deploy import chalice_config, ownership, polling
+from deploy.aws import report_aws_errors
+from deploy.errors import DeploymentError
+from deploy.stacks import Progress
+
+SERVICE = "apigateway.amazonaws.com"
+MANAGED_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+PROPAGATION_SECONDS = 120
+"""How long to wait until API Gateway accepts a new role."""
+LONGEST_PAUSE = 5.0
+
+
+def ensure(progress: Progress) -> None:
+    """Give API Gateway a role for logs in this account and region, if it has none.
+
+    An interrupted run is completed by the next one. Raises DeploymentError.
+    """
+    with report_aws_errors("API Gateway's role for logs"):
+        if boto3.client("apigateway").get_account().get("cloudwatchRoleArn"):
+            return
+        arn = _role()
+        try:
+            polling.wait_until(
+                lambda: _is_accepted(arn), timeout=PROPAGATION_SECONDS, longest_pause=LONGEST_PAUSE
+            )
+        except TimeoutError as error:
+            raise DeploymentError(
+                f"API Gateway does not accept the role {arn} for its logs. Run this command again, "
+                "or set a role in the settings of the API Gateway console."
+            ) from error
+    progress(f"API Gateway writes logs with the role {arn}")
+
+
+def _role() -> str:
+    """Return the ARN of this project's role; make it if there is none."""
+    client = boto3.client("iam")
+    name = f"{chalice_config.app_name()}-api-gateway-logs"
+    try:
+        role = client.get_role(RoleName=name)["Role"]
+    except client.exceptions.NoSuchEntityException:
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole"}
+            ],
+        }
+        role = client.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps(trust),
+            Description="API Gateway writes the logs of all APIs of this account with it.",
+            Tags=[
+                {"Key": ownership.APP_TAG, "Value": chalice_config.app_name()},
+                {"Key": ownership.OWNER_TAG, "Value": chalice_config.owner_id()},
+            ],
+        )["Role"]
+    partition = role["Arn"].split(":")[1]
+    client.attach_role_policy(
+        RoleName=name, PolicyArn=f"arn:{partition}:iam::aws:policy/{MANAGED_POLICY}"
+    )
+    return role["Arn"]
+
+
+def _is_accepted(arn: str) -> bool:
+    """Set the role; return False while API Gateway cannot assume it yet."""
+    client = boto3.client("apigateway")
+    try:
+        client.update_account(
+            patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]
+        )
+    except client.exceptions.BadRequestException:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""The parameters of make deploy, and settings that a deployment would replace."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from deploy import api, api_parameters, stacks
+from deploy.errors import DeploymentError
+from deploy.stacks import Stack
+
+TOPIC = "arn:aws:sns:eu-west-1:000000000000:alarms"
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that records parameters of the API for the stage dev."""
+
+    def write(**parameters: str) -> None:
+        folder = tmp_path / ".chalice"
+        folder.mkdir()
+        stages = {"dev": {"api": {"parameters": parameters}}}
+        (folder / "config.json").write_text(json.dumps({"stages": stages}))
+        monkeypatch.chdir(tmp_path)
+
+    return write
+
+
+def test_options_have_precedence_over_the_record(
+    record: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(ThrottleRate="500", ThrottleBurst="900")
+    found = api_parameters.parameters("dev", TOPIC, "ThrottleRate=600")
+    assert found == {"ThrottleRate": "600", "ThrottleBurst": "900", "AlarmTopic": TOPIC}
+    assert "The next make deploy without ThrottleRate=600" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ThrotleRate=1", r"no parameter ThrotleRate to set. It has: .*ThrottleRate"),
+        ("AccountLogsRole=true", "no parameter AccountLogsRole"),
+        ("ThrottleRate", "not Name=value"),
+        ("AlarmTopic=arn:aws:sns:eu-west-1:000000000000:others", "AlarmTopic is given twice"),
+    ],
+)
+def test_an_unusable_parameter_of_the_api_is_explained(
+    record: Callable[..., None], text: str, message: str
+) -> None:
+    record()
+    with pytest.raises(DeploymentError, match=message):
+        api_parameters.parameters("dev", TOPIC, text)
+
+
+def test_a_recorded_parameter_must_exist(record: Callable[..., None]) -> None:
+    record(Throttle="1")
+    with pytest.raises(DeploymentError, match="no parameter Throttle to set"):
+        api_parameters.parameters("dev", "", "")
+
+
+class FakeApiGateway:
+    """Has one stage with these settings of its methods."""
+
+    exceptions = boto3.client("apigateway", region_name="us-east-1").exceptions
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+
+    def get_stage(self, **_: str) -> Any:
+        return {"methodSettings": self._settings}
+
+
+STACK = Stack("id", {}, {"RestAPIId": "a1"}, {})
+THROTTLED = {"*/*": {"throttlingRateLimit": 5}}
+
+
+def refuse_lost_settings(
+    monkeypatch: pytest.MonkeyPatch, deployed: dict[str, Any], live: dict[str, Any]
+) -> None:
+    template = {"Resources": {"RestAPI": {"Properties": deployed}}}
+    monkeypatch.setattr(stacks, "deployed_template", lambda _: json.dumps(template))
+    monkeypatch.setattr(boto3, "client", lambda _: FakeApiGateway(**live))
+    api._refuse_lost_method_settings("dev", "user-profile-dev", STACK)
+
+
+def test_throttling_that_somebody_set_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DeploymentError, match=r"those of .* such as throttling") as refusal:
+        refuse_lost_settings(monkeypatch, {}, THROTTLED)
+    assert "make deploy STAGE=dev OVERWRITE=yes" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("deployed", "live"), [({}, {}), ({"MethodSettings": []}, THROTTLED)])
+def test_throttling_of_an_earlier_deployment_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, deployed: dict[str, Any], live: dict[str, Any]
+) -> None:
+    refuse_lost_settings(monkeypatch, deployed, live)

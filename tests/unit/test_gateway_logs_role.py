@@ -1,0 +1,111 @@
+"""API Gateway's role for logs: a new role is accepted only after some seconds."""
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy import chalice_config, gateway_logs_role, polling
+from deploy.errors import DeploymentError
+
+ARN = "arn:aws:iam::000000000000:role/user-profile-api-gateway-logs"
+
+
+class FakeApiGateway:
+    """Refuses a role `refusals` times, as API Gateway does until IAM has propagated the role."""
+
+    exceptions = boto3.client("apigateway", region_name="us-east-1").exceptions
+
+    def __init__(self, refusals: int, role: str = "") -> None:
+        self.refusals = refusals
+        self.role = role
+
+    def get_account(self) -> dict[str, str]:
+        return {"cloudwatchRoleArn": self.role} if self.role else {}
+
+    def update_account(self, **request: Any) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise self.exceptions.BadRequestException({"Error": {}}, "UpdateAccount")
+        (operation,) = request["patchOperations"]
+        self.role = operation["value"]
+
+
+class FakeIAM:
+    """Has the role if `exists`. The role of an interrupted run has no policy yet."""
+
+    exceptions = boto3.client("iam", region_name="us-east-1").exceptions
+
+    def __init__(self, *, exists: bool) -> None:
+        self.exists = exists
+        self.policies: list[str] = []
+
+    def get_role(self, **_: str) -> Any:
+        if not self.exists:
+            raise self.exceptions.NoSuchEntityException({"Error": {}}, "GetRole")
+        return {"Role": {"Arn": ARN}}
+
+    def create_role(self, **_: object) -> Any:
+        self.exists = True
+        return self.get_role()
+
+    def attach_role_policy(self, **request: str) -> None:
+        self.policies.append(request["PolicyArn"])
+
+
+@pytest.fixture
+def steps() -> list[str]:
+    """The steps that are reported."""
+    return []
+
+
+def aws_is(monkeypatch: pytest.MonkeyPatch, gateway: FakeApiGateway, iam: FakeIAM) -> None:
+    clients = {"apigateway": gateway, "iam": iam}
+    monkeypatch.setattr(boto3, "client", clients.__getitem__)
+    monkeypatch.setattr(chalice_config, "app_name", lambda: "user-profile")
+    monkeypatch.setattr(chalice_config, "owner_id", lambda: "me")
+    monkeypatch.setattr(polling, "FIRST_PAUSE", 0.001)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_role_is_set_when_it_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str], exists: bool
+) -> None:
+    gateway = FakeApiGateway(refusals=3)
+    iam = FakeIAM(exists=exists)
+    aws_is(monkeypatch, gateway, iam)
+    gateway_logs_role.ensure(steps.append)
+    assert gateway.role == ARN
+    assert iam.policies == [f"arn:aws:iam::aws:policy/{gateway_logs_role.MANAGED_POLICY}"]
+    assert steps == [f"API Gateway writes logs with the role {ARN}"]
+
+
+def test_a_role_of_the_account_stays(monkeypatch: pytest.MonkeyPatch, steps: list[str]) -> None:
+    gateway = FakeApiGateway(refusals=0, role="arn:aws:iam::000000000000:role/theirs")
+    aws_is(monkeypatch, gateway, FakeIAM(exists=False))
+    gateway_logs_role.ensure(steps.append)
+    assert gateway.role.endswith("theirs")
+    assert steps == []
+
+
+def test_a_role_that_is_never_accepted_is_reported(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str]
+) -> None:
+    aws_is(monkeypatch, FakeApiGateway(refusals=1_000_000), FakeIAM(exists=False))
+    monkeypatch.setattr(gateway_logs_role, "PROPAGATION_SECONDS", 0.01)
+    with pytest.raises(DeploymentError, match="does not accept the role"):
+        gateway_logs_role.ensure(steps.append)
+
+
+def test_a_missing_permission_is_reported(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str]
+) -> None:
+    class Forbidden(FakeIAM):
+        def create_role(self, **_: object) -> Any:
+            error = {"Code": "AccessDenied", "Message": "not you"}
+            raise ClientError({"Error": error}, "CreateRole")  # type: ignore[typeddict-item]
+
+    aws_is(monkeypatch, FakeApiGateway(refusals=0), Forbidden(exists=False))
+    with pytest.raises(DeploymentError, match=r"CreateRole .* not you"):
+        gateway_logs_role.ensure(steps.append)
