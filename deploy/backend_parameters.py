@@ -15,7 +15,7 @@ from deploy.stacks import Stack
 
 DERIVED = frozenset({"AppName", "Stage", "MakeTable", "MakeUserPool"})
 """Parameters that follow from the stage and from what is attached."""
-FOR_TABLE = frozenset({"BillingMode", "Index"})
+FOR_TABLE = frozenset({"BillingMode", "Index", "MaxReadUnits", "MaxWriteUnits"})
 """Parameters for the table only."""
 FOR_BOTH = frozenset({"DeletionProtection"})
 """Parameters for the table and the user pool. All others are for the user pool."""

@@ -2,9 +2,10 @@
 
 Anything else that the stage records (an attached user pool, a restored table) is listed and kept.
 
-The stack is deleted first. It retains the table and the user pool, and protection is lifted on each
-just before it is deleted. If the stack is gone, because the command was interrupted, the tags of
-the table and of the recorded user pool show whether the stack made them.
+The stack is deleted first. It retains the table, the user pool, the app client and the domain, so
+that the deletion of a stack alone signs nobody out. Protection is lifted on each of them, and on
+the stack, just before it is deleted. If the stack is gone, because the command was interrupted, the
+tags of the table and of the recorded user pool show whether the stack made them.
 
 The caller has checked that this is the account and region of the recorded user pool, so a recorded
 resource that is not found here does not exist.
@@ -86,6 +87,8 @@ def run(stage: str, confirmation: str, progress: Progress, role_arn: str = "") -
     if _confirmation(stage, confirmation) != stage:
         raise _not_confirmed(stage)
     if stack is not None:
+        if stack.is_protected:
+            stacks.set_termination_protection(stack.stack_id, is_protected=False)
         stacks.delete(stack.stack_id, progress, role_arn)
         progress(f"{name} deleted")
     with report_aws_errors("deleting the table and the user pool"):

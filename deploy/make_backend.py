@@ -89,6 +89,7 @@ def run(request: Request, progress: Progress) -> None:
         ttl = _ttl_of_own_table(outputs["TableName"])
     _record(stage, plan, resources, outputs, ttl)
     notes = [*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)]
+    notes += _protect_stack(name)
     if erasure.is_on(chalice_config.environment(stage)) and not ttl.is_on:
         notes.append(_note_about_ttl(stage, ttl.table, ttl_attribute, makes_table=makes_table))
     for note in notes:
@@ -102,6 +103,21 @@ def run(request: Request, progress: Progress) -> None:
             f"{chalice_config.policy_file(stage)}."
         )
     print(f"Next: make deploy STAGE={stage}")
+
+
+def _protect_stack(name: str) -> list[str]:
+    """Turn on the termination protection of the stage's stack, if there is a stack.
+
+    A stack with DeletionProtection=false stays as it is. Returns a note if AWS refuses.
+    """
+    stack = stacks.describe(name)
+    if stack is None or stack.is_protected or stack.parameters.get("DeletionProtection") == "false":
+        return []
+    try:
+        stacks.set_termination_protection(name, is_protected=True)
+    except DeploymentError as error:
+        return [f"the stack {name} is not protected against deletion: {error}"]
+    return []
 
 
 # --- the stack's owner ----------------------------------------------------------------------------

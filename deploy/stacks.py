@@ -194,12 +194,7 @@ def deploy(
         else:
             _check_can_be_updated(stack)
             change = _Change(client, name, progress, earlier=_event_ids(client, name))
-            update: UpdateStackInputTypeDef = {
-                "StackName": name,
-                "Capabilities": CAPABILITIES,
-                **_template_members(template),
-                **_role_members(role_arn),
-            }
+            update = _update_arguments(name, template, role_arn)
             if tags:
                 update["Tags"] = tags  # without this member, the stack keeps its tags
             declared = _declared_parameters(client, template)
@@ -396,6 +391,20 @@ def _start_update(
             return False
         raise
     return True
+
+
+def _update_arguments(
+    name: str, template: str | TemplateUrl, role_arn: str
+) -> UpdateStackInputTypeDef:
+    """The arguments of UpdateStack, without parameters and tags."""
+    update: UpdateStackInputTypeDef = {"StackName": name, "Capabilities": CAPABILITIES}
+    if isinstance(template, TemplateUrl):
+        update["TemplateURL"] = template.url
+    else:
+        update["TemplateBody"] = template
+    if role_arn:
+        update["RoleARN"] = role_arn
+    return update
 
 
 def _template_members(template: str | TemplateUrl) -> _TemplateMembers:

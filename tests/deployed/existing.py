@@ -159,3 +159,10 @@ def pool_names() -> list[str]:
     paginator = boto3.client("cognito-idp").get_paginator("list_user_pools")
     pages = paginator.paginate(PaginationConfig={"PageSize": 60})
     return [pool["Name"] for page in pages for pool in page["UserPools"]]
+
+
+def delete_stack(name: str) -> None:
+    """Delete a backend's stack in CloudFormation, as somebody may do by accident."""
+    client = boto3.client("cloudformation")
+    client.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+    client.delete_stack(StackName=name)

@@ -406,7 +406,7 @@ def test_a_stage_with_its_own_backend_is_not_switched(clone: Clone) -> None:
 def test_recorded_names_are_not_replaced_by_others(clone: Clone) -> None:
     """Somebody has deleted the stack, which has retained the table and the user pool."""
     clone.run("backend", STAGE)
-    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    existing.delete_stack(f"{clone.app_name}-{STAGE}-backend")
     before = clone.snapshot()
     assert "already, so" in clone.error("backend", STAGE, *existing.create_pool().options)
     assert "already, so" in clone.error("backend", STAGE, f"--table={existing.create_table()}")

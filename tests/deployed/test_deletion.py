@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib import items
+from deploy import stacks
+from deploy.errors import DeploymentError
 from tests.deployed import existing
 from tests.deployed.conftest import Clone
 
@@ -155,7 +158,7 @@ def test_a_pool_that_was_never_recorded_is_found(clone: Clone) -> None:
     clone.run("backend", STAGE)
     pool = pool_id(clone)
     clone.set_stage(STAGE, environment_variables={})
-    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    existing.delete_stack(f"{clone.app_name}-{STAGE}-backend")
     output = clone.run(*CONFIRMED)
     assert f"the user pool {pool} with" in output
     assert not existing.pool_exists(pool)
@@ -165,7 +168,7 @@ def test_a_pool_that_was_never_recorded_is_found(clone: Clone) -> None:
 def test_an_interrupted_deletion_is_completed(clone: Clone, left: str) -> None:
     clone.run("backend", STAGE)
     pool, table = pool_id(clone), own_table(clone)
-    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    existing.delete_stack(f"{clone.app_name}-{STAGE}-backend")
     if left != "table and pool":
         dynamodb = boto3.client("dynamodb")
         dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
@@ -186,7 +189,7 @@ def test_an_interrupted_deletion_is_completed(clone: Clone, left: str) -> None:
 def test_an_interrupted_deletion_leaves_a_restored_table(clone: Clone) -> None:
     clone.run("backend", STAGE)
     restored = restore_table(clone)
-    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    existing.delete_stack(f"{clone.app_name}-{STAGE}-backend")
     output = clone.run(*CONFIRMED)
     assert f"the table {own_table(clone)} with" in output
     assert existing.table_exists(restored)
@@ -197,13 +200,16 @@ def test_a_retained_backend_is_not_replaced_by_a_new_one(clone: Clone) -> None:
     """Somebody has deleted the stack, which retains the table and the user pool."""
     clone.run("backend", STAGE)
     pool, table = pool_id(clone), own_table(clone)
-    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    client_id = clone.variables(STAGE)["USER_POOL_CLIENT_ID"]
+    existing.delete_stack(f"{clone.app_name}-{STAGE}-backend")
     before = clone.snapshot()
     error = clone.error("backend", STAGE)
     assert f"the user pool {pool} and the table {table}" in error
     assert clone.snapshot() == before
-    # Both can be attached, and are then never deleted.
-    client_id = existing.create_client(pool)
+    # Both can be attached, and are then never deleted. Front ends keep their client and domain.
+    cognito = boto3.client("cognito-idp")
+    cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
+    assert cognito.describe_user_pool(UserPoolId=pool)["UserPool"]["Domain"]
     clone.run(
         "backend",
         STAGE,
@@ -217,14 +223,62 @@ def test_a_retained_backend_is_not_replaced_by_a_new_one(clone: Clone) -> None:
     assert existing.pool_exists(pool)
 
 
-def test_a_protected_stack_is_left_with_everything(clone: Clone) -> None:
-    """Deleting the stack is the first change."""
+def test_a_stack_is_protected_until_its_deletion_is_confirmed(clone: Clone) -> None:
     clone.run("backend", STAGE)
-    boto3.client("cloudformation").update_termination_protection(
-        StackName=f"{clone.app_name}-{STAGE}-backend", EnableTerminationProtection=True
-    )
+    name = f"{clone.app_name}-{STAGE}-backend"
+    cloudformation = boto3.client("cloudformation")
+    with pytest.raises(ClientError, match="TerminationProtection"):
+        cloudformation.delete_stack(StackName=name)
+    clone.outcome("destroy-backend", STAGE)
+    stack = clone.stack(f"{STAGE}-backend")
+    assert stack is not None
+    assert stack.is_protected
+    clone.run(*CONFIRMED)
+    assert clone.stack(f"{STAGE}-backend") is None
+
+
+def test_a_stack_of_an_earlier_version_is_protected(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    name = f"{clone.app_name}-{STAGE}-backend"
+    cloudformation = boto3.client("cloudformation")
+    cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+    clone.run("backend", STAGE)
+    stack = clone.stack(f"{STAGE}-backend")
+    assert stack is not None
+    assert stack.is_protected
+
+
+def test_a_stack_without_deletion_protection_is_not_protected(clone: Clone) -> None:
+    clone.run("backend", STAGE, OPTION_PARAMETERS="DeletionProtection=false")
+    stack = clone.stack(f"{STAGE}-backend")
+    assert stack is not None
+    assert not stack.is_protected
+
+
+def test_a_protection_that_aws_refuses_is_noted(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, *, is_protected: bool) -> None:
+        raise DeploymentError("AWS refused UpdateTerminationProtection: not you")
+
+    monkeypatch.setattr(stacks, "set_termination_protection", refuse)
+    output = clone.run("backend", STAGE)
+    assert f"Note: the stack {clone.app_name}-{STAGE}-backend is not protected" in output
+    assert clone.variables(STAGE)["DYNAMODB_TABLE"]
+
+
+def test_a_refused_deletion_leaves_everything(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lifting the stack's protection is the first change."""
+    clone.run("backend", STAGE)
+
+    def refuse(name: str, *, is_protected: bool) -> None:
+        raise DeploymentError("AWS refused UpdateTerminationProtection: not you")
+
+    monkeypatch.setattr(stacks, "set_termination_protection", refuse)
     before = clone.snapshot()
-    assert "DeleteStack" in clone.error(*CONFIRMED)
+    assert "UpdateTerminationProtection" in clone.error(*CONFIRMED)
     description = boto3.client("dynamodb").describe_table(TableName=own_table(clone))["Table"]
     assert description["DeletionProtectionEnabled"]
     assert clone.snapshot() == before

@@ -57,7 +57,7 @@ def test_a_second_clone_does_not_replace_an_api(clone: Clone, rival: Clone) -> N
     before = clone.stack(STAGE)
     pool = existing.create_pool()
     shutil.copytree(clone.folder / "out", rival.folder / "out")
-    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    existing.delete_stack(f"{clone.app_name}-{STAGE}-backend")
     rival.run("backend", STAGE, *pool.options, f"--table={existing.create_table()}")
     for command in ("deploy", "destroy"):
         assert f"the stack {clone.app_name}-{STAGE} exists already" in rival.error(command, STAGE)
@@ -205,7 +205,7 @@ def test_an_adopted_backend_is_deleted_after_an_interruption(clone: Clone, rival
     clone.run("backend", STAGE)
     rival.run("backend", STAGE, "--adopt=yes")
     rival.run("backend", STAGE)
-    boto3.client("cloudformation").delete_stack(StackName=f"{clone.app_name}-{STAGE}-backend")
+    existing.delete_stack(f"{clone.app_name}-{STAGE}-backend")
     rival.run("destroy-backend", STAGE, f"--confirm={STAGE}")
     assert not existing.table_exists(f"{clone.app_name}-{STAGE}")
 

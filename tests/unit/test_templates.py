@@ -15,6 +15,7 @@ from deploy import __main__ as deploy_command
 from deploy import backend as backend_stack
 from deploy import backend_parameters, chalice_config, live_settings
 from deploy.packaging import TEMPLATE as API_TEMPLATE
+from deploy.template import properties
 from tests.support.documents import DOCS, example
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +49,13 @@ def test_cfn_lint_accepts_the_example_of_change_events(tmp_path: Path) -> None:
 def test_users_and_data_outlive_the_stack(backend: dict[str, Any], name: str) -> None:
     resource = backend["Resources"][name]
     assert resource["DeletionPolicy"] == "Retain"
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", ["UserPoolClient", "UserPoolDomain"])
+def test_sign_in_outlives_the_stack_but_not_a_rollback(backend: dict[str, Any], name: str) -> None:
+    resource = backend["Resources"][name]
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
@@ -184,6 +192,37 @@ def test_every_role_of_the_api_can_have_a_boundary() -> None:
         assert condition == "WithPermissionsBoundary"
         assert boundary == {"Ref": "PermissionsBoundary"}
         assert nothing == {"Ref": "AWS::NoValue"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "maximum"),
+    [
+        ({}, None),
+        ({"MaxReadUnits": "100"}, {"MaxReadRequestUnits": "100"}),
+        ({"MaxWriteUnits": "50"}, {"MaxWriteRequestUnits": "50"}),
+        (
+            {"MaxReadUnits": "100", "MaxWriteUnits": "50"},
+            {"MaxReadRequestUnits": "100", "MaxWriteRequestUnits": "50"},
+        ),
+        ({"MaxReadUnits": "100", "BillingMode": "PROVISIONED"}, None),
+    ],
+)
+def test_the_units_of_an_on_demand_table_can_be_limited(
+    backend: dict[str, Any], parameters: dict[str, str], maximum: dict[str, str] | None
+) -> None:
+    assert properties(backend, "Table", parameters).get("OnDemandThroughput") == maximum
+
+
+@pytest.mark.parametrize(
+    ("value", "is_allowed"),
+    [("", True), ("1", True), ("40000", True), ("0", False), ("-1", False), ("ten", False)],
+)
+def test_a_limit_of_units_is_a_number_from_1(
+    backend: dict[str, Any], value: str, is_allowed: bool
+) -> None:
+    for name in ("MaxReadUnits", "MaxWriteUnits"):
+        pattern = backend["Parameters"][name]["AllowedPattern"]
+        assert bool(re.fullmatch(pattern, value)) == is_allowed
 
 
 def test_the_outputs_are_those_that_deploy_reads(backend: dict[str, Any]) -> None:
