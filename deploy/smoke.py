@@ -25,6 +25,7 @@ from deploy.errors import CommandError, SmokeError
 from deploy.options import check_options, option
 from deploy.smoke_checks import (
     CHECKS,
+    OTHER_ANSWERS,
     PROFILE,
     UNDOCUMENTED_PATHS,
     CheckFailed,
@@ -167,6 +168,12 @@ def _show_undocumented_paths(client: Client) -> None:
         except (requests.RequestException, OSError, http.client.HTTPException) as reason:
             answer = f"no response ({reason})"
         print(f"  {'GET ' + path:<54}{answer}", flush=True)
+    for name, describe in OTHER_ANSWERS.items():
+        try:
+            answer = describe(client)
+        except requests.RequestException as reason:
+            answer = f"no response ({reason})"
+        print(f"  {name:<54}{answer}", flush=True)
 
 
 @contextmanager

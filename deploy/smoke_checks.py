@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import ssl
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,6 +22,8 @@ PROFILE = "/user/profile"
 ORIGIN = "https://smoke.example.com"
 """Sent with each request, as a browser does for a page on this origin."""
 TIMEOUT_SECONDS = 30
+LARGE_BODY_BYTES = 7_000_000
+UNKNOWN_PATH = "/user/nobody"
 DEMANDING_PROFILE = (
     '{"tenth":0.1,"long":12345678901234567890.5,"digits":12345678901234567890123456789012345678,'
     '"small":1E-130,"text":"\\u0000 \U0001f600 \\u202e","empty":["",{},[]],"pk":"mine",'
@@ -112,9 +117,46 @@ def expect_problem(
     if not response.headers.get("Access-Control-Allow-Origin") and not names_origins:
         raise CheckFailed("no Access-Control-Allow-Origin: browsers hide the response from scripts")
     problem: dict[str, Any] = response.json()
-    if problem.get("status") != status or not problem.get("request_id"):
-        raise CheckFailed(f"the problem lacks its status or request_id: {response.text[:200]}")
+    # API Gateway's errors of several statuses do not repeat it.
+    if problem.get("status", status) != status or not problem.get("request_id"):
+        raise CheckFailed(f"the problem lacks its request_id: {response.text[:200]}")
     return problem
+
+
+# --- the connection -------------------------------------------------------------------------------
+
+
+def tls_1_1_is_refused(client: Client) -> None:
+    url = urlsplit(client.url)
+    if url.scheme != "https":
+        raise CheckNotPossible("needs an https URL")
+    host = url.hostname or ""
+    try:
+        with (
+            socket.create_connection((host, url.port or 443), TIMEOUT_SECONDS) as connection,
+            _context_of_tls_1_1().wrap_socket(connection, server_hostname=host),
+        ):
+            raise CheckFailed("the server accepts TLS 1.1")
+    except ssl.SSLError as error:
+        if error.reason == "NO_PROTOCOLS_AVAILABLE":
+            raise CheckNotPossible("the OpenSSL of this machine does not offer TLS 1.1") from error
+    except ConnectionResetError:
+        return
+    except OSError as error:
+        raise CheckFailed(f"no connection to {host}: {error}") from error
+
+
+def _context_of_tls_1_1() -> ssl.SSLContext:
+    """Return a context that offers TLS 1.1 only, which OpenSSL does at its lowest level only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is sent
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
 
 
 # --- tokens ---------------------------------------------------------------------------------------
@@ -220,6 +262,16 @@ def bad_requests_are_explained(client: Client) -> None:
         raise CheckFailed("a 422 response without errors that name the fields")
 
 
+def too_large_body_is_refused(client: Client) -> None:
+    """Lambda accepts 6 MB, API Gateway 10 MB."""
+    expect_problem(send_large_body(client), 413)
+
+
+def send_large_body(client: Client) -> requests.Response:
+    """PUT a profile of 7 MB. Raises requests.RequestException."""
+    return client.send("PUT", json.dumps({"text": "x" * LARGE_BODY_BYTES}))
+
+
 # --- the end of an account ------------------------------------------------------------------------
 
 
@@ -281,9 +333,9 @@ def _as_operator(client: Client, path: str) -> requests.Response:
 
 
 def unknown_path_is_not_found(client: Client) -> None:
-    expect_problem(client.send("GET", path="/user/nobody", token=""), 404)
+    expect_problem(client.send("GET", path=UNKNOWN_PATH, token=""), 404)
     # On an unknown path, API Gateway reads a token as an AWS signature. Other errors may result.
-    response = client.send("GET", path="/user/nobody")
+    response = client.send("GET", path=UNKNOWN_PATH)
     if not 400 <= response.status_code < 500:
         raise CheckFailed(f"{response.status_code} instead of 404")
     expect_problem(response, response.status_code)
@@ -297,6 +349,7 @@ def delete_can_be_repeated(client: Client) -> None:
 
 
 CHECKS: dict[str, Callable[[Client], None]] = {
+    "TLS 1.1: refused": tls_1_1_is_refused,
     "no token: 401, readable by scripts": no_token_is_refused,
     "a forged token: 401, readable by scripts": forged_tokens_are_refused,
     "an access token: 401, readable by scripts": access_token_is_refused,
@@ -305,6 +358,7 @@ CHECKS: dict[str, Callable[[Client], None]] = {
     "profile data is read back exactly": data_is_read_back_exactly,
     "ETag, If-Match and If-None-Match: 304, 412, 200": preconditions_are_checked,
     "bad requests: 400, 415, 422, readable by scripts": bad_requests_are_explained,
+    "a body of 7 MB: 413, readable by scripts": too_large_body_is_refused,
     "DELETE /user with an If-Match: 412, erases nothing": (
         erasure_needs_a_recent_sign_in_and_no_etag
     ),
@@ -344,3 +398,27 @@ def status_of_path(client: Client, path: str) -> int:
         return connection.getresponse().status
     finally:
         connection.close()
+
+
+def answer_to_token_on_unknown_path(client: Client) -> str:
+    """Describe the response to a token on a path that does not exist.
+
+    Raises requests.RequestException.
+    """
+    return _described(client.send("GET", path=UNKNOWN_PATH))
+
+
+def answer_to_large_body(client: Client) -> str:
+    """Describe the refusal of a body of 7 MB. Raises requests.RequestException."""
+    return _described(send_large_body(client))
+
+
+def _described(response: requests.Response) -> str:
+    return f"{response.status_code} {' '.join(response.text.split())[:200]}"
+
+
+OTHER_ANSWERS: dict[str, Callable[[Client], str]] = {
+    f"a token on {UNKNOWN_PATH}": answer_to_token_on_unknown_path,
+    "a body of 7 MB": answer_to_large_body,
+}
+"""Responses that are shown as they are, and the functions that describe them."""

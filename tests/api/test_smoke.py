@@ -4,18 +4,33 @@ The service is `chalice local`. Unlike the emulated API Gateway, it sends prefli
 """
 
 import http.server
+import re
+import socket
+import ssl
 import threading
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
 import pytest
 import requests
 from botocore.credentials import Credentials
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from deploy import smoke
 from deploy.errors import SmokeError
-from deploy.smoke_checks import CHECKS, CheckFailed, Client
+from deploy.smoke_checks import (
+    CHECKS,
+    CheckFailed,
+    Client,
+    tls_1_1_is_refused,
+)
 from deploy.users_api import UsersApi
 from tests.support.http_api import Api, assert_problem
 from tests.support.operators import operator_of
@@ -33,7 +48,11 @@ def test_all_checks_pass_and_leave_nothing(
     user = new_user()
     assert smoke.run(client_of(api, user), overwrite=False) == 0
     output = capsys.readouterr().out
-    assert output.count("  ok\n") == len(CHECKS)
+    # The local API has no TLS.
+    assert output.count("  ok\n") == len(CHECKS) - 1
+    assert "not checked: needs an https URL" in output
+    assert re.search(r"a body of 7 MB +413 .*6 MB", output)
+    assert re.search(r"a token on /user/nobody +4\d\d ", output)
     statuses = [line.split()[-1] for line in output.splitlines() if line.startswith("  GET ")]
     assert statuses == ["200", "404", "404"], "as docs/local.md says"
     assert_problem(api.get(user), 404, "profile-not-found")
@@ -77,6 +96,75 @@ def test_a_service_that_refuses_the_user_is_not_checked(api: Api) -> None:
         smoke.run(client, overwrite=False)
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a key and a certificate for 127.0.0.1."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("certificate") / "both.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.write_bytes(private + built.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@contextmanager
+def tls_server(certificate: Path, minimum: ssl.TLSVersion) -> Iterator[Client]:
+    """A client of a server that accepts this version of TLS and newer ones."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = minimum
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        connection, _ = listener.accept()
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as accepted:
+            accepted.recv(1)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    with listener:
+        yield Client(f"https://127.0.0.1:{listener.getsockname()[1]}/api", "")
+        thread.join()
+
+
+def test_a_server_that_requires_tls_1_2_is_correct(certificate: Path) -> None:
+    with tls_server(certificate, ssl.TLSVersion.TLSv1_2) as client:
+        tls_1_1_is_refused(client)
+
+
+def test_a_server_that_accepts_tls_1_1_is_reported(certificate: Path) -> None:
+    with (
+        tls_server(certificate, ssl.TLSVersion.TLSv1_1) as client,
+        pytest.raises(CheckFailed, match=r"accepts TLS 1\.1"),
+    ):
+        tls_1_1_is_refused(client)
+
+
+def test_a_server_that_does_not_answer_is_reported() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(CheckFailed, match=r"no connection to 127\.0\.0\.1"):
+        tls_1_1_is_refused(Client(f"https://127.0.0.1:{port}/api", ""))
+
+
 class AgreeableHandler(http.server.BaseHTTPRequestHandler):
     """Responds to every request with 200 and {}, readable by scripts."""
 
@@ -109,7 +197,10 @@ def agreeable() -> Iterator[Client]:
         thread.join()
 
 
-@pytest.mark.parametrize("name", CHECKS)
+WITHOUT_TLS = [name for name, check in CHECKS.items() if check is not tls_1_1_is_refused]
+
+
+@pytest.mark.parametrize("name", WITHOUT_TLS)
 def test_no_check_passes_whatever_the_answer(agreeable: Client, name: str) -> None:
     with pytest.raises(CheckFailed):
         CHECKS[name](agreeable)
@@ -132,7 +223,8 @@ def test_what_the_shell_may_not_do_is_not_checked(
         client.operator = UsersApi(client.url, Credentials(operator_key, "secret"), "us-east-1")
     assert smoke.run(client, overwrite=False) == 0
     output = capsys.readouterr().out
-    assert output.count("not checked: ") == output.count(reason) == 2
+    assert output.count(reason) == 2
+    assert output.count("not checked: ") == 3, "and TLS, which the local API has not"
 
 
 def test_a_netrc_file_replaces_no_token_and_no_signature(
