@@ -288,7 +288,7 @@ def make_deploy(options: argparse.Namespace) -> None:
     if options.permissions_boundary:
         parameters["PermissionsBoundary"] = options.permissions_boundary
     outputs = api.deploy(stage, parameters, _print_progress, options.role_arn, overwrite=overwrite)
-    for note in api.notes(stage):
+    for note in api.set_log_retention(stage):
         print(f"Note: {note}")
     print(f"The API is at {api.url(outputs)}/user/profile")
     if "CustomDomainTarget" in outputs:

@@ -89,10 +89,10 @@ def deploy(
     )
 
 
-def notes(stage: str) -> list[str]:
-    """Set the retention of log groups that the deployed stack did not make; return notes on them.
+def set_log_retention(stage: str) -> list[str]:
+    """Set the retention of the log groups that the deployed stack uses and did not make.
 
-    Raises DeploymentError.
+    Returns notes about groups that stay as they are. Raises DeploymentError.
     """
     name = stack_name(stage)
     stack = stacks.describe(name)

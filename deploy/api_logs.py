@@ -60,11 +60,10 @@ def set_retention(stack_name: str, stage: str, parameters: Mapping[str, str]) ->
                 f"Make it: aws logs create-log-group --log-group-name {name}"
             )
         if not _has_own_tags(group, stage):
-            kept = group.get("retentionInDays")
             notes.append(
                 f"the log group {name} was not made by this project, so its retention was not "
-                f"changed ({f'{kept} days' if kept else 'for ever'}). If it may be changed, run: "
-                f"aws logs put-retention-policy --log-group-name {name} --retention-in-days {days}"
+                f"changed. It is {_retention_text(group)}. If it may be changed, run: aws logs "
+                f"put-retention-policy --log-group-name {name} --retention-in-days {days}"
             )
         elif group.get("retentionInDays") != int(days):
             with report_aws_errors(f"the retention of {name}"):
@@ -72,6 +71,13 @@ def set_retention(stack_name: str, stage: str, parameters: Mapping[str, str]) ->
                     logGroupName=name, retentionInDays=int(days)
                 )
     return notes
+
+
+def _retention_text(group: Mapping[str, Any]) -> str:
+    days = group.get("retentionInDays")
+    if days is None:
+        return "unlimited"
+    return f"{days} days"
 
 
 def made_by(stack_name: str) -> list[str]:
@@ -96,19 +102,16 @@ def refuse_to_keep_what_the_stack_deletes(stack_name: str, stage: str) -> None:
             )
 
 
-def delete(stack_name: str, stage: str, made: list[str], progress: Progress) -> list[str]:
+def delete(stack_name: str, stage: str, made: list[str], progress: Progress) -> None:
     """Delete the log groups of a stack that was deleted; `made` are those that it had made.
 
-    Returns the names of groups that stay, because this project did not make them. Raises
-    DeploymentError.
+    Groups that this project did not make stay. Raises DeploymentError.
     """
-    left = []
     for name in group_names(stack_name).values():
         group = _find(name)
         if group is None:
             continue
         if name not in made and not _has_own_tags(group, stage):
-            left.append(name)
             continue
         with report_aws_errors(f"deleting the log group {name}"):
             client = boto3.client("logs")
@@ -117,7 +120,6 @@ def delete(stack_name: str, stage: str, made: list[str], progress: Progress) -> 
             except client.exceptions.ResourceNotFoundException:
                 continue
         progress(f"{name} deleted")
-    return left
 
 
 def existing(stack_name: str) -> list[str]:

@@ -105,7 +105,9 @@ def custom_domain(stage: str) -> CustomDomain | None:
             "Manager."
         )
     prefix = str(value.get("url_prefix", ""))
-    path = "" if prefix in ROOT_PATHS else prefix.strip("/")
+    path = prefix.strip("/")
+    if prefix in ROOT_PATHS:
+        path = ""
     return CustomDomain(value["domain_name"], path, bool(value.get("tls_version")))
 
 

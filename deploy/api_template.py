@@ -96,7 +96,9 @@ def _add_custom_domain(template: Template, domain: CustomDomain, endpoint: str) 
     if not domain.has_tls_version:
         # API Gateway's own default also accepts TLS 1.0.
         template["Resources"][DOMAIN] = {"Properties": {"SecurityPolicy": "TLS_1_2"}}
-    target = "DistributionDomainName" if endpoint == EDGE else "RegionalDomainName"
+    target = "RegionalDomainName"
+    if endpoint == EDGE:
+        target = "DistributionDomainName"
     template["Outputs"] = {
         "CustomDomainURL": {"Value": domain.url},
         "CustomDomainTarget": {

@@ -90,6 +90,7 @@ DEFAULTS: Mapping[str, Any] = {
     "MfaConfiguration": "OFF",
     "Policies.SignInPolicy.AllowedFirstAuthFactors": ["PASSWORD"],
     "RefreshTokenRotation.Feature": "DISABLED",
+    "UserPoolAddOns.AdvancedSecurityMode": "OFF",
     "UserPoolTier": "ESSENTIALS",
     "VerificationMessageTemplate.DefaultEmailOption": "CONFIRM_WITH_CODE",
     "WebAuthnFactorConfiguration": "SINGLE_FACTOR",

@@ -89,7 +89,10 @@ def run(request: Request, progress: Progress) -> None:
         ttl = _ttl_of_own_table(outputs["TableName"])
     _record(stage, plan, resources, outputs, ttl)
     notes = [*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)]
-    notes += _protect_stack(name)
+    deployed_stack = stacks.describe(name)
+    if deployed_stack is not None:
+        notes += _protect_stack(name, deployed_stack)
+        notes += _notes_about_mail(stage, deployed_stack)
     if erasure.is_on(chalice_config.environment(stage)) and not ttl.is_on:
         notes.append(_note_about_ttl(stage, ttl.table, ttl_attribute, makes_table=makes_table))
     for note in notes:
@@ -105,19 +108,35 @@ def run(request: Request, progress: Progress) -> None:
     print(f"Next: make deploy STAGE={stage}")
 
 
-def _protect_stack(name: str) -> list[str]:
-    """Turn on the termination protection of the stage's stack, if there is a stack.
+def _protect_stack(name: str, stack: Stack) -> list[str]:
+    """Turn on the termination protection of the stage's stack.
 
     A stack with DeletionProtection=false stays as it is. Returns a note if AWS refuses.
     """
-    stack = stacks.describe(name)
-    if stack is None or stack.is_protected or stack.parameters.get("DeletionProtection") == "false":
+    if stack.is_protected or stack.parameters.get("DeletionProtection") == "false":
         return []
     try:
         stacks.set_termination_protection(name, is_protected=True)
     except DeploymentError as error:
         return [f"the stack {name} is not protected against deletion: {error}"]
     return []
+
+
+STAGE_FOR_TRIALS = "dev"
+"""The stage in which Cognito's own sender of mail is enough."""
+
+
+def _notes_about_mail(stage: str, stack: Stack) -> list[str]:
+    """Return a note if the stack's user pool sends mail with Cognito's own sender."""
+    makes_pool = "UserPoolId" in stack.outputs
+    if stage == STAGE_FOR_TRIALS or not makes_pool or stack.parameters.get("EmailIdentityArn"):
+        return []
+    return [
+        "the user pool sends mail with Cognito's own sender, at most 50 messages a day. Users who "
+        "do not receive a code cannot sign up or reset their password. For real users, set an "
+        f"identity of Amazon SES: make backend STAGE={stage} "
+        'PARAMETERS="EmailIdentityArn=arn:aws:ses:..."'
+    ]
 
 
 # --- the stack's owner ----------------------------------------------------------------------------
@@ -244,6 +263,10 @@ Those whose value only CloudFormation knows, such as a reference, are left out.
 """
 
 
+REPLACEABLE_RESOURCES = frozenset({"ManagedLoginStyle"})
+"""Resources that a parameter turns off, and that hold nothing of the users."""
+
+
 def _refuse_lost_resources(
     name: str, stack: Stack, deployed: Template, parameters: Mapping[str, str]
 ) -> None:
@@ -255,7 +278,7 @@ def _refuse_lost_resources(
     wanted = backend.template()
     parameters_after = {**stack.parameters, **parameters}
     lost = []
-    for resource in sorted(stacks.physical_ids(name)):
+    for resource in sorted(set(stacks.physical_ids(name)) - REPLACEABLE_RESOURCES):
         before = deployed["Resources"].get(resource, {})
         after = wanted["Resources"].get(resource, {})
         is_declared = template.is_declared(wanted, resource, parameters_after)

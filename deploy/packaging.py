@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +120,19 @@ def upload_template(text: str) -> TemplateUrl:
     Raises DeploymentError.
     """
     bucket, key = _upload(text.encode(), ".json")
-    return TemplateUrl(f"{boto3.client('s3').meta.endpoint_url}/{bucket}/{key}")
+    return TemplateUrl(f"{_s3_address()}/{bucket}/{key}")
+
+
+def _s3_address() -> str:
+    """Return the address of S3 that CloudFormation accepts: not that of a FIPS endpoint."""
+    emulator = os.environ.get("AWS_ENDPOINT_URL", "").rstrip("/")
+    if emulator:
+        return emulator
+    meta = boto3.client("s3").meta
+    suffix = ""
+    if meta.partition == "aws-cn":
+        suffix = ".cn"
+    return f"https://s3.{meta.region_name}.amazonaws.com{suffix}"
 
 
 def _upload(content: bytes, suffix: str) -> tuple[str, str]:

@@ -108,7 +108,7 @@ def test_an_api_is_deleted_however_it_was_deployed(
 
     monkeypatch.setattr(stacks, "describe", lambda _: None)
     monkeypatch.setattr(stacks, "delete", delete_stack)
-    monkeypatch.setattr(api_logs, "delete", lambda *_: [])
+    monkeypatch.setattr(api_logs, "delete", lambda *_: None)
     monkeypatch.setattr(chalice_cli, "run_chalice", run_chalice)
     monkeypatch.setattr(chalice_cli, "has_record", lambda _: by_chalice)
     assert api.destroy("dev", print) == (by_cloudformation or by_chalice)
@@ -208,6 +208,27 @@ def test_an_existing_bucket_for_packages_is_used(
     s3 = FakeS3("us-east-1", bucket_status=200)
     assert upload(s3, zip_file, monkeypatch).endswith(".zip")
     assert s3.created == []
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "host"),
+    [
+        ("us-east-1", "aws", "s3.us-east-1.amazonaws.com"),
+        ("us-gov-west-1", "aws-us-gov", "s3.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "aws-cn", "s3.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_a_template_has_an_address_for_cloudformation(
+    monkeypatch: pytest.MonkeyPatch, region: str, partition: str, host: str
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    s3 = FakeS3(region, bucket_status=200)
+    s3.meta.partition = partition
+    monkeypatch.setattr(boto3, "client", lambda _: s3)
+    monkeypatch.setattr(aws, "account_id", lambda: ACCOUNT)
+    url = packaging.upload_template("{}").url
+    assert url.startswith(f"https://{host}/{APP}-packages-{ACCOUNT}-{region}/")
+    assert url.endswith(".json")
 
 
 @pytest.mark.parametrize("bucket_status", [200, 404])

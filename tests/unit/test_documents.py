@@ -25,6 +25,7 @@ RUN_BY = {
     ("deploying.md", "Deploy a stage"): "tests/deployed/test_commands.py",
     ("deploying.md", "Check the deployment"): "tests/deployed/test_commands.py",
     ("deploying.md", "Settings of the user pool"): "tests/deployed/test_documented.py",
+    ("deploying.md", "Settings of the API"): "tests/deployed/test_documented.py",
     ("deploying.md", "Use your own user pool"): "tests/deployed/test_documented.py",
     ("deploying.md", "Use your own table"): "tests/deployed/test_documented.py",
     ("deploying.md", "Share an account"): "tests/deployed/test_documented.py",

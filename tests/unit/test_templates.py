@@ -15,7 +15,7 @@ from deploy import __main__ as deploy_command
 from deploy import backend as backend_stack
 from deploy import backend_parameters, chalice_config, live_settings
 from deploy.packaging import TEMPLATE as API_TEMPLATE
-from deploy.template import properties
+from deploy.template import is_declared, properties
 from tests.support.documents import DOCS, example
 
 ROOT = Path(__file__).parents[2]
@@ -73,8 +73,10 @@ def test_the_app_client_is_safe_in_a_browser(backend: dict[str, Any]) -> None:
     assert client["GenerateSecret"] is False
     assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert client["EnableTokenRevocation"] is True
-    for flows in client["ExplicitAuthFlows"]["Fn::If"][1:]:
-        assert set(flows) <= {"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+    assert properties(backend, "UserPoolClient", {})["ExplicitAuthFlows"] == [
+        "ALLOW_USER_SRP_AUTH",
+        "ALLOW_REFRESH_TOKEN_AUTH",
+    ]
     assert client["AllowedOAuthFlows"]["Fn::If"][1:] == [["code", "implicit"], ["code"]]
     scopes = {"phone", "email", "openid", "profile", "aws.cognito.signin.user.admin"}
     assert set(client["AllowedOAuthScopes"]) == scopes
@@ -192,6 +194,68 @@ def test_every_role_of_the_api_can_have_a_boundary() -> None:
         assert condition == "WithPermissionsBoundary"
         assert boundary == {"Ref": "PermissionsBoundary"}
         assert nothing == {"Ref": "AWS::NoValue"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "flows"),
+    [
+        ({"RefreshTokenRotation": "true"}, []),
+        ({"Passkeys": "true"}, ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_AUTH"]),
+        ({"Passkeys": "true", "RefreshTokenRotation": "true"}, ["ALLOW_USER_AUTH"]),
+    ],
+)
+def test_sign_in_flows_follow_from_the_settings(
+    backend: dict[str, Any], parameters: dict[str, str], flows: list[str]
+) -> None:
+    client = properties(backend, "UserPoolClient", parameters)
+    assert client["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", *flows]
+
+
+PASSKEYS = {
+    "Passkeys": "true",
+    "PasskeyDomain": "auth.example.com",
+    "PasskeyUserVerification": "required",
+    "PasskeyFactor": "MULTI_FACTOR_WITH_USER_VERIFICATION",
+}
+PASSKEY_PROPERTIES = (
+    "WebAuthnRelyingPartyID",
+    "WebAuthnUserVerification",
+    "WebAuthnFactorConfiguration",
+)
+
+
+def test_passkeys_are_on_request(backend: dict[str, Any]) -> None:
+    pool = properties(backend, "UserPool", PASSKEYS)
+    assert pool["Policies"]["SignInPolicy"] == {
+        "AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]
+    }
+    values = [pool[name] for name in PASSKEY_PROPERTIES]
+    assert values == ["auth.example.com", "required", "MULTI_FACTOR_WITH_USER_VERIFICATION"]
+
+
+@pytest.mark.parametrize("parameters", [{}, {**PASSKEYS, "Passkeys": "false"}])
+def test_without_passkeys_nothing_of_them_is_set(
+    backend: dict[str, Any], parameters: dict[str, str]
+) -> None:
+    pool = properties(backend, "UserPool", parameters)
+    assert "SignInPolicy" not in pool["Policies"]
+    assert not set(PASSKEY_PROPERTIES) & set(pool)
+
+
+def test_managed_login_has_a_style(backend: dict[str, Any]) -> None:
+    assert not is_declared(backend, "ManagedLoginStyle", {})
+    assert is_declared(backend, "ManagedLoginStyle", {"ManagedLogin": "true"})
+    attached = {"ManagedLogin": "true", "MakeUserPool": "false"}
+    assert not is_declared(backend, "ManagedLoginStyle", attached)
+    domain = properties(backend, "UserPoolDomain", {"ManagedLogin": "true"})
+    assert domain["ManagedLoginVersion"] == 2
+    assert "ManagedLoginVersion" not in properties(backend, "UserPoolDomain", {})
+
+
+def test_threat_protection_is_on_request(backend: dict[str, Any]) -> None:
+    assert "UserPoolAddOns" not in properties(backend, "UserPool", {})
+    pool = properties(backend, "UserPool", {"ThreatProtection": "AUDIT"})
+    assert pool["UserPoolAddOns"] == {"AdvancedSecurityMode": "AUDIT"}
 
 
 @pytest.mark.parametrize(
