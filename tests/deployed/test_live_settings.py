@@ -96,13 +96,19 @@ OTHER_VALUES = {
     "DeletionProtection": "false",
     "EmailFrom": "hello@example.com",
     "EmailIdentityArn": "arn:aws:ses:us-east-1:000000000000:identity/example.com",
-    "FeaturePlan": "LITE",
+    "FeaturePlan": "PLUS",
     "IdTokenMinutes": "30",
     "IdentityProviders": "COGNITO,Google",
     "ImplicitFlow": "false",
     "Index": "false",
     "LogoutUrls": "https://app.example.com",
+    "MaxReadUnits": "100",
+    "MaxWriteUnits": "50",
     "MfaConfiguration": "ON",
+    "PasskeyDomain": "auth.example.com",
+    "PasskeyFactor": "MULTI_FACTOR_WITH_USER_VERIFICATION",
+    "PasskeyUserVerification": "required",
+    "Passkeys": "true",
     "PostAuthenticationTrigger": TRIGGER,
     "PostConfirmationTrigger": TRIGGER,
     "PreAuthenticationTrigger": TRIGGER,
@@ -112,16 +118,20 @@ OTHER_VALUES = {
     "RefreshTokenDays": "7",
     "RefreshTokenRotation": "true",
     "SelfSignUp": "false",
+    "ThreatProtection": "AUDIT",
     "UserMigrationTrigger": TRIGGER,
 }
 """Another value than the default for each parameter that can be changed."""
+NOT_IN_MINISTACK = {"ManagedLogin"}
+"""ministack 1.5.33 has no AWS::Cognito::ManagedLoginBranding."""
 
 
 def test_every_parameter_can_be_changed_and_keeps_users_and_data(deployed: Clone) -> None:
     """tests/unit/test_templates.py shows that none is part of a property that replaces."""
     declared = backend.template()["Parameters"]
     fixed = {"AppName", "Stage", "MakeTable", "MakeUserPool", "DomainSuffix"}
-    assert set(declared) == set(OTHER_VALUES) | fixed, "add the new parameter to OTHER_VALUES"
+    others = set(declared) - fixed - NOT_IN_MINISTACK
+    assert others == set(OTHER_VALUES), "add the new parameter to OTHER_VALUES"
     variables = deployed.variables(STAGE)
     boto3.client("cognito-idp").admin_create_user(
         UserPoolId=ids(deployed)["UserPoolId"], Username="kept@example.com"
