@@ -9,6 +9,7 @@ interrupted run:
 3. Write owner_id and app_name, so that the new stack is recognized after an interruption.
 4. Deploy the stack.
 5. Record the result in .chalice/config.json, and write the function's policy.
+6. Protect the stack against deletion.
 
 With ADOPT=yes, `adopt` only records the ARNs of the stage's stacks.
 
@@ -91,7 +92,7 @@ def run(request: Request, progress: Progress) -> None:
     notes = [*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)]
     deployed_stack = stacks.describe(name)
     if deployed_stack is not None:
-        notes += _protect_stack(name, deployed_stack)
+        _protect_stack(name, deployed_stack)
         notes += _notes_about_mail(stage, deployed_stack)
     if erasure.is_on(chalice_config.environment(stage)) and not ttl.is_on:
         notes.append(_note_about_ttl(stage, ttl.table, ttl_attribute, makes_table=makes_table))
@@ -108,18 +109,11 @@ def run(request: Request, progress: Progress) -> None:
     print(f"Next: make deploy STAGE={stage}")
 
 
-def _protect_stack(name: str, stack: Stack) -> list[str]:
-    """Turn on the termination protection of the stage's stack.
-
-    A stack with DeletionProtection=false stays as it is. Returns a note if AWS refuses.
-    """
+def _protect_stack(name: str, stack: Stack) -> None:
+    """Turn on the termination protection of the stage's stack, unless DeletionProtection=false."""
     if stack.is_protected or stack.parameters.get("DeletionProtection") == "false":
-        return []
-    try:
-        stacks.set_termination_protection(name, is_protected=True)
-    except DeploymentError as error:
-        return [f"the stack {name} is not protected against deletion: {error}"]
-    return []
+        return
+    stacks.set_termination_protection(name, is_protected=True)
 
 
 STAGE_FOR_TRIALS = "dev"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import boto3
@@ -52,11 +54,16 @@ def test_cfn_lint_accepts_it_before_and_after_sams_transform(package: Path, tmp_
     assert_template_is_valid(package / "sam.json", tmp_path)
 
 
-def assert_template_is_valid(file: Path, folder: Path) -> Template:
-    """Assert that cfn-lint accepts a template, and the result of SAM's transform; return that."""
+def assert_template_is_valid(
+    file: Path, folder: Path, parameters: Mapping[str, str] = MappingProxyType({})
+) -> Template:
+    """Assert that cfn-lint accepts a template, and the result of SAM's transform; return that.
+
+    Parameters that are left out have their defaults.
+    """
     uploaded: Template = json.loads(file.read_text())
     uploaded["Resources"]["APIHandler"]["Properties"]["CodeUri"] = "s3://bucket/key"
-    result: Template = transform(uploaded, {}, NoManagedPolicies())
+    result: Template = transform(uploaded, dict(parameters), NoManagedPolicies())
     transformed = folder / "transformed.json"
     transformed.write_text(json.dumps(result))
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
@@ -323,13 +330,15 @@ ALL_PARAMETERS = {
 }
 
 
-def test_the_api_deploys_with_every_parameter(clone: Clone) -> None:
+def test_the_api_deploys_with_every_parameter(clone: Clone, tmp_path: Path) -> None:
     settable = set(json.loads(TEMPLATE.read_text())["Parameters"]) - api_parameters.DERIVED
     others = {"ProfilesThrottleRate", "ProfilesThrottleBurst"}
     assert set(ALL_PARAMETERS) == settable - others, "add the new parameter to ALL_PARAMETERS"
     clone.run("backend", "dev")
     clone.set_stage("dev", api={"parameters": {**ALL_PARAMETERS, "ProfilesThrottleRate": "15"}})
     clone.run("deploy", "dev")
+    file = clone.folder / "out" / "dev" / "sam.json"
+    assert_template_is_valid(file, tmp_path, ALL_PARAMETERS)
     stack = clone.stack("dev")
     assert stack is not None
     assert ALL_PARAMETERS.items() <= dict(stack.parameters).items()
