@@ -90,10 +90,7 @@ def run(request: Request, progress: Progress) -> None:
         ttl = _ttl_of_own_table(outputs["TableName"])
     _record(stage, plan, resources, outputs, ttl)
     notes = [*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)]
-    deployed_stack = stacks.describe(name)
-    if deployed_stack is not None:
-        _protect_stack(name, deployed_stack)
-        notes += _notes_about_mail(stage, deployed_stack)
+    notes += _finish_stack(stage, name)
     if erasure.is_on(chalice_config.environment(stage)) and not ttl.is_on:
         notes.append(_note_about_ttl(stage, ttl.table, ttl_attribute, makes_table=makes_table))
     for note in notes:
@@ -107,6 +104,15 @@ def run(request: Request, progress: Progress) -> None:
             f"{chalice_config.policy_file(stage)}."
         )
     print(f"Next: make deploy STAGE={stage}")
+
+
+def _finish_stack(stage: str, name: str) -> list[str]:
+    """Protect the stage's stack, if there is one. Return notes about it, in sentences."""
+    stack = stacks.describe(name)
+    if stack is None:
+        return []
+    _protect_stack(name, stack)
+    return _notes_about_mail(stage, stack)
 
 
 def _protect_stack(name: str, stack: Stack) -> None:
