@@ -147,7 +147,7 @@ def test_every_right_is_limited_to_the_stage_if_it_can_be(
         text = json.dumps(statement)
         is_of_the_stage = "${AppName}-" in text or '{"Ref": "Stage"}' in text
         only_reads = all(
-            re.fullmatch(r"[a-z-]+:(GET|Describe\w*|Get\w*|List\w*)", action)
+            re.fullmatch(r"[a-z-]+:(GET|Describe[\w*]*|Get\w*|List\w*)", action)
             for action in as_list(statement["Action"])
         )
         exceptions = {
