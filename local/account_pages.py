@@ -47,6 +47,7 @@ main {
   border-radius: .6rem;
   background: var(--card);
 }
+form { padding: 0; border: 0; background: none; }
 a { color: var(--accent); }
 nav { margin-top: 1rem; }
 """
