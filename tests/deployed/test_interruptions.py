@@ -19,6 +19,8 @@ from tests.deployed.conftest import Clone
 STAGE = "dev"
 MOST_STEPS = 100
 """More than any of the commands has."""
+TOLERATED = ("DescribeTimeToLive",)
+"""Steps whose failure is reported in a note: the command goes on."""
 CALL: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 """botocore's method through which every call of AWS passes: (client, operation, request)."""
 NewClone = Callable[[], Clone]
@@ -105,6 +107,9 @@ def at_each_step(
             except SystemExit as ended:
                 message = str(ended.code)
             else:
+                if len(steps) > number and steps[number] in TOLERATED:
+                    clone = prepare()
+                    continue
                 assert len(steps) <= number, f"{steps[number]} failed, and the command succeeded"
                 return
         assert "\n" not in message

@@ -593,6 +593,15 @@ def test_a_pool_without_users_is_refused(stage: Stage, users: Users, untouched: 
     assert f"error: the user pool {pool['Id']} has no users" in done.errors
 
 
+def test_an_empty_stage_has_no_orphans(stage: Stage) -> None:
+    """Neither users nor profiles."""
+    pool = create_pool(with_domain=False)
+    stage.configure(USER_POOL_ARN=pool.arn)
+    done = stage.run("orphans")
+    assert done.status == 0
+    assert "No orphans." in done.errors
+
+
 def test_a_pool_that_does_not_exist_is_refused(stage: Stage, users: Users, untouched: None) -> None:
     stage.configure(USER_POOL_ARN=f"{users.pool.arn.rpartition('/')[0]}/us-east-1_missing")
     done = stage.run("orphans", "--delete=1")
@@ -738,12 +747,3 @@ def test_a_cognito_that_stays_busy_ends_the_command(
     assert f"Done: 1 erasures finished. The erasure of {second} may be incomplete" in done.errors
     assert users.has(second)
     assert not users.has(first)
-
-
-def test_an_empty_stage_has_no_orphans(stage: Stage) -> None:
-    """Neither users nor profiles."""
-    pool = create_pool(with_domain=False)
-    stage.configure(USER_POOL_ARN=pool.arn)
-    done = stage.run("orphans")
-    assert done.status == 0
-    assert "No orphans." in done.errors
