@@ -38,7 +38,7 @@ def test_try_it_out_creates_and_reads_a_profile(
     expect(try_out(tab, "replaceProfile").locator(".response-col_status").last).to_contain_text(
         "200"
     )
-    assert other_client.read() == {"name": "Ada", "born": 1815}
+    assert other_client.read() == {"name": "Ada"}, "the members that the schema knows"
     response = try_out(tab, "getProfile")
     expect(response.locator(".response-col_status").last).to_contain_text("200")
     expect(response).to_contain_text('"name": "Ada"')

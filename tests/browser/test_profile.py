@@ -187,7 +187,7 @@ def test_an_error_of_the_api_is_shown_next_to_its_field(
     expect_error(tab, "Picture", "web address")
     tab.get_by_label("Picture").fill("https://example.com/a b")
     press(tab, "Save")
-    expect_error(tab, "Picture", "uri")
+    expect_error(tab, "Picture", "such as https://example.com")
     expect_error(tab, ADVANCED, "/born: ")
     expect(tab.get_by_label("Picture")).to_be_focused()
     assert other_client.read() is None

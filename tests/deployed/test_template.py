@@ -318,6 +318,7 @@ def test_alarms_go_to_the_topic_if_there_is_one(template: Template) -> None:
 
 ALL_PARAMETERS = {
     "AlarmTopic": "arn:aws:sns:us-east-1:000000000000:alarms",
+    "PermissionsBoundary": "arn:aws:iam::000000000000:policy/boundary",
     "ThrottleRate": "11",
     "ThrottleBurst": "12",
     "UsersThrottleRate": "13",
