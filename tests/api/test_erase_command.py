@@ -315,12 +315,24 @@ def test_ctrl_c_in_a_real_terminal_prints_no_traceback(user: User, backend: Back
         part = os.read(process.stdout.fileno(), 1000)
         assert part, output
         output += part
-    process.send_signal(signal.SIGINT)
+    interrupt_until_it_ends(process)
     _, errors = process.communicate(timeout=30)
     os.close(ours)
     assert process.returncode == 1
     assert errors.decode() == "Interrupted. Nothing was erased.\n"
     assert backend.is_whole(user.sub)
+
+
+def interrupt_until_it_ends(process: subprocess.Popen[bytes]) -> None:
+    """Send SIGINT. Python misses one that arrives just before it starts to read the terminal."""
+    for _ in range(30):
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    pytest.fail("the command does not end by SIGINT")
 
 
 def run_with_streams(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
