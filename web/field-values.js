@@ -6,7 +6,7 @@ import { Kind, isOption } from "./schema.js";
 export const CHECKED = "true";
 export const UNCHECKED = "false";
 
-const DATE = /^\d{4}-\d\d-\d\d$/;
+const DATE = /^(?!0000)\d{4}-\d\d-\d\d$/;
 
 /**
  * @param {import("./schema.js").Field} field
@@ -28,7 +28,7 @@ export function textOf(field, value) {
     case Kind.LIST:
       return textOfList(value);
     case Kind.DATE:
-      return typeof value === "string" && DATE.test(value) ? value : null;
+      return isDate(value) ? value : null;
     default:
       return typeof value === "string" ? value : null;
   }
@@ -67,6 +67,15 @@ export function itemsOf(text) {
 
 function allowsNull({ schema }) {
   return Array.isArray(schema.type) && schema.type.includes("null");
+}
+
+/** Whether a date input can show the value. It would be empty for a day such as 30 February. */
+function isDate(value) {
+  if (typeof value !== "string" || !DATE.test(value)) {
+    return false;
+  }
+  const date = new Date(value); // NaN for month 13; a browser may take 30 February as 2 March
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value);
 }
 
 function textOfNumber(value) {

@@ -162,6 +162,9 @@ GROUP = {"type": "object", "properties": {"g": {"title": "Field", "type": "strin
         ({"type": "string"}, None),
         ({"type": "string"}, 5),
         ({"type": "string", "format": "date"}, "10 December"),
+        ({"type": "string", "format": "date"}, "2023-02-29"),
+        ({"type": "string", "format": "date"}, "2023-13-01"),
+        ({"type": "string", "format": "date"}, "0000-01-01"),
         ({"enum": ["en"]}, ["en"]),
         ({"enum": ["en"]}, 1),
         ({"type": "boolean"}, "yes"),
@@ -206,6 +209,8 @@ def test_a_value_of_another_type_is_corrected_under_advanced(
         ({"enum": [1, 2]}, 3, "3"),
         ({"type": "string"}, "two\nlines", "twolines"),
         ({"type": "number"}, 0, "0"),
+        ({"type": "string", "format": "date"}, "2024-02-29", "2024-02-29"),
+        ({"type": "string", "format": "date"}, "0001-01-01", "0001-01-01"),
     ],
 )
 def test_a_value_that_is_shown_survives_other_changes(
