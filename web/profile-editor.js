@@ -109,7 +109,8 @@ export class ProfileEditor {
       showSaveStatus("Saving…");
       try {
         const saved = await this.#api.save(base, data);
-        this.#showSaved(saved, merges);
+        const isMerged = merges > 0 && base !== null; // a deletion elsewhere adds nothing
+        this.#showSaved(saved, isMerged);
         return;
       } catch (error) {
         if (!(error instanceof ConflictError)) {
@@ -118,7 +119,7 @@ export class ProfileEditor {
       }
       const saved = await this.#api.read();
       if (saved !== null && isEqual(saved.data, data)) {
-        this.#showSaved(saved, 0); // our own request succeeded, but its response was lost
+        this.#showSaved(saved, false); // our own request succeeded, but its response was lost
         return;
       }
       if (merges === MAX_MERGES) {
@@ -162,10 +163,11 @@ export class ProfileEditor {
     return answer === "create" ? edited : null;
   }
 
-  #showSaved(profile, merges) {
+  /** @param {boolean} isMerged whether the profile has changes of other clients */
+  #showSaved(profile, isMerged) {
     this.#show(profile);
     showSaveStatus("Saved.");
-    if (merges > 0) {
+    if (isMerged) {
       showNotice("Changes that were made elsewhere are included.");
     }
   }

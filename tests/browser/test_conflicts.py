@@ -218,6 +218,7 @@ def test_a_deleted_profile_can_be_created_again_with_nulls(
 ) -> None:
     press(tab_of_deleted_profile, "Save as a new profile")
     expect_saved(tab_of_deleted_profile)
+    expect(notice(tab_of_deleted_profile)).to_have_text("")
     assert other_client.read() == {"name": "Grace", "n": None, "o": {"p": None}}
 
 
