@@ -56,6 +56,9 @@ export function readText(control) {
   if (control.type === "checkbox") {
     return control.checked ? CHECKED : UNCHECKED;
   }
+  if (control.type === "url") {
+    return control.value.trim(); // HTML says that the browser does this, but Chromium does not
+  }
   return control.value;
 }
 

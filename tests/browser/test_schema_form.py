@@ -111,6 +111,19 @@ def test_a_cleared_field_is_removed(
 
 
 @pytest.mark.parametrize(
+    ("format_name", "address"), [("uri", "https://example.com"), ("email", "ada@example.com")]
+)
+def test_spaces_around_an_address_are_not_saved(
+    open_with_schema: OpenWithSchema, other_client: OtherClient, format_name: str, address: str
+) -> None:
+    field = {"title": "Field", "type": "string", "format": format_name, "pattern": "^[^ ]+$"}
+    tab = open_with_schema(schema_with(field))
+    tab.get_by_label("Field").fill(f" {address} ")
+    save(tab)
+    assert other_client.read() == {"f": address}
+
+
+@pytest.mark.parametrize(
     "stored",
     [
         {"x": {"y": [None, 1]}, "address": {"city": "London", "geo": {"lat": 51}}},
