@@ -27,8 +27,12 @@ def profile_check(file_name: str, folder: Path = FOLDER) -> ProfileCheck:
     try:
         schema = read_schema(folder / file_name)
         validator = _validator(schema)
+        _require_type_object(schema)
     except ImportError as error:
         reason = f"{error}. Add jsonschema-rs to requirements.txt and run make lock."
+        raise _invalid(file_name, reason) from error
+    except FileNotFoundError as error:
+        reason = "there is no such file. Set PROFILE_SCHEMA to the name of a file in chalicelib/."
         raise _invalid(file_name, reason) from error
     except (OSError, ValueError, RecursionError) as error:
         raise _invalid(file_name, _reason(error)) from error
@@ -64,6 +68,12 @@ def _validator(schema: dict[str, Any]) -> Any:
         retriever=_refuse_reference,
         mask="This value",  # replaces the value in messages: they must not contain profile data
     )
+
+
+def _require_type_object(schema: dict[str, Any]) -> None:
+    """Raise ValueError if no profile could match a valid schema, because profiles are objects."""
+    if "object" not in schema.get("type", "object"):  # a text or a list of texts
+        raise ValueError('The "type" of the schema must allow "object": a profile is an object')
 
 
 def _reason(error: Exception) -> str:
