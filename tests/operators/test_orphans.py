@@ -593,7 +593,7 @@ def test_a_pool_without_users_is_refused(stage: Stage, users: Users, untouched: 
     assert f"error: the user pool {pool['Id']} has no users" in done.errors
 
 
-def test_an_empty_stage_has_no_orphans(stage: Stage) -> None:
+def test_an_empty_stage_has_no_orphans(stage: Stage, users: Users) -> None:
     """Neither users nor profiles."""
     pool = create_pool(with_domain=False)
     stage.configure(USER_POOL_ARN=pool.arn)

@@ -160,6 +160,6 @@ def service(
             for name, value in os.environ.items()
             if not name.startswith(("AWS_", "MAKE", "MFLAGS", "OPTION_"))
         }
-        command = ".venv/bin/chalice local --stage local"
-        with running_command(command, clone, variables, log) as api:
-            yield Service(api, clone, variables)
+    command = ".venv/bin/chalice local --stage local"
+    with running_command(command, clone, variables, log) as api:
+        yield Service(api, clone, variables)
