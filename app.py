@@ -5,6 +5,8 @@ user's profile and metadata under /users. To read the code, start here and follo
 chalicelib/http.py runs before and after a view, and a view calls chalicelib/store.py.
 """
 
+from __future__ import annotations
+
 from chalicelib import startup
 
 startup.pause_garbage_collection()
@@ -16,22 +18,18 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from chalice import CognitoUserPoolAuthorizer, CORSConfig, IAMAuthorizer
 from chalice.app import Request, Response
 
 from chalicelib import http, responses
 from chalicelib.dynamodb import database_calls
-from chalicelib.erasure import Erasure
 from chalicelib.http import ProfileApp
 from chalicelib.identity import identify, require_operator, require_recent_sign_in
 from chalicelib.items import content_revision
-from chalicelib.markers import MarkerStore
 from chalicelib.preconditions import Precondition
 from chalicelib.profile import ProfileCheck
-from chalicelib.public_profiles import PublicProfileStore, requested_sub, requested_subs
-from chalicelib.responses import PublicBody
 from chalicelib.schema import profile_check
 from chalicelib.settings import (
     ANY_ORIGIN,
@@ -40,7 +38,12 @@ from chalicelib.settings import (
     RouteSettings,
 )
 from chalicelib.store import MetadataStore, ProfileStore
-from chalicelib.user_pool import UserPool
+
+if TYPE_CHECKING:
+    from chalicelib.erasure import Erasure
+    from chalicelib.public_profiles import PublicProfileStore
+    from chalicelib.responses import PublicBody
+    from chalicelib.user_pool import UserPool
 
 if startup.IN_CHALICE_COMMAND:
     # This runs on a developer's machine only. The deployed package does not contain local/.
@@ -85,11 +88,19 @@ def cors_of(routes: RouteSettings) -> CORSConfig:
     )
 
 
+@functools.cache
+def user_pool_for(user_pool_arn: str) -> UserPool:
+    """The user pool with this ARN. Its client is created once."""
+    from chalicelib.user_pool import UserPool  # noqa: PLC0415 - only an erasure needs it
+
+    return UserPool.connect(user_pool_arn)
+
+
 def create_app(
     routes: RouteSettings,
     read_settings: Callable[[], ProfileSettings],
     open_store: Callable[[], ProfileStore],
-    open_user_pool: Callable[[str], UserPool] = UserPool.connect,
+    open_user_pool: Callable[[str], UserPool] = user_pool_for,
 ) -> ProfileApp:
     """The Chalice app, with the profiles in the store that `open_store` returns.
 
@@ -179,6 +190,10 @@ def create_app(
     # --- accounts ---------------------------------------------------------------------------------
 
     def open_erasure() -> Erasure:
+        # A cold start does not wait for these modules: few requests need them.
+        from chalicelib.erasure import Erasure  # noqa: PLC0415
+        from chalicelib.markers import MarkerStore  # noqa: PLC0415
+
         markers = MarkerStore.beside(open_store(), read_settings().ttl_attribute)
         return Erasure(markers, open_user_pool(routes.user_pool_arn))
 
@@ -248,6 +263,11 @@ def create_app(
     # `identify` says who the caller is, here too. The subs in path and query only say who is read.
 
     if routes.public_fields:
+        from chalicelib.public_profiles import (  # noqa: PLC0415 - only these stages need it
+            PublicProfileStore,
+            requested_sub,
+            requested_subs,
+        )
 
         def open_public_profiles() -> PublicProfileStore:
             return PublicProfileStore.beside(open_store(), routes.public_fields)
@@ -296,12 +316,6 @@ def store_for(settings: ProfileSettings) -> ProfileStore:
     )
 
 
-@functools.cache
-def user_pool_for(user_pool_arn: str) -> UserPool:
-    """The user pool with this ARN. Its client is created once."""
-    return UserPool.connect(user_pool_arn)
-
-
 def profile_store() -> ProfileStore:
     """The stage's store. Raises MissingSetting or InvalidSetting."""
     return store_for(profile_settings())
@@ -315,7 +329,7 @@ try:
 except InvalidSetting as error:
     sys.exit(f"error: {error}")
 
-app = create_app(route_settings, profile_settings, profile_store, user_pool_for)
+app = create_app(route_settings, profile_settings, profile_store)
 
 if startup.IN_LAMBDA and profile_settings().table:
     startup.make_first_call(profile_store)
