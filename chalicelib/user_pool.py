@@ -39,6 +39,7 @@ RETRYABLE_CODES = frozenset(
 )
 """Error codes with status 400 that may succeed later (AWS: "Quotas in Amazon Cognito", and "Common
 errors")."""
+SEND_AGAIN = "The account may not be erased completely. Send the request again."
 
 
 class AmbiguousUserName(Exception):
@@ -128,6 +129,3 @@ def _translated_errors() -> Iterator[None]:
         raise
     except (ConnectionError, HTTPClientError) as error:
         raise StoreUnavailable(f"The user pool did not respond. {SEND_AGAIN}") from error
-
-
-SEND_AGAIN = "The account may not be erased completely. Send the request again."

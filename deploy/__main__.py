@@ -131,16 +131,14 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "backend", parents=[stage], help="create or update a stage's table and user pool"
     )
-    for name, text in BACKEND_OPTIONS.items():
-        _add_option(command, name, text)
+    _add_options(command, BACKEND_OPTIONS)
     command.set_defaults(run=run_make_backend)
 
     command = commands.add_parser("package", parents=[stage], help="build a stage's package")
     command.set_defaults(run=make_package)
 
     command = commands.add_parser("deploy", parents=[stage], help="deploy a stage's API")
-    for name, text in DEPLOY_OPTIONS.items():
-        _add_option(command, name, text)
+    _add_options(command, DEPLOY_OPTIONS)
     command.set_defaults(run=make_deploy)
 
     command = commands.add_parser(
@@ -159,8 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=make_url)
 
     command = commands.add_parser("logs", parents=[stage], help="print the log of the function")
-    for name, text in show_logs.OPTIONS.items():
-        _add_option(command, name, text)
+    _add_options(command, show_logs.OPTIONS)
     command.set_defaults(run=make_logs)
 
     command = commands.add_parser(
@@ -180,31 +177,32 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "export", parents=[stage], help="write a stage's profiles and metadata to a file"
     )
-    for name, text in export_profiles.OPTIONS.items():
-        _add_option(command, name, text)
+    _add_options(command, export_profiles.OPTIONS)
     command.set_defaults(run=make_export)
 
     command = commands.add_parser(
         "import", parents=[stage], help="write profiles and metadata of a file to a stage's table"
     )
-    for name, text in import_profiles.OPTIONS.items():
-        _add_option(command, name, text)
+    _add_options(command, import_profiles.OPTIONS)
     command.set_defaults(run=make_import)
 
     command = commands.add_parser(
         "orphans", parents=[stage], help="list or remove the data of users who are gone"
     )
-    for name, text in find_orphans.OPTIONS.items():
-        _add_option(command, name, text)
+    _add_options(command, find_orphans.OPTIONS)
     command.set_defaults(run=make_orphans)
 
     command = commands.add_parser(
         "openapi", parents=[stage], help="write the OpenAPI description of a stage's API"
     )
-    for name, text in write_description.OPTIONS.items():
-        _add_option(command, name, text)
+    _add_options(command, write_description.OPTIONS)
     command.set_defaults(run=make_openapi)
     return parser
+
+
+def _add_options(command: argparse.ArgumentParser, options: Mapping[str, str]) -> None:
+    for name, text in options.items():
+        _add_option(command, name, text)
 
 
 def _add_option(command: argparse.ArgumentParser, name: str, text: str) -> None:

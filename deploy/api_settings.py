@@ -9,8 +9,7 @@ project's own:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 from deploy import chalice_config
 from deploy.errors import DeploymentError
@@ -49,28 +48,12 @@ class ApiSettings:
     @classmethod
     def from_json(cls, value: object) -> ApiSettings:
         """Read the member `api`. Raises ValueError if it has another format."""
-        if not isinstance(value, dict):
-            raise ValueError("must be a JSON object")
-        known = {member.name for member in fields(cls)}
-        for name in value:
-            if name not in known:
-                raise ValueError(f'has the unknown member "{name}"')
-        only_custom_domain = value.get("only_custom_domain", False)
+        members = chalice_config.known_members(value, cls)
+        only_custom_domain = members.get("only_custom_domain", False)
         if not isinstance(only_custom_domain, bool):
             raise ValueError('has an "only_custom_domain" that is not true or false')
-        security_policy = value.get("security_policy", "")
-        if not isinstance(security_policy, str):
-            raise ValueError('has a "security_policy" that is not a string')
-        return cls(_parameters(value), only_custom_domain, security_policy)
-
-
-def _parameters(record: Mapping[str, Any]) -> dict[str, str]:
-    parameters = record.get("parameters", {})
-    if not isinstance(parameters, dict) or not all(
-        isinstance(value, str) for value in parameters.values()
-    ):
-        raise ValueError('has "parameters" that are not an object of strings')
-    return parameters
+        security_policy = chalice_config.text_member(members, "security_policy")
+        return cls(chalice_config.parameters_member(members), only_custom_domain, security_policy)
 
 
 def settings_of(stage: str) -> ApiSettings:

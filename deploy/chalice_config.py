@@ -89,18 +89,13 @@ class BackendRecord:
     @classmethod
     def from_json(cls, value: object) -> BackendRecord:
         """Read the member `backend`. Raises ValueError if it has another format."""
-        if not isinstance(value, dict):
-            raise ValueError("must be a JSON object")
-        known = {member.name for member in fields(cls)}
-        for name in value:
-            if name not in known:
-                raise ValueError(f'has the unknown member "{name}"')
+        members = known_members(value, cls)
         return cls(
-            app_name=_text(value, "app_name"),
-            attached=tuple(_part(name) for name in _list(value, "attached")),
-            sign_in_domain=_text(value, "sign_in_domain"),
-            adopted_stacks=tuple(_list(value, "adopted_stacks")),
-            parameters=_parameters(value),
+            app_name=text_member(members, "app_name"),
+            attached=tuple(_part(name) for name in _list(members, "attached")),
+            sign_in_domain=text_member(members, "sign_in_domain"),
+            adopted_stacks=tuple(_list(members, "adopted_stacks")),
+            parameters=parameters_member(members),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -108,7 +103,22 @@ class BackendRecord:
         return {name: value for name, value in asdict(self).items() if value}
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
+def known_members(value: object, record: type) -> dict[str, Any]:
+    """The members of a JSON object, which are fields of the dataclass `record`.
+
+    Raises ValueError if the value is not an object, or has another member.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object")
+    known = {member.name for member in fields(record)}
+    for name in value:
+        if name not in known:
+            raise ValueError(f'has the unknown member "{name}"')
+    return value
+
+
+def text_member(record: Mapping[str, Any], name: str) -> str:
+    """The text of a member; empty if it is missing. Raises ValueError if it is not a string."""
     text = record.get(name, "")
     if not isinstance(text, str):
         raise ValueError(f'has a "{name}" that is not a string')
@@ -128,7 +138,8 @@ def _part(name: str) -> Part:
     return Part(name)
 
 
-def _parameters(record: Mapping[str, Any]) -> dict[str, str]:
+def parameters_member(record: Mapping[str, Any]) -> dict[str, str]:
+    """The member `parameters` of a record. Raises ValueError if it is not an object of strings."""
     parameters = record.get("parameters", {})
     if not isinstance(parameters, dict) or not _are_strings(parameters.values()):
         raise ValueError('has "parameters" that are not an object of strings')

@@ -30,7 +30,7 @@ from tests.support.cloud import Cloud
 from tests.support.commands import ROOT
 from tests.support.fake_session import response
 from tests.support.http_api import Api, assert_problem
-from tests.support.operators import operator_of
+from tests.support.operators import operator_of, shell_of_make_local
 from tests.support.users import User
 
 if TYPE_CHECKING:
@@ -42,13 +42,10 @@ KINDS = (items.PROFILE, items.METADATA)
 
 
 @pytest.fixture(autouse=True)
-def shell(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shell(api: Api) -> Iterator[None]:
     """A shell as after `make local API_PORT=...`. The commands change its environment."""
-    before = dict(os.environ)
-    monkeypatch.setenv("OPTION_API_PORT", str(api.port))
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+    with shell_of_make_local(api):
+        yield
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from local.errors import LocalError
 from tests.support.cloud import Cloud, record_environment
 from tests.support.commands import ROOT
 from tests.support.http_api import Api
-from tests.support.operators import operator_of
+from tests.support.operators import operator_of, shell_of_make_local
 from tests.support.ports import free_ports
 from tests.support.users import User
 
@@ -42,13 +42,10 @@ END_SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
-def shell(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shell(api: Api) -> Iterator[None]:
     """A shell as after `make local API_PORT=...`. The commands change its environment."""
-    before = dict(os.environ)
-    monkeypatch.setenv("OPTION_API_PORT", str(api.port))
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+    with shell_of_make_local(api):
+        yield
 
 
 @pytest.fixture

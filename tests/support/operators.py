@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -15,6 +18,16 @@ def operator_of(api: Api) -> UsersApi:
     """A back end that may call everything under /users of the API of `chalice local`."""
     url = f"http://127.0.0.1:{api.port}{api.prefix}"
     return UsersApi(url, Credentials("local", "local"), "us-east-1")
+
+
+@contextmanager
+def shell_of_make_local(api: Api) -> Iterator[None]:
+    """Set the variables that `make local API_PORT=...` sets, and restore all at the end."""
+    before = dict(os.environ)
+    os.environ["OPTION_API_PORT"] = str(api.port)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def assert_operator_problem(
