@@ -32,7 +32,7 @@ MAX_READ_SECONDS = 5.0
 """After this time, profiles that are still unread are not asked for again. One call of the database
 takes at most 7 s (see dynamodb.py), so that a request takes at most 12 s."""
 NOT_FOUND = "There is no profile for this sub."
-"""The message for a sub that is absent, erased or malformed. The three cannot be told apart."""
+"""The message for a sub that is absent, erased or malformed. The three look the same."""
 
 PublicFields: TypeAlias = JSON
 """The public fields of a profile, as an object. It is empty if the profile has none of them."""

@@ -59,7 +59,7 @@ def notes(stage: str, variables_before: Mapping[str, str], attached_pool_id: str
     """
     if not is_on(chalice_config.environment(stage)):
         if variables_before.get(SETTING):
-            return []  # the team has chosen it, or has been told before
+            return []  # the team has chosen it, or has seen the note before
         return [_note_about_off(attached_pool_id)]
     found = []
     if attached_pool_id:

@@ -25,7 +25,7 @@ OLD_VERSION_DAYS = 90
 def protect(client: S3Client, bucket: str, account: str) -> None:
     """Give the bucket a policy that requires TLS, and a lifecycle, where it has none.
 
-    Prints a note if AWS refuses that: the package can be uploaded all the same.
+    Prints a note if AWS refuses that: the package can be uploaded nevertheless.
     """
     partition = client.meta.partition
     policy = {

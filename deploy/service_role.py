@@ -1,7 +1,7 @@
 """The role with which CloudFormation changes a stack: the option ROLE_ARN.
 
-Without one, CloudFormation acts with the permissions of whoever runs the command. It remembers the
-role of a stack and uses it for later changes, until another one is given.
+Without one, CloudFormation acts with the permissions of the shell. It remembers the role
+of a stack and uses it for later changes, until another one is given.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::(?P<account>[0-9]{12}):role/[\w+=,.@/-]
 def check(role_arn: str) -> None:
     """Check that a text is the ARN of a role in the shell's account. Raises DeploymentError.
 
-    Only CloudFormation can tell whether the role exists and may be used.
+    Only CloudFormation knows whether the role exists and may be used.
     """
     match = ROLE_ARN.fullmatch(role_arn)
     if match is None:

@@ -133,7 +133,7 @@ class Log:
 
 
 def _id_of(event: Mapping[str, Any]) -> EventId:
-    """What tells an event from others. The emulator (ministack 1.5.33) gives it no eventId."""
+    """Identifies an event. The emulator (ministack 1.5.33) gives it no eventId."""
     members = ("eventId", "logStreamName", "timestamp", "message")
     return tuple(event.get(name) for name in members)
 

@@ -172,7 +172,7 @@ def test_only_the_mailed_code_is_accepted(browser: Browser, email: str) -> None:
 
 
 def test_without_a_mail_the_page_says_so(browser: Browser, email: str) -> None:
-    """Cognito does not tell whether an account exists, so the next page follows in any case."""
+    """Cognito does not reveal whether an account exists, so the next page follows in any case."""
     page = next_page(browser.post("/forgotPassword", {"Username": email}))
     assert f"has no mail with a code for {email}" in text_of(browser.get(page))
     refused = browser.post(page, {"ConfirmationCode": "654321", "Password": NEW_PASSWORD})
