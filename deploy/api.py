@@ -149,7 +149,7 @@ def _refuse_lost_method_settings(stage: str, name: str, stack: Stack) -> None:
         raise DeploymentError(
             f"settings of API Gateway's stage were changed elsewhere, and this deployment replaces "
             f"them: those of {', '.join(methods)}, such as throttling and logging. Set the "
-            f"throttling with PARAMETERS (see docs/deploying.md), and give OVERWRITE=yes: make "
+            f"throttling with PARAMETERS (see docs/settings.md), and give OVERWRITE=yes: make "
             f"deploy STAGE={stage} OVERWRITE=yes"
         )
 

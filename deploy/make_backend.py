@@ -315,7 +315,7 @@ def _refuse_lost_settings(
     else:
         raise DeploymentError(
             f"settings were changed since the last deployment, and this one may reset them: "
-            f"{listed}. Set them with PARAMETERS (see docs/deploying.md) or, if there is no such "
+            f"{listed}. Set them with PARAMETERS (see docs/settings.md) or, if there is no such "
             "parameter, in resources/backend.yaml. To lose them, give OVERWRITE=yes."
         )
 

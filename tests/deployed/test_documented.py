@@ -1,24 +1,29 @@
-"""The examples of docs/deploying.md for settings, existing things, and shared accounts."""
+"""The examples of docs/deploying.md and docs/settings.md for settings, existing things, and shared accounts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import boto3
 
 from tests.deployed import existing
 from tests.deployed.conftest import GUIDE, Clone
-from tests.support.documents import commands
+from tests.support.documents import DOCS, commands
+
+SETTINGS = DOCS / "settings.md"
 
 
-def run_documented(clone: Clone, heading: str, **values: str) -> list[str]:
+def run_documented(
+    clone: Clone, heading: str, guide: Path = GUIDE, **values: str
+) -> list[str]:
     """Run the commands below a heading, with other values for some variables; return the outputs.
 
     The guide's values name things that do not exist here.
     """
     outputs = []
-    for documented in commands(GUIDE, heading):
+    for documented in commands(guide, heading):
         command = documented
         for name, value in values.items():
             command = re.sub(rf"\b{name}=\S+", f"{name}={value}", command)
@@ -28,7 +33,7 @@ def run_documented(clone: Clone, heading: str, **values: str) -> list[str]:
 
 def test_settings_of_the_user_pool(clone: Clone) -> None:
     clone.run("backend", "prod")
-    run_documented(clone, "Settings of the user pool")
+    run_documented(clone, "Settings of the user pool", SETTINGS)
     stack = clone.stack("prod-backend")
     assert stack is not None
     assert stack.parameters["MfaConfiguration"] == "OPTIONAL"
@@ -37,7 +42,7 @@ def test_settings_of_the_user_pool(clone: Clone) -> None:
 
 def test_settings_of_the_api(clone: Clone) -> None:
     clone.run("backend", "prod")
-    run_documented(clone, "Settings of the API")
+    run_documented(clone, "Settings of the API", SETTINGS)
     stack = clone.stack("prod")
     assert stack is not None
     assert stack.parameters["ThrottleRate"] == "200"

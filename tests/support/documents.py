@@ -14,6 +14,7 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 DOCUMENTS = [README, *sorted(DOCS.rglob("*.md"))]
 
+HEADING = re.compile(r"^#+ ", re.MULTILINE)
 HEADING_OR_BLOCK = re.compile(
     r"^#+ (?P<heading>[^\n]+)$"
     r"|^ *```(?P<language>\w+)\n(?P<text>.*?)^ *```$",
@@ -69,3 +70,11 @@ def code_in(document: Path) -> str:
     for span in CODE_SPAN.findall(text):
         code.append(" ".join(span.split()))
     return "\n".join(code)
+
+
+def names_in_table(document: Path, heading: str, column: int = 0) -> list[str]:
+    """The code spans in a column of the tables directly below a heading, from top to bottom."""
+    sections = HEADING.split(document.read_text())
+    (section,) = (part for part in sections if part.startswith(f"{heading}\n"))
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("|")]
+    return [name for row in rows for name in CODE_SPAN.findall(row[column])]

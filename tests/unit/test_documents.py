@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -11,7 +12,20 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 
-from tests.support.documents import DOCS, DOCUMENTS, README, ROOT, blocks, code_in, commands
+from deploy import api_parameters, backend, backend_parameters, packaging
+from deploy.smoke_checks import CHECKS
+from tests.support.documents import (
+    DOCS,
+    DOCUMENTS,
+    README,
+    ROOT,
+    blocks,
+    code_in,
+    commands,
+    names_in_table,
+)
+
+SETTINGS = DOCS / "settings.md"
 
 RUN_BY = {
     ("README.md", "User Profile Service"): "tests/local/test_commands.py",
@@ -24,12 +38,12 @@ RUN_BY = {
     ("clients.md", "Types"): "tests/types/test_types.py",
     ("deploying.md", "Deploy a stage"): "tests/deployed/test_commands.py",
     ("deploying.md", "Check the deployment"): "tests/deployed/test_commands.py",
-    ("deploying.md", "Settings of the user pool"): "tests/deployed/test_documented.py",
-    ("deploying.md", "Settings of the API"): "tests/deployed/test_documented.py",
     ("deploying.md", "Use your own user pool"): "tests/deployed/test_documented.py",
     ("deploying.md", "Use your own table"): "tests/deployed/test_documented.py",
     ("deploying.md", "Share an account"): "tests/deployed/test_documented.py",
     ("deploying.md", "Deploying with chalice deploy"): "tests/deployed/test_chalice_deploy.py",
+    ("settings.md", "Settings of the user pool"): "tests/deployed/test_documented.py",
+    ("settings.md", "Settings of the API"): "tests/deployed/test_documented.py",
     ("local.md", "Parts and addresses"): "tests/local/test_commands.py",
     ("local.md", "Users and tokens"): "tests/local/test_commands.py",
     ("local.md", "A front end of your own"): "tests/local/test_commands.py",
@@ -62,6 +76,8 @@ PATH_IN_PROJECT = re.compile(
     r"(?<![\w/.$>-])(?:\.chalice|\.github|bench|chalicelib|deploy|docs|local|requirements|resources"
     r"|tests|web)/[\w./-]*\w"
 )
+COMMANDS_OF_THE_CLI_ALONE = {("cloudformation", "deploy"), ("configure", "export-credentials")}
+"""Commands that the AWS CLI adds to the operations of a service."""
 NEW_FILES = {
     "tests/unit/test_rules.py",
     ".chalice/policy-dev.json",
@@ -111,10 +127,13 @@ def test_the_readme_deploys_with_the_commands_of_deploying_md() -> None:
     assert commands(README, "Deploy it") == in_guide
 
 
-def test_aws_commands_have_an_operation_and_its_parameters() -> None:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_aws_commands_have_an_operation_and_its_parameters(document: Path) -> None:
     """The AWS CLI derives its commands from botocore's models."""
-    for command in commands(DOCS / "operating.md", "Restoring and rotating"):
+    for command in aws_commands(document):
         _, service, subcommand, *arguments = shlex.split(command)
+        if (service, subcommand) in COMMANDS_OF_THE_CLI_ALONE:
+            continue
         model = Session().get_service_model(service)
         operations = {xform_name(name, "-"): name for name in model.operation_names}
         parameters = model.operation_model(operations[subcommand]).input_shape
@@ -123,9 +142,34 @@ def test_aws_commands_have_an_operation_and_its_parameters() -> None:
         assert options <= {f"--{xform_name(name, '-')}" for name in parameters.members}
 
 
+def aws_commands(document: Path) -> list[str]:
+    """The commands of the AWS CLI in a document's blocks and code spans that have options."""
+    text = [code_in(document)]
+    text += [block.text for block in blocks(document) if block.language == "text"]
+    lines = "\n".join(text).replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if re.match(r" *aws .* --", line)]
+
+
 def test_the_guide_lists_each_module_of_the_service() -> None:
     listed = re.findall(r"^\| `(\w+\.py)` \|", (DOCS / "development.md").read_text(), re.MULTILINE)
     modules = [path.name for path in (ROOT / "chalicelib").glob("*.py")]
     assert sorted([*listed, "__init__.py"]) == sorted(modules), (
         "list each module of chalicelib/ once, below Layout in docs/development.md"
     )
+
+
+def test_the_guide_lists_the_parameters_of_the_user_pool() -> None:
+    settable = set(backend.template()["Parameters"]) - backend_parameters.DERIVED
+    assert set(names_in_table(SETTINGS, "Settings of the user pool")) == settable
+
+
+def test_the_guide_lists_the_parameters_of_the_api() -> None:
+    declared = set(json.loads(packaging.TEMPLATE.read_text())["Parameters"])
+    options = {"PermissionsBoundary"}  # in the table of the options of `make deploy`
+    settable = declared - api_parameters.DERIVED - options
+    profiles = {"ProfilesThrottleRate", "ProfilesThrottleBurst"}  # declared with PUBLIC_FIELDS
+    assert set(names_in_table(SETTINGS, "Settings of the API")) == settable | profiles
+
+
+def test_the_guide_lists_the_checks_of_make_smoke() -> None:
+    assert names_in_table(DOCS / "deploying.md", "Shown by make smoke", column=1) == list(CHECKS)
