@@ -31,7 +31,7 @@ class Run:
     """CPU time of one warm GET: the average of many."""
     post_cpu_ms: float
     get_duration_ms: float
-    """The duration of a warm GET: the median of many."""
+    """The duration of a warm GET: the average of many, without a pause between them."""
     peak_memory_mb: float
 
     def value(self, metric: Metric) -> float:

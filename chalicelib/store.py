@@ -263,7 +263,6 @@ class DocumentStore:
             # botocore sent this delete twice. The first succeeded, but its response was lost.
 
 
-@dataclass(frozen=True)
 class ProfileStore(DocumentStore):
     """The profiles in one DynamoDB table."""
 
