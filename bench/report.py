@@ -176,8 +176,8 @@ whole milliseconds.
 - Not included: API Gateway ($3.50 per million requests) and DynamoDB, which cost the same with
   every package.
 
-The control group grants CPU time in periods of {period_ms} ms. When the time of a period is used up,
-the function waits for the next one. The calls here follow each other without a pause, so their
+The control group grants CPU time in periods of {period_ms} ms. When the time of a period is used
+up, the function waits for the next one. The calls here follow each other without a pause, so their
 average duration is about their CPU time divided by the share of a core. A single call after a pause
 has a whole period's CPU time and is faster. A start with little memory takes longer than its share
 of a core suggests, because the process is stopped and resumed in every period: with 128 MB and

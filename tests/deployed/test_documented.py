@@ -1,4 +1,5 @@
-"""The examples of docs/deploying.md and docs/settings.md for settings, existing things, and shared accounts."""
+"""The examples of docs/deploying.md for existing things and shared accounts, and those of
+docs/settings.md."""
 
 from __future__ import annotations
 
@@ -15,9 +16,7 @@ from tests.support.documents import DOCS, commands
 SETTINGS = DOCS / "settings.md"
 
 
-def run_documented(
-    clone: Clone, heading: str, guide: Path = GUIDE, **values: str
-) -> list[str]:
+def run_documented(clone: Clone, heading: str, guide: Path = GUIDE, **values: str) -> list[str]:
     """Run the commands below a heading, with other values for some variables; return the outputs.
 
     The guide's values name things that do not exist here.
