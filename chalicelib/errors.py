@@ -21,7 +21,7 @@ botocore's exceptions into them. Any other exception is a bug or a deployment mi
 gets a 500 with a request id, and the traceback is logged.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class ProfileError(Exception):
@@ -77,8 +77,7 @@ class PreconditionRequired(ProfileError):
     """This stage only changes an existing profile if the request has a precondition."""
 
 
-@dataclass(frozen=True)
-class Violation:
+class Violation(NamedTuple):
     """One reason why profile data was refused.
 
     `pointer` is a JSON Pointer (RFC 6901) to the value; "" is the whole document.

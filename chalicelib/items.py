@@ -25,9 +25,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from chalicelib import metadata
 from chalicelib.profile import JSON, Document, normalized
@@ -65,8 +64,7 @@ USERS_PARTITION = "USERS#ALL"
 USER_PREFIX = "USER#"
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of item: where it is, and the attributes that hold a document's data."""
 
     key: Callable[[str], Item]

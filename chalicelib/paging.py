@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.errors import MalformedQuery
 from chalicelib.identity import is_sub
@@ -17,8 +17,7 @@ VERSION = "1:"
 """The start of a decoded cursor, so that its format can change later."""
 
 
-@dataclass(frozen=True)
-class PageRequest:
+class PageRequest(NamedTuple):
     """A page of a list of users, which is sorted by sub."""
 
     limit: int = DEFAULT_LIMIT

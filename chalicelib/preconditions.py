@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from chalicelib.errors import MalformedPrecondition, PreconditionFailed, PreconditionRequired
 
@@ -25,8 +24,7 @@ Tags: TypeAlias = frozenset[str] | Literal[Wildcard.ANY]
 """The value of one header: a set of revisions without their quotes, or ANY."""
 
 
-@dataclass(frozen=True)
-class Precondition:
+class Precondition(NamedTuple):
     """A requirement on the stored revision. A header that was not sent is None."""
 
     if_match: Tags | None = None

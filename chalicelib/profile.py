@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from chalicelib.errors import InvalidProfile, ProfileTooLarge, Violation
 
@@ -56,8 +55,7 @@ InvalidProfile or ProfileTooLarge."""
 _DYNAMODB_DIGITS = Context(prec=MAX_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A stored JSON object of a user: the profile or the metadata."""
 
     pk: str
