@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
-from tests.deployed.conftest import Account, Deployment, Shell, deploy_with_chalice
+from deploy.chalice_config import API_GATEWAY_STAGE
+from tests.deployed.conftest import Account, Clone, Deployment, Shell, deploy_with_chalice
 from tests.deployed.test_commands import assert_page_is_configured_for
 from tests.support.chalice_adapter import chalice_endpoint
 from tests.support.cloud import Cloud
@@ -98,6 +100,42 @@ def test_terraform_gets_the_api_and_nothing_of_api_json(
         assert present in text
     for absent in ("gateway-responses", "aws_cloudwatch", "tracing"):
         assert absent not in text
+
+
+def test_it_deploys_with_every_setting(clone: Clone, cloud: Cloud) -> None:
+    domain = f"{clone.app_name}.example.com"
+    certificate = f"arn:aws:acm:us-east-1:000000000000:certificate/{clone.app_name}"
+    variables = {
+        "CORS_ALLOW_ORIGIN": "https://app.example.com,https://www.example.com",
+        "CORS_ALLOW_HEADERS": "traceparent",
+        "MAX_PROFILE_BYTES": "1000",
+        "PUBLIC_FIELDS": "name,picture",
+        "ERASURE": "off",
+        "ERASURE_MAX_SIGN_IN_AGE": "60",
+        "REQUIRE_PRECONDITIONS": "true",
+    }
+    clone.set_stage(
+        "dev",
+        lambda_architecture="x86_64",
+        lambda_memory_size=512,
+        lambda_timeout=28,
+        api_gateway_endpoint_type="EDGE",
+        api_gateway_custom_domain={"domain_name": domain, "certificate_arn": certificate},
+        environment_variables=variables,
+    )
+    clone.run("backend", "dev")
+    stack_of_api: dict[str, str] = {}
+    with chalice_endpoint(cloud.port, stack_of_api) as endpoint:
+        done = clone.chalice("deploy", AWS_ENDPOINT_URL=endpoint)
+        assert done.returncode == 0, done.stdout + done.stderr
+        function = boto3.client("lambda").get_function(FunctionName=f"{clone.app_name}-dev")
+        configuration = function["Configuration"]
+        assert configuration["Architectures"] == ["x86_64"]
+        assert (configuration["MemorySize"], configuration["Timeout"]) == (512, 28)
+        assert variables.items() <= configuration["Environment"]["Variables"].items()
+        (mapped,) = boto3.client("apigateway").get_base_path_mappings(domainName=domain)["items"]
+        assert mapped["stage"] == API_GATEWAY_STAGE
+        clone.run("destroy", "dev", AWS_ENDPOINT_URL=endpoint)
 
 
 def test_make_destroy_deletes_its_api(
