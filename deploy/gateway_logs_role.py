@@ -2,6 +2,8 @@
 
 It is made outside the stacks, because all APIs of the account use it, and because IAM needs some
 seconds until API Gateway may assume a new role. CloudFormation does not wait for that.
+
+API Gateway accepts one UpdateAccount request in 20 seconds ("Amazon API Gateway quotas").
 """
 
 from __future__ import annotations
@@ -73,12 +75,12 @@ def _role() -> str:
 
 
 def _is_accepted(arn: str) -> bool:
-    """Set the role; return False while API Gateway cannot assume it yet."""
+    """Set the role; return False while API Gateway cannot assume it yet, or refuses more calls."""
     client = boto3.client("apigateway")
     try:
         client.update_account(
             patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]
         )
-    except client.exceptions.BadRequestException:
+    except (client.exceptions.BadRequestException, client.exceptions.TooManyRequestsException):
         return False
     return True

@@ -13,18 +13,26 @@ ARN = "arn:aws:iam::000000000000:role/user-profile-api-gateway-logs"
 
 
 class FakeApiGateway:
-    """Refuses a role `refusals` times, as API Gateway does until IAM has propagated the role."""
+    """Refuses a role `refusals` times, as API Gateway does until IAM has propagated the role.
+
+    API Gateway takes one UpdateAccount request in 20 seconds: it refuses the second attempt as one
+    too many.
+    """
 
     exceptions = boto3.client("apigateway", region_name="us-east-1").exceptions
 
     def __init__(self, refusals: int, role: str = "") -> None:
         self.refusals = refusals
         self.role = role
+        self.attempts = 0
 
     def get_account(self) -> dict[str, str]:
         return {"cloudwatchRoleArn": self.role} if self.role else {}
 
     def update_account(self, **request: Any) -> None:
+        self.attempts += 1
+        if self.attempts == 2:
+            raise self.exceptions.TooManyRequestsException({"Error": {}}, "UpdateAccount")
         if self.refusals:
             self.refusals -= 1
             raise self.exceptions.BadRequestException({"Error": {}}, "UpdateAccount")
