@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import cfnlint
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
@@ -21,12 +22,17 @@ from deploy import backend, packaging, template
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "resources" / "deployment-roles.yaml"
-POLICIES = ("Boundary", "StackPolicy", "DeployerPolicy", "OperatorPolicy")
+STAGE_POLICIES = ("StackPolicy", "CustomDomainPolicy", "DeployerPolicy", "OperatorPolicy")
+POLICIES = ("Boundary", *STAGE_POLICIES)
+ACTIONS = "AdditionalSpecs/Policies.json"
+"""In cfn-lint: the actions of each service, with the types of resources that a policy can name."""
 LARGEST_POLICY = 6144
 """Characters of a managed policy, without white space (IAM User Guide, quotas)."""
 
 MADE_BY_CHALICE_AND_SAM = {
+    "AWS::ApiGateway::BasePathMapping",
     "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGateway::Stage",
     "AWS::IAM::Role",
@@ -36,7 +42,7 @@ MADE_BY_CHALICE_AND_SAM = {
 """Types of the API's stack that resources/api.json does not name."""
 
 UNUSED = (
-    # Keys of the account, and a domain of one's own with a certificate
+    # Keys of the account, and a sign-in domain of one's own with a certificate
     "kms:*",
     "cloudfront:*",
     # Functions in a network, with a file system, layers, signed code or a capacity provider
@@ -138,26 +144,46 @@ def test_cloudformation_may_do_what_its_handlers_do(
             )
 
 
-@pytest.mark.parametrize("policy", ["StackPolicy", "DeployerPolicy", "OperatorPolicy"])
+@pytest.mark.parametrize("policy", STAGE_POLICIES)
 def test_every_right_is_limited_to_the_stage_if_it_can_be(
     roles: dict[str, Any], policy: str
 ) -> None:
     """IAM has no names of user pools and REST APIs, and some reading is possible for all only."""
     for statement in statements(roles, policy):
         text = json.dumps(statement)
-        is_of_the_stage = "${AppName}-" in text or '{"Ref": "Stage"}' in text
+        names = ("${AppName}-", '{"Ref": "Stage"}', "/domainnames/${CustomDomain}")
+        is_of_the_stage = any(name in text for name in names)
         only_reads = all(
             re.fullmatch(r"[a-z-]+:(GET|Describe[\w*]*|Get\w*|List\w*)", action)
             for action in as_list(statement["Action"])
         )
         exceptions = {
             "RestApi",
+            "NewCustomDomain",
             "LogsRoleOfApiGateway",
             "RunSamsTransform",
             "LetCloudFormationAct",
             "RolesThatServicesMakeForThemselves",
         }
         assert is_of_the_stage or only_reads or statement["Sid"] in exceptions, statement["Sid"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_action_without_resources_is_allowed_for_all(roles: dict[str, Any], policy: str) -> None:
+    """A statement that limits such an action, like CreateUserPool, to an ARN allows nothing.
+
+    AWS's Service Authorization Reference lists these actions; cfn-lint has a copy.
+    """
+    services = json.loads(Path(cfnlint.__file__).with_name("data").joinpath(ACTIONS).read_text())
+    for statement in statements(roles, policy):
+        for action in as_list(statement["Action"]):
+            service, name = action.split(":")
+            if statement["Resource"] == "*" or "*" in name:
+                continue
+            known = services[service]["Actions"]
+            assert known[name.lower()].get("Resources"), (
+                f"{statement['Sid']} in {FILE.name}: give {action} the resource *"
+            )
 
 
 def test_a_role_can_only_be_made_within_the_boundary(roles: dict[str, Any]) -> None:
