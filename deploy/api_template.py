@@ -23,6 +23,8 @@ MAPPING = "Backend"
 """The mapping with the names of the stage's table, user pool and app client."""
 NO_CLIENT = "none"
 """The name in the mapping if no app client is recorded: a mapping cannot have an empty value."""
+DASHBOARD_NAME = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+"""The dashboard's name. All regions of an account share the names of dashboards."""
 TLS_1_2 = "SecurityPolicy_TLS13_1_2_2021_06"
 """API Gateway's policy that requires TLS 1.2 or newer. Its default for APIs accepts TLS 1.0."""
 ENHANCED_POLICY = "SecurityPolicy_"
@@ -47,7 +49,8 @@ def for_stage(template: Template, stage: str) -> Template:
     template["Mappings"] = {MAPPING: {"Names": names}}
     dashboard_names = {name: {"Fn::FindInMap": [MAPPING, "Names", name]} for name in names}
     resources["Overview"]["Properties"] = {
-        "DashboardBody": {"Fn::Sub": [dashboard.body(), dashboard_names]}
+        "DashboardName": DASHBOARD_NAME,
+        "DashboardBody": {"Fn::Sub": [dashboard.body(), dashboard_names]},
     }
     settings = api_settings.settings_of(stage)
     _add_security_policy(template, settings.security_policy or _default_policy(stage))

@@ -346,12 +346,7 @@ def test_the_api_deploys_with_every_parameter(clone: Clone, tmp_path: Path) -> N
     alarms = boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{clone.app_name}-dev")
     names = {alarm["AlarmName"].split("-")[3] for alarm in alarms["MetricAlarms"]}
     assert names >= {"Silence", "ClientErrors", "DatabaseWriteThrottles", "SignInThrottles"}
-    dashboards = boto3.client("cloudwatch").list_dashboards()["DashboardEntries"]
-    (name,) = (
-        entry["DashboardName"]
-        for entry in dashboards
-        if entry["DashboardName"].startswith(f"{clone.app_name}-dev")
-    )
+    name = f"{clone.app_name}-dev-us-east-1"
     body = boto3.client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
     assert clone.variables("dev")["DYNAMODB_TABLE"] in body
     assert "${" not in body
