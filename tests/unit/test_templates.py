@@ -249,7 +249,11 @@ def test_managed_login_has_a_style(backend: dict[str, Any]) -> None:
     assert not is_declared(backend, "ManagedLoginStyle", attached)
     domain = properties(backend, "UserPoolDomain", {"ManagedLogin": "true"})
     assert domain["ManagedLoginVersion"] == 2
-    assert "ManagedLoginVersion" not in properties(backend, "UserPoolDomain", {})
+
+
+def test_the_sign_in_page_is_the_classic_one_by_default(backend: dict[str, Any]) -> None:
+    """Cognito documents no default, and not that an update without a version goes back to it."""
+    assert properties(backend, "UserPoolDomain", {})["ManagedLoginVersion"] == 1
 
 
 def test_threat_protection_is_on_request(backend: dict[str, Any]) -> None:
