@@ -32,4 +32,5 @@ def parameters(stage: str, alarm_topic: str, text: str) -> dict[str, str]:
                 f"resources/api.json has no parameter {name} to set. It has: "
                 f"{', '.join(sorted(settable))}."
             )
+    backend_parameters.check_numbers(chosen, declared)
     return chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from deploy import aws, backend, chalice_config
@@ -35,6 +36,7 @@ def parameters(request: Request, plan: Plan, stack: Stack | None) -> dict[str, s
     chosen = {**recorded, **given}
     for name in chosen:
         _check_name(name, plan)
+    check_numbers(chosen, backend.template()["Parameters"])
     for name in ("CallbackUrls", "LogoutUrls"):
         if name in chosen:
             _check_urls(name, chosen[name])
@@ -80,6 +82,17 @@ def parse(text: str) -> dict[str, str]:
             raise DeploymentError(f"PARAMETERS has {name} twice.")
         parsed[name] = value
     return parsed
+
+
+def check_numbers(chosen: Mapping[str, str], declared: Mapping[str, Any]) -> None:
+    """Refuse values with a decimal point, which CloudFormation accepts for each parameter of the
+    type Number. AWS refuses them later, when the stack changes. Raises DeploymentError.
+
+    `declared` are the parameters of the template.
+    """
+    for name, value in chosen.items():
+        if declared[name]["Type"] == "Number" and not re.fullmatch(r"-?[0-9]+", value):
+            raise DeploymentError(f"{name} must be a whole number. It is {value!r}.")
 
 
 def print_conflicts(command: str, given: Mapping[str, str], recorded: Mapping[str, str]) -> None:

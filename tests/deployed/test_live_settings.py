@@ -187,6 +187,8 @@ def test_urls_that_cognito_accepts(clone: Clone, urls: str) -> None:
         ("EmailFrom='Acme", "PARAMETERS cannot be read"),
         ("MfaConfiguration=SOMETIMES", "MfaConfiguration"),
         ("IdTokenMinutes=1", "IdTokenMinutes"),
+        ("IdTokenMinutes=7.5", "IdTokenMinutes must be a whole number. It is '7.5'."),
+        ("IdTokenMinutes=", "IdTokenMinutes must be a whole number"),
         ("MaxReadUnits=0", "MaxReadUnits"),
         ("PasskeyDomain=https://example.com", "PasskeyDomain"),
         ("Passkeys=true FeaturePlan=LITE", "Passkeys needs the feature plan ESSENTIALS or PLUS"),

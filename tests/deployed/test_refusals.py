@@ -28,9 +28,6 @@ REFUSALS = {
     "no stage": Refusal(("backend", ""), "make backend STAGE=dev"),
     "an unknown stage": Refusal(("deploy", "nowhere"), "'nowhere'"),
     "the local stage": Refusal(("deploy", "local"), "make local"),
-    "a reserved domain suffix": Refusal(
-        ("backend", "prod", "--domain-suffix=my-aws"), "without the words"
-    ),
     "no credentials": Refusal(
         ("backend", "dev"),
         "aws configure",
@@ -193,6 +190,11 @@ def test_a_schema_needs_its_validator_in_the_package(
         requirements.write_text("\n".join(without))
         stages.update("dev", PROFILE_SCHEMA="any.json")
         assert "make lock" in shell.error("package", "dev")
+
+
+def test_a_reserved_domain_suffix_is_refused(clone: Clone) -> None:
+    assert "without the words" in clone.error("backend", "dev", "--domain-suffix=my-aws")
+    assert clone.stack("dev-backend") is None
 
 
 def test_a_taken_sign_in_domain_is_explained(

@@ -44,6 +44,8 @@ def test_options_have_precedence_over_the_record(
         ("ThrotleRate=1", r"no parameter ThrotleRate to set. It has: .*ThrottleRate"),
         ("AccountLogsRole=true", "no parameter AccountLogsRole"),
         ("ThrottleRate", "not Name=value"),
+        ("SilenceHours=1.5", "SilenceHours must be a whole number. It is '1.5'."),
+        ("ThrottleBurst=", "ThrottleBurst must be a whole number"),
         ("AlarmTopic=arn:aws:sns:eu-west-1:000000000000:others", "AlarmTopic is given twice"),
     ],
 )
