@@ -67,10 +67,12 @@ def run(stage: str, request: LogsRequest, output: TextIO = sys.stdout) -> None:
 
     Raises DeploymentError, also if the stage has no API.
     """
-    log = Log(log_group(stage), datetime.now(UTC) - request.since)
+    start = datetime.now(UTC) - request.since
+    log = Log(log_group(stage), start)
     count = _print_new_lines(log, output)
     if count == 0:
-        print(f"There are no lines in {log.group} since {log.start:%H:%M:%S} UTC.", file=sys.stderr)
+        since = f"{start:%Y-%m-%d %H:%M:%S} UTC"
+        print(f"There are no lines in {log.group} since {since}.", file=sys.stderr)
     while request.follow:
         time.sleep(SECONDS_BETWEEN_READS)
         _print_new_lines(log, output)
@@ -104,7 +106,7 @@ class Log:
 
     group: str
     start: datetime
-    """The time of the first event to read."""
+    """The time of the first event to read next."""
     _seen: set[EventId] = field(default_factory=set)
     """The events that were read and can be read again."""
 

@@ -194,6 +194,8 @@ def test_no_lines_are_explained(
 ) -> None:
     monkeypatch.setattr(show_logs, "log_group", lambda _: GROUP)
     output = io.StringIO()
-    show_logs.run("dev", LogsRequest.from_options("", ""), output)
+    show_logs.run("dev", LogsRequest.from_options("7d", ""), output)
     assert output.getvalue() == ""
-    assert f"There are no lines in {GROUP}" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    week_ago = datetime.now(UTC) - timedelta(days=7)
+    assert f"There are no lines in {GROUP} since {week_ago:%Y-%m-%d %H}" in message
