@@ -64,7 +64,7 @@ BACKEND_OPTIONS = {
 }
 DEPLOY_OPTIONS = {
     "ALARM_TOPIC": "ARN of the SNS topic for alarms",
-    "PERMISSIONS_BOUNDARY": "ARN of an IAM policy that limits the roles of the stack",
+    "PERMISSIONS_BOUNDARY": "ARN of an IAM policy that limits the roles that make deploy makes",
     "ROLE_ARN": BACKEND_OPTIONS["ROLE_ARN"],
     "PARAMETERS": "parameters of resources/api.json: Name=value Name='a value'",
     "OVERWRITE": "yes: replace settings of API Gateway's stage that were changed elsewhere",

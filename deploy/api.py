@@ -78,7 +78,7 @@ def deploy(
     declared = template["Parameters"]
     every_parameter = {key: value for key, value in parameters.items() if key in declared}
     if stack is None:
-        gateway_logs_role.ensure(progress)
+        gateway_logs_role.ensure(progress, parameters.get("PermissionsBoundary", ""))
         every_parameter |= api_logs.parameters_of_new_stack(name, progress)
     return stacks.deploy(
         name,

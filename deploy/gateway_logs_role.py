@@ -2,13 +2,12 @@
 
 It is made outside the stacks, because all APIs of the account use it, and because IAM needs some
 seconds until API Gateway may assume a new role. CloudFormation does not wait for that.
-
-API Gateway accepts one UpdateAccount request in 20 seconds ("Amazon API Gateway quotas").
 """
 
 from __future__ import annotations
 
 import json
+from typing import TypedDict
 
 import boto3
 
@@ -24,18 +23,23 @@ PROPAGATION_SECONDS = 120
 LONGEST_PAUSE = 5.0
 
 
-def ensure(progress: Progress) -> None:
+class _BoundaryMembers(TypedDict, total=False):
+    PermissionsBoundary: str
+
+
+def ensure(progress: Progress, permissions_boundary: str = "") -> None:
     """Give API Gateway a role for logs in this account and region, if it has none.
 
-    An interrupted run is completed by the next one. Raises DeploymentError.
+    `permissions_boundary` is the ARN of an IAM policy for a new role, or empty. An interrupted run
+    is completed by the next one. Raises DeploymentError.
     """
     with report_aws_errors("API Gateway's role for logs"):
         if boto3.client("apigateway").get_account().get("cloudwatchRoleArn"):
             return
-        arn = _role()
+        arn = _role(permissions_boundary)
         try:
             polling.wait_until(
-                lambda: _is_accepted(arn), timeout=PROPAGATION_SECONDS, longest_pause=LONGEST_PAUSE
+                lambda: _set_role(arn), timeout=PROPAGATION_SECONDS, longest_pause=LONGEST_PAUSE
             )
         except TimeoutError as error:
             raise DeploymentError(
@@ -45,7 +49,7 @@ def ensure(progress: Progress) -> None:
     progress(f"API Gateway writes logs with the role {arn}")
 
 
-def _role() -> str:
+def _role(permissions_boundary: str) -> str:
     """Return the ARN of this project's role; make it if there is none."""
     client = boto3.client("iam")
     name = f"{chalice_config.app_name()}-api-gateway-logs"
@@ -58,6 +62,9 @@ def _role() -> str:
                 {"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole"}
             ],
         }
+        boundary: _BoundaryMembers = {}
+        if permissions_boundary:
+            boundary["PermissionsBoundary"] = permissions_boundary
         role = client.create_role(
             RoleName=name,
             AssumeRolePolicyDocument=json.dumps(trust),
@@ -66,6 +73,7 @@ def _role() -> str:
                 {"Key": ownership.APP_TAG, "Value": chalice_config.app_name()},
                 {"Key": ownership.OWNER_TAG, "Value": chalice_config.owner_id()},
             ],
+            **boundary,
         )["Role"]
     partition = role["Arn"].split(":")[1]
     client.attach_role_policy(
@@ -74,8 +82,12 @@ def _role() -> str:
     return role["Arn"]
 
 
-def _is_accepted(arn: str) -> bool:
-    """Set the role; return False while API Gateway cannot assume it yet, or refuses more calls."""
+def _set_role(arn: str) -> bool:
+    """Set the role, and return True; return False while API Gateway does not accept it yet.
+
+    API Gateway refuses a role that IAM has not propagated, and more than one UpdateAccount in 20
+    seconds (AWS, "Amazon API Gateway quotas").
+    """
     client = boto3.client("apigateway")
     try:
         client.update_account(

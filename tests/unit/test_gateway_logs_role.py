@@ -13,29 +13,25 @@ ARN = "arn:aws:iam::000000000000:role/user-profile-api-gateway-logs"
 
 
 class FakeApiGateway:
-    """Refuses a role `refusals` times, as API Gateway does until IAM has propagated the role.
-
-    API Gateway takes one UpdateAccount request in 20 seconds: it refuses the second attempt as one
-    too many.
-    """
+    """Refuses a role `refusals` times, as API Gateway does until IAM has propagated the role."""
 
     exceptions = boto3.client("apigateway", region_name="us-east-1").exceptions
 
-    def __init__(self, refusals: int, role: str = "") -> None:
+    def __init__(
+        self, refusals: int, role: str = "", refused_as: str = "BadRequestException"
+    ) -> None:
         self.refusals = refusals
         self.role = role
-        self.attempts = 0
+        self.refused_as = refused_as
 
     def get_account(self) -> dict[str, str]:
         return {"cloudwatchRoleArn": self.role} if self.role else {}
 
     def update_account(self, **request: Any) -> None:
-        self.attempts += 1
-        if self.attempts == 2:
-            raise self.exceptions.TooManyRequestsException({"Error": {}}, "UpdateAccount")
         if self.refusals:
             self.refusals -= 1
-            raise self.exceptions.BadRequestException({"Error": {}}, "UpdateAccount")
+            error: type[ClientError] = getattr(self.exceptions, self.refused_as)
+            raise error({"Error": {}}, "UpdateAccount")
         (operation,) = request["patchOperations"]
         self.role = operation["value"]
 
@@ -47,6 +43,7 @@ class FakeIAM:
 
     def __init__(self, *, exists: bool) -> None:
         self.exists = exists
+        self.created: dict[str, object] = {}
         self.policies: list[str] = []
 
     def get_role(self, **_: str) -> Any:
@@ -54,8 +51,9 @@ class FakeIAM:
             raise self.exceptions.NoSuchEntityException({"Error": {}}, "GetRole")
         return {"Role": {"Arn": ARN}}
 
-    def create_role(self, **_: object) -> Any:
+    def create_role(self, **request: object) -> Any:
         self.exists = True
+        self.created = request
         return self.get_role()
 
     def attach_role_policy(self, **request: str) -> None:
@@ -77,16 +75,30 @@ def aws_is(monkeypatch: pytest.MonkeyPatch, gateway: FakeApiGateway, iam: FakeIA
 
 
 @pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.parametrize("refused_as", ["BadRequestException", "TooManyRequestsException"])
 def test_a_role_is_set_when_it_is_accepted(
-    monkeypatch: pytest.MonkeyPatch, steps: list[str], exists: bool
+    monkeypatch: pytest.MonkeyPatch, steps: list[str], refused_as: str, exists: bool
 ) -> None:
-    gateway = FakeApiGateway(refusals=3)
+    """API Gateway allows one UpdateAccount in 20 seconds, and refuses a role that is too new."""
+    gateway = FakeApiGateway(refusals=3, refused_as=refused_as)
     iam = FakeIAM(exists=exists)
     aws_is(monkeypatch, gateway, iam)
     gateway_logs_role.ensure(steps.append)
     assert gateway.role == ARN
     assert iam.policies == [f"arn:aws:iam::aws:policy/{gateway_logs_role.MANAGED_POLICY}"]
     assert steps == [f"API Gateway writes logs with the role {ARN}"]
+
+
+@pytest.mark.parametrize("boundary", ["", "arn:aws:iam::000000000000:policy/boundary"])
+def test_a_new_role_has_the_permissions_boundary(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str], boundary: str
+) -> None:
+    """Without one, the request has no such member: IAM refuses an empty text."""
+    iam = FakeIAM(exists=False)
+    aws_is(monkeypatch, FakeApiGateway(refusals=0), iam)
+    gateway_logs_role.ensure(steps.append, boundary)
+    assert iam.created["RoleName"] == "user-profile-api-gateway-logs"
+    assert iam.created.get("PermissionsBoundary", "") == boundary
 
 
 def test_a_role_of_the_account_stays(monkeypatch: pytest.MonkeyPatch, steps: list[str]) -> None:
