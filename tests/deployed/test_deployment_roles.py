@@ -114,7 +114,11 @@ def deploy_roles(account: StrictAccount) -> dict[str, str]:
     command = shlex.split(text.replace("\\\n", " "))
     name = command[command.index("--stack-name") + 1]
     given = command[command.index("--parameter-overrides") + 1 :]
-    parameters = {**dict(argument.split("=", 1) for argument in given), "Stage": STAGE}
+    parameters = {
+        **dict(argument.split("=", 1) for argument in given),
+        "Stage": STAGE,
+        "CustomDomain": "api.example.com",
+    }
     cloudformation = account.client("cloudformation")
     cloudformation.create_stack(
         StackName=name,
@@ -209,6 +213,7 @@ def test_ci_may_not_delete_the_stage_or_read_its_users(ci: Account) -> None:
     assert "DeleteStack" in error(ci, "destroy", f"STAGE={STAGE}")
     assert "Scan" in error(ci, "export", f"STAGE={STAGE}", "FILE=users.jsonl")
     assert "ListUsers" in error(ci, "user", f"STAGE={STAGE}", "ACCOUNT=ada@example.com")
+    assert "FilterLogEvents" in error(ci, "logs", f"STAGE={STAGE}")
 
 
 def test_ci_may_not_deploy_another_stage(strict_account: StrictAccount, ci: Account) -> None:
@@ -232,6 +237,7 @@ def test_an_operator_may_move_data_and_remove_the_stage(
     sub = "5a1f8f9e-8bc5-4f1e-9d0e-6f3f2b9c0d11"
     line = f'{{"kind": "profile", "sub": "{sub}", "profile_data": {{"name": "Ada"}}}}\n'
     (operator.folder / "profiles.jsonl").write_text(line)
+    operator.make("logs", stage)
     operator.make("import", stage, file, "ANY_SUB=yes")
     operator.make("export", stage, file, "OVERWRITE=yes")
     assert sub in operator.make("orphans", stage)

@@ -30,9 +30,7 @@ LARGEST_POLICY = 6144
 """Characters of a managed policy, without white space (IAM User Guide, quotas)."""
 
 MADE_BY_CHALICE_AND_SAM = {
-    "AWS::ApiGateway::BasePathMapping",
     "AWS::ApiGateway::Deployment",
-    "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGateway::Stage",
     "AWS::IAM::Role",
@@ -40,6 +38,8 @@ MADE_BY_CHALICE_AND_SAM = {
     "AWS::Lambda::Permission",
 }
 """Types of the API's stack that resources/api.json does not name."""
+CUSTOM_DOMAIN = {"AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName"}
+"""Types of the API's stack if the stage has a custom domain. Chalice makes them."""
 
 UNUSED = (
     # Keys of the account, and a sign-in domain of one's own with a certificate
@@ -134,14 +134,46 @@ def test_cloudformation_may_do_what_its_handlers_do(
     roles: dict[str, Any], resource_type: str
 ) -> None:
     """CloudFormation's schemas list the permissions of each handler."""
-    allowed = list(actions(roles, "StackPolicy"))
+    assert_policy_suffices(roles, "StackPolicy", resource_type)
+
+
+@pytest.mark.parametrize("resource_type", sorted(CUSTOM_DOMAIN))
+def test_cloudformation_may_make_the_custom_domain(
+    roles: dict[str, Any], resource_type: str
+) -> None:
+    assert_policy_suffices(roles, "CustomDomainPolicy", resource_type)
+
+
+def assert_policy_suffices(roles: dict[str, Any], policy: str, resource_type: str) -> None:
+    allowed = list(actions(roles, policy))
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
     for handler in ("create", "read", "update", "delete"):
         for needed in schema["handlers"].get(handler, {}).get("permissions", []):
             assert any(fnmatchcase(needed, pattern) for pattern in (*allowed, *UNUSED)), (
-                f"{handler} of {resource_type} needs {needed}: add it to StackPolicy in "
+                f"{handler} of {resource_type} needs {needed}: add it to {policy} in "
                 "resources/deployment-roles.yaml, or to UNUSED in this file"
             )
+
+
+def test_cloudformation_may_change_the_stages_domain_only(roles: dict[str, Any]) -> None:
+    """An account can have domains of other APIs, whose rights have no tags or names of stages."""
+    new, own = statements(roles, "CustomDomainPolicy")
+    assert new["Action"] == "apigateway:POST"
+    assert new["Resource"]["Fn::Sub"].endswith("::/domainnames")
+    for resource in own["Resource"]:
+        assert "/domainnames/${CustomDomain}" in resource["Fn::Sub"]
+    attached = roles["CloudFormationRole"]["Properties"]["ManagedPolicyArns"]
+    with_domain = ["WithCustomDomain", {"Ref": "CustomDomainPolicy"}, {"Ref": "AWS::NoValue"}]
+    assert attached == [{"Ref": "StackPolicy"}, {"Fn::If": with_domain}]
+
+
+@pytest.mark.parametrize(
+    ("domain", "is_allowed"),
+    [("", True), ("api.acme.com", True), ("*.acme.com", False), ("api.acme.com/v1", False)],
+)
+def test_a_custom_domain_is_one_domain(domain: str, is_allowed: bool) -> None:
+    parameters = template.load(FILE.read_text(), FILE.name)["Parameters"]
+    assert bool(re.fullmatch(parameters["CustomDomain"]["AllowedPattern"], domain)) == is_allowed
 
 
 @pytest.mark.parametrize("policy", STAGE_POLICIES)
@@ -213,6 +245,7 @@ def test_a_policy_fits_into_iams_limit(roles: dict[str, Any], policy: str) -> No
     document = json.dumps(roles[policy]["Properties"]["PolicyDocument"])
     longest = document.replace("${AppName}", "a" * 20).replace("${Stage}", "s" * 13)
     longest = longest.replace("${AWS::AccountId}", "1" * 12).replace("${AWS::Region}", "r" * 14)
+    longest = longest.replace("${CustomDomain}", "d" * 253)
     assert len(re.sub(r"\s", "", longest)) <= LARGEST_POLICY
 
 
