@@ -29,6 +29,7 @@ from deploy.aws import report_aws_errors
 from deploy.chalice_config import API_GATEWAY_STAGE
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress, Stack
+from deploy.template import Template, load
 
 
 def stack_name(stage: str) -> str:
@@ -133,7 +134,8 @@ def _refuse_lost_method_settings(stage: str, name: str, stack: Stack) -> None:
 
     Earlier versions of resources/api.json set none, so it was set in the console or elsewhere.
     """
-    deployed = json.loads(stacks.deployed_template(name))
+    # It is YAML if somebody has deployed it with `aws cloudformation package`.
+    deployed = load(stacks.deployed_template(name), f"the template of {name}")
     api = deployed["Resources"].get("RestAPI", {}).get("Properties", {})
     api_id = stack.outputs.get("RestAPIId")
     if api_id is None or "MethodSettings" in api:

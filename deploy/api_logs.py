@@ -10,7 +10,6 @@ Only a group that the stack made, or that has this project's tags, is ever chang
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from deploy.aws import report_aws_errors
 from deploy.chalice_config import owner_id
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress
+from deploy.template import load
 
 GROUPS = {"FunctionLogs": "/aws/lambda/{}-api", "AccessLogs": "/aws/apigateway/{}"}
 """Each log group's resource in resources/api.json, and its name for the name of the stack."""
@@ -56,8 +56,9 @@ def set_retention(stack_name: str, stage: str, parameters: Mapping[str, str]) ->
         group = _find(name)
         if group is None:
             raise DeploymentError(
-                f"the log group {name} was deleted, and the stack {stack_name} does not make it. "
-                f"Make it: aws logs create-log-group --log-group-name {name}"
+                f"the API is deployed, but its log group {name} was deleted, and the stack "
+                f"{stack_name} does not make it. No log is written until you make it: aws logs "
+                f"create-log-group --log-group-name {name}"
             )
         if not _has_own_tags(group, stage):
             notes.append(
@@ -91,7 +92,8 @@ def refuse_to_keep_what_the_stack_deletes(stack_name: str, stage: str) -> None:
 
     Raises DeploymentError.
     """
-    deployed = json.loads(stacks.deployed_template(stack_name))["Resources"]
+    text = stacks.deployed_template(stack_name)
+    deployed = load(text, f"the template of {stack_name}")["Resources"]
     ids = stacks.physical_ids(stack_name)
     for resource in GROUPS:
         if resource in ids and deployed[resource].get("DeletionPolicy") != RETAINED:

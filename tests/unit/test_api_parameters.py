@@ -7,12 +7,15 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 
 from deploy import api, api_parameters, stacks
 from deploy.errors import DeploymentError
 from deploy.stacks import Stack
 
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:alarms"
+BOUNDARY = "arn:aws:iam::000000000000:policy/boundary"
+OPTIONS = {"AlarmTopic": TOPIC, "PermissionsBoundary": ""}
 
 
 @pytest.fixture
@@ -80,17 +83,24 @@ THROTTLED = {"*/*": {"throttlingRateLimit": 5}}
 
 
 def refuse_lost_settings(
-    monkeypatch: pytest.MonkeyPatch, deployed: dict[str, Any], live: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch,
+    deployed: dict[str, Any],
+    live: dict[str, Any],
+    write: Callable[[Any], str] = json.dumps,
 ) -> None:
     template = {"Resources": {"RestAPI": {"Properties": deployed}}}
-    monkeypatch.setattr(stacks, "deployed_template", lambda _: json.dumps(template))
+    monkeypatch.setattr(stacks, "deployed_template", lambda _: write(template))
     monkeypatch.setattr(boto3, "client", lambda _: FakeApiGateway(**live))
     api._refuse_lost_method_settings("dev", "user-profile-dev", STACK)
 
 
-def test_throttling_that_somebody_set_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("write", [json.dumps, yaml.safe_dump])
+def test_throttling_that_somebody_set_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[[Any], str]
+) -> None:
+    """`aws cloudformation package` and `sam deploy` deploy a template in YAML."""
     with pytest.raises(DeploymentError, match=r"those of .* such as throttling") as refusal:
-        refuse_lost_settings(monkeypatch, {}, THROTTLED)
+        refuse_lost_settings(monkeypatch, {}, THROTTLED, write)
     assert "make deploy STAGE=dev OVERWRITE=yes" in str(refusal.value)
 
 
