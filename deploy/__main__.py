@@ -280,11 +280,13 @@ def make_deploy(options: argparse.Namespace) -> None:
     recorded = chalice_config.recorded_backend(stage)
     pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
     attachment.check_recorded(stage, recorded.table, pool_id, recorded.client_ids)
-    parameters = api_parameters.parameters(stage, options.alarm_topic, options.parameters)
+    given = {
+        "AlarmTopic": options.alarm_topic,
+        "PermissionsBoundary": options.permissions_boundary,
+    }
+    parameters = api_parameters.parameters(stage, given, options.parameters)
     overwrite = is_yes("OVERWRITE", options.overwrite)
     print(f"Deploying the API as {api.stack_name(stage)} ...", flush=True)
-    if options.permissions_boundary:
-        parameters["PermissionsBoundary"] = options.permissions_boundary
     outputs = api.deploy(stage, parameters, _print_progress, options.role_arn, overwrite=overwrite)
     for note in api.set_log_retention(stage):
         print(f"Note: {note}")

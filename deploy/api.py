@@ -75,9 +75,7 @@ def deploy(
         _report_other_runtime(live, function, progress)
     function["CodeUri"] = packaging.upload(folder / "deployment.zip")
     progress("uploaded")
-    # A stage without /profiles, for example, has no parameters for it.
-    declared = template["Parameters"]
-    every_parameter = {key: value for key, value in parameters.items() if key in declared}
+    every_parameter = _used_parameters(parameters, template, progress)
     if stack is None:
         gateway_logs_role.ensure(progress, parameters.get("PermissionsBoundary", ""))
         every_parameter |= api_logs.parameters_of_new_stack(name, progress)
@@ -88,6 +86,19 @@ def deploy(
         progress,
         claim,
     )
+
+
+def _used_parameters(
+    parameters: Mapping[str, str], template: Template, progress: Progress
+) -> dict[str, str]:
+    """Return the parameters that the stage's template has; report those that it does not have.
+
+    A stage without /profiles, for example, has no parameters for it.
+    """
+    declared = template["Parameters"]
+    for name in sorted(set(parameters) - set(declared)):
+        progress(f"the parameter {name} has no effect: the stage lacks the routes that it is for")
+    return {name: value for name, value in parameters.items() if name in declared}
 
 
 def set_log_retention(stage: str) -> list[str]:

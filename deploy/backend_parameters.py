@@ -57,7 +57,16 @@ def _given(request: Request) -> dict[str, str]:
         "CallbackUrls": request.callback_urls,
         "LogoutUrls": request.logout_urls,
     }
-    given = parse(request.parameters)
+    return parse_with_options(request.parameters, options)
+
+
+def parse_with_options(text: str, options: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters that PARAMETERS and the other options set.
+
+    `text` is the value of PARAMETERS; `options` are the values of the others, by the parameter's
+    name, empty if not given. Raises DeploymentError, also if the two differ.
+    """
+    given = parse(text)
     for name, value in options.items():
         if value and given.setdefault(name, value) != value:
             raise DeploymentError(f"{name} is given twice, as an option and in PARAMETERS.")

@@ -314,6 +314,7 @@ def test_alarms_go_to_the_topic_if_there_is_one(template: Template) -> None:
     topic_or_none = ["WithAlarmTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]
     for alarm in alarms:
         assert alarm["AlarmActions"]["Fn::If"] == topic_or_none
+        assert alarm["OKActions"]["Fn::If"] == topic_or_none
 
 
 ALL_PARAMETERS = {
@@ -332,12 +333,13 @@ ALL_PARAMETERS = {
 
 
 def test_the_api_deploys_with_every_parameter(clone: Clone, tmp_path: Path) -> None:
-    settable = set(json.loads(TEMPLATE.read_text())["Parameters"]) - api_parameters.DERIVED
+    settable = set(json.loads(TEMPLATE.read_text())["Parameters"]) - api_parameters.NOT_SETTABLE
     others = {"ProfilesThrottleRate", "ProfilesThrottleBurst"}
     assert set(ALL_PARAMETERS) == settable - others, "add the new parameter to ALL_PARAMETERS"
     clone.run("backend", "dev")
     clone.set_stage("dev", api={"parameters": {**ALL_PARAMETERS, "ProfilesThrottleRate": "15"}})
-    clone.run("deploy", "dev")
+    output = clone.run("deploy", "dev")
+    assert "the parameter ProfilesThrottleRate has no effect" in output
     file = clone.folder / "out" / "dev" / "sam.json"
     assert_template_is_valid(file, tmp_path, ALL_PARAMETERS)
     stack = clone.stack("dev")
@@ -362,7 +364,13 @@ def test_a_stage_without_app_clients_has_no_alarm_for_them(clone: Clone, tmp_pat
     clone.run("package", "dev")
     file = clone.folder / "out" / "dev" / "sam.json"
     assert_template_is_valid(file, tmp_path)
-    assert json.loads(file.read_text())["Mappings"]["Backend"]["Names"]["UserPoolClient"] == "none"
+    template = json.loads(file.read_text())
+    assert template["Mappings"]["Backend"]["Names"]["UserPoolClient"] == "none"
+    for alarm in ("SignInThrottles", "TokenRefreshThrottles"):
+        assert template["Resources"][alarm]["Condition"] == "WithUserPoolClient"
+    find_client = {"Fn::FindInMap": ["Backend", "Names", "UserPoolClient"]}
+    is_none = {"Fn::Equals": [find_client, "none"]}
+    assert template["Conditions"]["WithUserPoolClient"] == {"Fn::Not": [is_none]}
 
 
 def test_the_deployed_role_allows_the_services_calls_only(deployed: Deployment) -> None:

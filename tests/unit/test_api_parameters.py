@@ -36,7 +36,7 @@ def test_options_have_precedence_over_the_record(
     record: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     record(ThrottleRate="500", ThrottleBurst="900")
-    found = api_parameters.parameters("dev", TOPIC, "ThrottleRate=600")
+    found = api_parameters.parameters("dev", OPTIONS, "ThrottleRate=600")
     assert found == {"ThrottleRate": "600", "ThrottleBurst": "900", "AlarmTopic": TOPIC}
     assert "The next make deploy without ThrottleRate=600" in capsys.readouterr().out
 
@@ -57,13 +57,21 @@ def test_an_unusable_parameter_of_the_api_is_explained(
 ) -> None:
     record()
     with pytest.raises(DeploymentError, match=message):
-        api_parameters.parameters("dev", TOPIC, text)
+        api_parameters.parameters("dev", OPTIONS, text)
+
+
+def test_a_permissions_boundary_is_a_parameter_too(record: Callable[..., None]) -> None:
+    record()
+    boundary = {"PermissionsBoundary": BOUNDARY}
+    assert api_parameters.parameters("dev", boundary, "") == boundary
+    with pytest.raises(DeploymentError, match="PermissionsBoundary is given twice"):
+        api_parameters.parameters("dev", boundary, f"PermissionsBoundary={BOUNDARY}-2")
 
 
 def test_a_recorded_parameter_must_exist(record: Callable[..., None]) -> None:
     record(Throttle="1")
     with pytest.raises(DeploymentError, match="no parameter Throttle to set"):
-        api_parameters.parameters("dev", "", "")
+        api_parameters.parameters("dev", {}, "")
 
 
 class FakeApiGateway:
