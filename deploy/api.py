@@ -242,7 +242,7 @@ def destroy(stage: str, progress: Progress, role_arn: str = "", *, keep_logs: bo
     DeploymentError, also if the stack belongs to another owner.
     """
     name = stack_name(stage)
-    stack = stacks.describe(name)
+    stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
     made_logs = []
     if stack is not None:

@@ -106,7 +106,7 @@ def test_an_api_is_deleted_however_it_was_deployed(
     def run_chalice(command: str, *_: str) -> None:
         deleted.append(f"chalice {command}")
 
-    monkeypatch.setattr(stacks, "describe", lambda _: None)
+    monkeypatch.setattr(stacks, "describe_at_rest", lambda *_: None)
     monkeypatch.setattr(stacks, "delete", delete_stack)
     monkeypatch.setattr(api_logs, "delete", lambda *_: None)
     monkeypatch.setattr(chalice_cli, "run_chalice", run_chalice)
