@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         StackEventTypeDef,
         StackTypeDef,
         TagTypeDef,
-        UpdateStackInputTypeDef,
     )
 
 Progress: TypeAlias = Callable[[str], None]
@@ -49,7 +48,8 @@ class _TemplateMembers(TypedDict, total=False):
     TemplateURL: str
 
 
-class _RoleMembers(TypedDict, total=False):
+class _ClaimMembers(TypedDict, total=False):
+    Tags: Sequence[TagTypeDef]
     RoleARN: str
 
 
@@ -73,7 +73,7 @@ class Claim:
     stack_id: str | None
     """The stack's id at the check. None: it did not exist."""
     tags: Mapping[str, str]
-    """The tags with which this project marks the stack."""
+    """The tags with which this project marks the stack. Empty: an existing stack keeps its tags."""
     role_arn: str = ""
     """The role with which CloudFormation acts. Empty: that of the stack's last change, or else the
     permissions of the shell."""
@@ -168,11 +168,6 @@ def deploy(
     claim's tags; CloudFormation adds them to each resource that can have tags. Raises
     DeploymentError.
     """
-    tags: list[TagTypeDef] = []
-    role_arn = ""
-    if claim is not None:
-        tags = [{"Key": key, "Value": value} for key, value in claim.tags.items()]
-        role_arn = claim.role_arn
     with report_aws_errors(f"the stack {name}"):
         client = boto3.client("cloudformation")
         stack = _wait_for_change_in_progress(client, name, progress)
@@ -180,25 +175,11 @@ def deploy(
             _check_is_claimed(name, stack, claim)
         if stack is None:
             change = _Change(client, name, progress)
-            try:
-                client.create_stack(
-                    StackName=name,
-                    Capabilities=CAPABILITIES,
-                    Parameters=_parameter_list(parameters),
-                    Tags=tags,
-                    **_template_members(template),
-                    **_role_members(role_arn),
-                )
-            except client.exceptions.AlreadyExistsException as error:
-                raise _created_meanwhile(name) from error
+            _start_creation(client, name, template, parameters, claim)
         else:
             _check_can_be_updated(stack)
             change = _Change(client, name, progress, earlier=_event_ids(client, name))
-            update = _update_arguments(name, template, role_arn)
-            if tags:
-                update["Tags"] = tags  # without this member, the stack keeps its tags
-            declared = _declared_parameters(client, template)
-            if not _start_update(client, stack, update, parameters, declared):
+            if not _start_update(client, stack, template, parameters, claim):
                 return _outputs(stack)
         changed = change.wait()
         if changed is None or changed["StackStatus"] not in SUCCEEDED:
@@ -368,43 +349,52 @@ def _check_can_be_updated(stack: StackTypeDef) -> None:
     raise DeploymentError(f"the stack {name} is in the state {status}: {advice}")
 
 
+def _start_creation(
+    client: CloudFormationClient,
+    name: str,
+    template: str | TemplateUrl,
+    parameters: Mapping[str, str],
+    claim: Claim | None,
+) -> None:
+    """Start the creation of the stack. Raises DeploymentError if it exists in the meantime."""
+    try:
+        client.create_stack(
+            StackName=name,
+            Capabilities=CAPABILITIES,
+            Parameters=_parameter_list(parameters),
+            **_template_members(template),
+            **_claim_members(claim),
+        )
+    except client.exceptions.AlreadyExistsException as error:
+        raise _created_meanwhile(name) from error
+
+
 def _start_update(
     client: CloudFormationClient,
     stack: StackTypeDef,
-    update: UpdateStackInputTypeDef,
+    template: str | TemplateUrl,
     parameters: Mapping[str, str],
-    declared: Set[str],
+    claim: Claim | None,
 ) -> bool:
-    """Start an update of the stack. Return False if there is nothing to update.
-
-    `declared` are the parameters that the new template has.
-    """
+    """Start an update of the stack. Return False if there is nothing to update."""
     deployed = {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
+    declared = _declared_parameters(client, template)
     every_parameter = _parameter_list(parameters)
     for name in sorted((declared & deployed) - set(parameters)):
         every_parameter.append({"ParameterKey": name, "UsePreviousValue": True})
-    update["Parameters"] = every_parameter
     try:
-        client.update_stack(**update)
+        client.update_stack(
+            StackName=stack["StackName"],
+            Capabilities=CAPABILITIES,
+            Parameters=every_parameter,
+            **_template_members(template),
+            **_claim_members(claim),
+        )
     except ClientError as error:
         if "No updates are to be performed" in error.response["Error"]["Message"]:
             return False
         raise
     return True
-
-
-def _update_arguments(
-    name: str, template: str | TemplateUrl, role_arn: str
-) -> UpdateStackInputTypeDef:
-    """The arguments of UpdateStack, without parameters and tags."""
-    update: UpdateStackInputTypeDef = {"StackName": name, "Capabilities": CAPABILITIES}
-    if isinstance(template, TemplateUrl):
-        update["TemplateURL"] = template.url
-    else:
-        update["TemplateBody"] = template
-    if role_arn:
-        update["RoleARN"] = role_arn
-    return update
 
 
 def _template_members(template: str | TemplateUrl) -> _TemplateMembers:
@@ -414,9 +404,15 @@ def _template_members(template: str | TemplateUrl) -> _TemplateMembers:
     return {"TemplateBody": template}
 
 
-def _role_members(role_arn: str) -> _RoleMembers:
-    """The member that names the role with which CloudFormation acts. Without it: see Claim."""
-    return {"RoleARN": role_arn} if role_arn else {}
+def _claim_members(claim: Claim | None) -> _ClaimMembers:
+    """The stack's tags, and the role with which CloudFormation acts. Without them: see Claim."""
+    members: _ClaimMembers = {}
+    if claim is not None:
+        if claim.tags:
+            members["Tags"] = [{"Key": key, "Value": value} for key, value in claim.tags.items()]
+        if claim.role_arn:
+            members["RoleARN"] = claim.role_arn
+    return members
 
 
 def _declared_parameters(client: CloudFormationClient, template: str | TemplateUrl) -> set[str]:
