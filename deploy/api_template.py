@@ -21,6 +21,8 @@ EDGE = "EDGE"
 """The type of an API that is reached through CloudFront, Chalice's default."""
 MAPPING = "Backend"
 """The mapping with the names of the stage's table, user pool and app client."""
+NAMES = "Names"
+"""The only key of that mapping. CloudFormation's mappings have two levels."""
 NO_CLIENT = "none"
 """The name in the mapping if no app client is recorded: a mapping cannot have an empty value."""
 DASHBOARD_NAME = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
@@ -36,21 +38,19 @@ PREFLIGHT = "options"
 
 
 def for_stage(template: Template, stage: str) -> Template:
-    """Return resources/api.json, which is `template`, for one stage. Raises DeploymentError."""
+    """Complete resources/api.json, which is `template`, for one stage; return it.
+
+    Raises DeploymentError.
+    """
     resources = template["Resources"]
     if chalice_config.setting(stage, "manage_iam_role") is False:
         del resources[ROLE]  # it would be a role without a type
-    recorded = chalice_config.recorded_backend(stage)
-    names = {
-        "Table": recorded.table,
-        "UserPool": chalice_config.pool_id_of(chalice_config.environment(stage)),
-        "UserPoolClient": recorded.client_ids.partition(",")[0].strip() or NO_CLIENT,
-    }
-    template["Mappings"] = {MAPPING: {"Names": names}}
-    dashboard_names = {name: {"Fn::FindInMap": [MAPPING, "Names", name]} for name in names}
+    names = _names_of_backend(stage)
+    template["Mappings"] = {MAPPING: {NAMES: names}}
+    found_names = {name: {"Fn::FindInMap": [MAPPING, NAMES, name]} for name in names}
     resources["Overview"]["Properties"] = {
         "DashboardName": DASHBOARD_NAME,
-        "DashboardBody": {"Fn::Sub": [dashboard.body(), dashboard_names]},
+        "DashboardBody": {"Fn::Sub": [dashboard.body(), found_names]},
     }
     settings = api_settings.settings_of(stage)
     _add_security_policy(template, settings.security_policy or _default_policy(stage))
@@ -62,6 +62,16 @@ def for_stage(template: Template, stage: str) -> Template:
         # which API Gateway does not apply it: a parameter of the stack would change nothing.
         resources["RestAPI"]["Properties"]["DisableExecuteApiEndpoint"] = True
     return template
+
+
+def _names_of_backend(stage: str) -> dict[str, str]:
+    """Return the names by which CloudWatch's metrics are found. Raises DeploymentError."""
+    recorded = chalice_config.recorded_backend(stage)
+    return {
+        "Table": recorded.table,
+        "UserPool": chalice_config.pool_id_of(chalice_config.environment(stage)),
+        "UserPoolClient": recorded.client_ids.partition(",")[0].strip() or NO_CLIENT,
+    }
 
 
 def endpoint_type(stage: str) -> str:
@@ -80,6 +90,7 @@ def _default_policy(stage: str) -> str:
 
 
 def _add_security_policy(template: Template, policy: str) -> None:
+    """Set the security policy of the API; an empty one leaves API Gateway's default."""
     if not policy:
         return
     api = template["Resources"]["RestAPI"]["Properties"]
@@ -92,6 +103,7 @@ def _add_security_policy(template: Template, policy: str) -> None:
 
 
 def _add_custom_domain(template: Template, domain: CustomDomain, endpoint: str) -> None:
+    """Correct the custom domain that Chalice declares, and add its outputs."""
     # Chalice 1.34.0 names the stage as a text, so CloudFormation does not wait for it, and the
     # first deployment fails. With the reference, it waits.
     mapping = {"Properties": {"Stage": {"Ref": "RestAPI.Stage"}}}
