@@ -1,4 +1,4 @@
-"""The protection of the account's bucket for packages: TLS only, and no forgotten parts.
+"""The protection of the account's bucket for packages: TLS only, and no unfinished uploads.
 
 A policy or a lifecycle that somebody has set stays as it is. Packages do not expire: to roll a
 deployment back, CloudFormation needs the package before it, however old that is.
@@ -44,7 +44,7 @@ def protect(client: S3Client, bucket: str, account: str) -> None:
     lifecycle: BucketLifecycleConfigurationTypeDef = {
         "Rules": [
             {
-                "ID": "RemoveWhatNobodyUses",
+                "ID": "RemoveUnfinishedUploadsAndOldVersions",
                 "Status": "Enabled",
                 "Filter": {"Prefix": ""},
                 "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UPLOAD_DAYS},
