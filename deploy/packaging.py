@@ -108,19 +108,36 @@ def build(stage: str) -> Path:
 def upload(file: Path) -> str:
     """Upload a file, with the hash of its content as its name; return its s3:// address.
 
-    Creates the account's bucket for packages if there is none. Raises DeploymentError.
+    Creates the account's bucket for packages if there is none, and protects it. Raises
+    DeploymentError.
     """
-    bucket, key = _upload(file.read_bytes(), file.suffix)
+    with report_aws_errors("uploading the package"):
+        client = boto3.client("s3")
+        account = aws.account_id()
+        bucket = _bucket_name(client, account)
+        if not _bucket_exists(client, bucket, account):
+            _create_bucket(client, bucket, account)
+        package_bucket.protect(client, bucket, account)
+        key = _put(client, bucket, account, file.read_bytes(), file.suffix)
     return f"s3://{bucket}/{key}"
 
 
 def upload_template(text: str) -> TemplateUrl:
-    """Upload a CloudFormation template to the same bucket; return its address.
+    """Upload a CloudFormation template; return its address.
 
-    Raises DeploymentError.
+    The bucket is the one that `upload` has created and protected. Raises DeploymentError.
     """
-    bucket, key = _upload(text.encode(), ".json")
+    with report_aws_errors("uploading the template"):
+        client = boto3.client("s3")
+        account = aws.account_id()
+        bucket = _bucket_name(client, account)
+        key = _put(client, bucket, account, text.encode(), ".json")
     return TemplateUrl(f"{_s3_address()}/{bucket}/{key}")
+
+
+def _bucket_name(client: S3Client, account: str) -> str:
+    """Return the name of the account's bucket for packages in the client's region."""
+    return f"{chalice_config.app_name()}-packages-{account}-{client.meta.region_name}"
 
 
 def _s3_address() -> str:
@@ -135,19 +152,12 @@ def _s3_address() -> str:
     return f"https://s3.{meta.region_name}.amazonaws.com{suffix}"
 
 
-def _upload(content: bytes, suffix: str) -> tuple[str, str]:
-    """Upload content, with its hash as its name; return the names of the bucket and of the key."""
+def _put(client: S3Client, bucket: str, account: str, content: bytes, suffix: str) -> str:
+    """Store content in the bucket, with its hash as its name; return that name."""
     key = hashlib.sha256(content).hexdigest() + suffix
-    with report_aws_errors("uploading the package"):
-        client = boto3.client("s3")
-        account = aws.account_id()
-        bucket = f"{chalice_config.app_name()}-packages-{account}-{client.meta.region_name}"
-        if not _bucket_exists(client, bucket, account):
-            _create_bucket(client, bucket, account)
-        package_bucket.protect(client, bucket, account)
-        # Bucket names are global: another account may have created this one.
-        client.put_object(Bucket=bucket, ExpectedBucketOwner=account, Key=key, Body=content)
-    return bucket, key
+    # Bucket names are global: another account may have created this one.
+    client.put_object(Bucket=bucket, ExpectedBucketOwner=account, Key=key, Body=content)
+    return key
 
 
 def _bucket_exists(client: S3Client, bucket: str, account: str) -> bool:
