@@ -17,7 +17,6 @@ import boto3
 
 from deploy import ownership, stacks
 from deploy.aws import report_aws_errors
-from deploy.chalice_config import owner_id
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress
 from deploy.template import load
@@ -60,7 +59,7 @@ def set_retention(stack_name: str, stage: str, parameters: Mapping[str, str]) ->
                 f"{stack_name} does not make it. No log is written until you make it: aws logs "
                 f"create-log-group --log-group-name {name}"
             )
-        if not _has_own_tags(group, stage):
+        if not _has_own_tags(group, stack_name, stage):
             notes.append(
                 f"the log group {name} was not made by this project, so its retention was not "
                 f"changed. It is {_retention_text(group)}. If it may be changed, run: aws logs "
@@ -113,7 +112,7 @@ def delete(stack_name: str, stage: str, made: list[str], progress: Progress) -> 
         group = _find(name)
         if group is None:
             continue
-        if name not in made and not _has_own_tags(group, stage):
+        if name not in made and not _has_own_tags(group, stack_name, stage):
             continue
         with report_aws_errors(f"deleting the log group {name}"):
             client = boto3.client("logs")
@@ -138,10 +137,9 @@ def _find(name: str) -> dict[str, Any] | None:
     return None
 
 
-def _has_own_tags(group: Mapping[str, Any], stage: str) -> bool:
-    """Return whether the stack of this project's stage made the group, by the tags it passes on."""
+def _has_own_tags(group: Mapping[str, Any], stack_name: str, stage: str) -> bool:
+    """Return whether the stage's stack made the group, by the tags that it passes on."""
     arn = group["arn"].removesuffix(":*")
     with report_aws_errors(f"reading the tags of {group['logGroupName']}"):
         tags: dict[str, str] = boto3.client("logs").list_tags_for_resource(resourceArn=arn)["tags"]
-    own = {**ownership.name_tags(stage), ownership.OWNER_TAG: owner_id()}
-    return own.items() <= tags.items()
+    return ownership.has_tags_of(stack_name, stage, tags)

@@ -144,7 +144,7 @@ def _is_made_by(stage: str, stack: Stack, resource: str, tags: Mapping[str, str]
         return tags[STACK_ID_TAG] == stack.stack_id
     if resource in stack.outputs.values():
         return True
-    return _has_own_tags(stage, tags)
+    return ownership.has_tags_of(backend.stack_name(stage), stage, tags)
 
 
 def _retained(stage: str, name: str) -> _OwnResources:
@@ -178,23 +178,7 @@ def _is_left_by(stage: str, name: str, tags: Mapping[str, str]) -> bool:
     made_by = tags.get(STACK_ID_TAG)
     if made_by is not None and f":stack/{name}/" not in made_by:
         return False
-    return _has_own_tags(stage, tags)
-
-
-def _has_own_tags(stage: str, tags: Mapping[str, str]) -> bool:
-    """Return whether these are the tags that the stage's stack passes on to what it makes."""
-    own_tags = _own_tags(stage)
-    return all(tags.get(key) == value for key, value in own_tags.items())
-
-
-def _own_tags(stage: str) -> dict[str, str]:
-    """Return the tags that the stack passes on to what it makes."""
-    tags = ownership.name_tags(stage)
-    name = backend.stack_name(stage)
-    adopted = chalice_config.backend_record(stage).adopted_stacks
-    if not any(f":stack/{name}/" in stack_id for stack_id in adopted):
-        tags[ownership.OWNER_TAG] = chalice_config.owner_id()  # an adopted stack keeps its owner's
-    return tags
+    return ownership.has_tags_of(name, stage, tags)
 
 
 def _refuse_other_resources(name: str, ids: Mapping[str, str]) -> None:

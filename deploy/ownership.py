@@ -8,6 +8,8 @@ file is the same owner.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from deploy import chalice_config
 from deploy.errors import DeploymentError
 from deploy.stacks import Claim, Stack
@@ -48,6 +50,15 @@ def tags(stage: str, stack: Stack | None) -> dict[str, str]:
 def name_tags(stage: str) -> dict[str, str]:
     """Return the tags that name the app and the stage."""
     return {APP_TAG: chalice_config.app_name(), STAGE_TAG: stage}
+
+
+def has_tags_of(stack_name: str, stage: str, tags: Mapping[str, str]) -> bool:
+    """Return whether these are the tags that the stage's stack passes on to what it makes."""
+    expected = name_tags(stage)
+    adopted = chalice_config.backend_record(stage).adopted_stacks
+    if not any(f":stack/{stack_name}/" in stack_id for stack_id in adopted):
+        expected[OWNER_TAG] = chalice_config.owner_id()  # an adopted stack keeps its owner's
+    return expected.items() <= tags.items()
 
 
 def is_own(stack: Stack, stage: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from deploy import api_logs, ownership, stacks
+from deploy import api_logs, ownership, packaging, stacks
 from tests.deployed.conftest import Clone
 
 STAGE = "dev"
@@ -81,13 +84,38 @@ def test_late_lines_do_not_block_the_next_deployment(clone: Clone) -> None:
     assert set(groups_of(clone)) == {"AccessLogs"}
 
 
-def test_logs_that_an_earlier_version_would_delete(
-    deployed: Clone, monkeypatch: pytest.MonkeyPatch
+def test_logs_of_an_earlier_version_are_kept_after_an_update(
+    clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_logs, "RETAINED", "as it was not yet")
-    error = deployed.error("destroy", STAGE, "--keep-logs=yes")
+    """An earlier template did not retain the log groups."""
+    template = json.loads(packaging.TEMPLATE.read_text())
+    for resource in api_logs.GROUPS:
+        del template["Resources"][resource]["DeletionPolicy"]
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps(template))
+    clone.run("backend", STAGE)
+    with monkeypatch.context() as patch:
+        patch.setattr(packaging, "TEMPLATE", earlier)
+        clone.run("deploy", STAGE)
+    error = clone.error("destroy", STAGE, "--keep-logs=yes")
     assert f"Run make deploy STAGE={STAGE} first" in error
-    assert deployed.stack(STAGE) is not None
+    assert clone.stack(STAGE) is not None
+    clone.run("deploy", STAGE)
+    clone.run("destroy", STAGE, "--keep-logs=yes")
+    assert set(groups_of(clone)) == set(api_logs.GROUPS)
+
+
+def test_kept_logs_of_an_adopted_stack_are_deleted_later(
+    deployed: Clone, new_clone: Callable[..., Clone]
+) -> None:
+    """They have the tags of the stack's first owner."""
+    second = new_clone(deployed.app_name)
+    second.run("backend", STAGE, "--adopt=yes")
+    second.run("backend", STAGE)
+    second.run("destroy", STAGE, "--keep-logs=yes")
+    assert set(groups_of(second)) == set(api_logs.GROUPS)
+    second.run("destroy", STAGE)
+    assert groups_of(second) == {}
 
 
 @pytest.fixture
