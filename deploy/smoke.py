@@ -20,7 +20,7 @@ from pathlib import Path
 import requests
 
 from chalicelib.json_text import write_json
-from deploy import api, chalice_config, checks, cognito, stacks
+from deploy import api, chalice_config, checks, cognito
 from deploy.errors import CommandError, SmokeError
 from deploy.options import check_options, option
 from deploy.smoke_checks import (
@@ -125,14 +125,7 @@ def _url(options: Options) -> str:
         return options.url.rstrip("/").removesuffix(PROFILE)
     if not options.stage:
         raise SmokeError("URL or STAGE is required: make smoke URL=https://.../api TOKEN=...")
-    stack = api.stack_name(options.stage)
-    outputs = stacks.outputs(stack)
-    if outputs is None:
-        raise SmokeError(
-            f"there is no stack {stack}. Run make deploy STAGE={options.stage}, or set the API's "
-            "URL=https://.../api"
-        )
-    return api.url(outputs)
+    return api.deployed_url(options.stage)
 
 
 # --- running the checks ---------------------------------------------------------------------------

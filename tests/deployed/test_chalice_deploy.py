@@ -48,6 +48,13 @@ def test_its_url_and_its_log_are_shown(
     assert "REPORT RequestId: " in account.make("logs", "STAGE=prod")
 
 
+def test_make_smoke_finds_it_by_its_stage(
+    account: Account, deployed_by_chalice: Deployment, grace: User
+) -> None:
+    done = account.run("make", "-s", "smoke", "STAGE=prod", f"TOKEN={grace.id_token}")
+    assert done.stdout.startswith(f"{deployed_by_chalice.url}/user/profile\n"), done.stderr
+
+
 def test_a_changed_source_is_served_after_the_next_one(
     account: Account, deployed_by_chalice: Deployment, grace: User
 ) -> None:
