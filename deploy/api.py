@@ -52,8 +52,10 @@ def deploy(
     settings of API Gateway's stage would be lost and not `overwrite`.
     """
     name = stack_name(stage)
-    stack = stacks.describe(name)
+    stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
+    if stack is not None:
+        stacks.check_can_be_updated(name, stack.status)
     if chalice_cli.has_record(stage):
         raise DeploymentError(
             f"chalice deploy has deployed the API of {stage} already. A second API on the same "

@@ -62,6 +62,8 @@ class Stack:
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
     tags: Mapping[str, str]
+    status: str = "CREATE_COMPLETE"
+    """CloudFormation's name of its state."""
     is_protected: bool = False
     """Whether CloudFormation refuses to delete it (termination protection)."""
 
@@ -114,6 +116,7 @@ def _stack(found: StackTypeDef | None) -> Stack | None:
         },
         outputs=_outputs(found),
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        status=found["StackStatus"],
         is_protected=found.get("EnableTerminationProtection", False),
     )
 
@@ -177,7 +180,7 @@ def deploy(
             change = _Change(client, name, progress)
             _start_creation(client, name, template, parameters, claim)
         else:
-            _check_can_be_updated(stack)
+            check_can_be_updated(name, stack["StackStatus"])
             change = _Change(client, name, progress, earlier=_event_ids(client, name))
             if not _start_update(client, stack, template, parameters, claim):
                 return _outputs(stack)
@@ -324,9 +327,8 @@ def _is_in_progress(stack: StackTypeDef) -> bool:
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
-def _check_can_be_updated(stack: StackTypeDef) -> None:
-    name = stack["StackName"]
-    status = stack["StackStatus"]
+def check_can_be_updated(name: str, status: str) -> None:
+    """Raise DeploymentError, with advice, if a stack in this state cannot be updated."""
     if status in CAN_BE_UPDATED:
         return
     if status == "UPDATE_ROLLBACK_FAILED":

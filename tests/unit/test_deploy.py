@@ -17,12 +17,14 @@ from deploy import (
     chalice_cli,
     chalice_config,
     destroy_backend,
+    ownership,
     packaging,
     polling,
     stacks,
 )
 from deploy.arn import UserPoolArn
 from deploy.errors import DeploymentError
+from deploy.stacks import Stack
 
 ACCOUNT = "123456789012"
 APP = chalice_config.app_name()
@@ -114,6 +116,18 @@ def test_an_api_is_deleted_however_it_was_deployed(
     assert api.destroy("dev", print) == (by_cloudformation or by_chalice)
     expected = [f"{APP}-dev"] * by_cloudformation + ["chalice delete"] * by_chalice
     assert deleted == expected
+
+
+def test_a_stack_that_cannot_be_updated_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Packaging takes half a minute."""
+    failed = Stack("id", {}, {}, {}, status="ROLLBACK_COMPLETE")
+    monkeypatch.setattr(stacks, "describe_at_rest", lambda *_: failed)
+    monkeypatch.setattr(ownership, "require_own", lambda *_: None)
+    monkeypatch.setattr(packaging, "build", lambda _: pytest.fail("it was packaged"))
+    with pytest.raises(DeploymentError, match="its first creation failed"):
+        api.deploy("dev", {}, print)
 
 
 def client_error(code: str, operation: str) -> ClientError:
