@@ -166,7 +166,7 @@ def test_the_guide_lists_the_parameters_of_the_user_pool() -> None:
 def test_the_guide_lists_the_parameters_of_the_api() -> None:
     declared = set(json.loads(packaging.TEMPLATE.read_text())["Parameters"])
     options = {"PermissionsBoundary"}  # in the table of the options of `make deploy`
-    settable = declared - api_parameters.DERIVED - options
+    settable = declared - api_parameters.NOT_SETTABLE - options
     profiles = {"ProfilesThrottleRate", "ProfilesThrottleBurst"}  # declared with PUBLIC_FIELDS
     assert set(names_in_table(SETTINGS, "Settings of the API")) == settable | profiles
 
