@@ -7,7 +7,7 @@ seconds until API Gateway may assume a new role. CloudFormation does not wait fo
 from __future__ import annotations
 
 import json
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import boto3
 
@@ -15,6 +15,9 @@ from deploy import chalice_config, ownership, polling
 from deploy.aws import report_aws_errors
 from deploy.errors import DeploymentError
 from deploy.stacks import Progress
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam.type_defs import RoleTypeDef
 
 SERVICE = "apigateway.amazonaws.com"
 MANAGED_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
@@ -37,20 +40,28 @@ def ensure(progress: Progress, permissions_boundary: str = "") -> None:
         if boto3.client("apigateway").get_account().get("cloudwatchRoleArn"):
             return
         arn = _role(permissions_boundary)
+        refusal = ""
+
+        def is_set() -> bool:
+            nonlocal refusal
+            refusal = _set_role(arn)
+            return not refusal
+
         try:
-            polling.wait_until(
-                lambda: _set_role(arn), timeout=PROPAGATION_SECONDS, longest_pause=LONGEST_PAUSE
-            )
+            polling.wait_until(is_set, timeout=PROPAGATION_SECONDS, longest_pause=LONGEST_PAUSE)
         except TimeoutError as error:
             raise DeploymentError(
-                f"API Gateway does not accept the role {arn} for its logs. Run this command again, "
-                "or set a role in the settings of the API Gateway console."
+                f"API Gateway does not accept the role {arn} for its logs: {refusal} Run this "
+                "command again, or set a role in the settings of the API Gateway console."
             ) from error
     progress(f"API Gateway writes logs with the role {arn}")
 
 
 def _role(permissions_boundary: str) -> str:
-    """Return the ARN of this project's role; make it if there is none."""
+    """Return the ARN of this project's role; make it if there is none.
+
+    Raises DeploymentError if a role with this name exists that this project did not make.
+    """
     client = boto3.client("iam")
     name = f"{chalice_config.app_name()}-api-gateway-logs"
     try:
@@ -75,6 +86,8 @@ def _role(permissions_boundary: str) -> str:
             ],
             **boundary,
         )["Role"]
+    else:
+        _check_tags(role)
     partition = role["Arn"].split(":")[1]
     client.attach_role_policy(
         RoleName=name, PolicyArn=f"arn:{partition}:iam::aws:policy/{MANAGED_POLICY}"
@@ -82,8 +95,19 @@ def _role(permissions_boundary: str) -> str:
     return role["Arn"]
 
 
-def _set_role(arn: str) -> bool:
-    """Set the role, and return True; return False while API Gateway does not accept it yet.
+def _check_tags(role: RoleTypeDef) -> None:
+    """Refuse an existing role without the app's tag. All regions and owners of the app share it."""
+    tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
+    if tags.get(ownership.APP_TAG) != chalice_config.app_name():
+        raise DeploymentError(
+            f"the IAM role {role['RoleName']} exists, and this project did not make it: it lacks "
+            f"the tag {ownership.APP_TAG}. It is left as it is. Set a role for logs in the "
+            "settings of the API Gateway console, and run this command again."
+        )
+
+
+def _set_role(arn: str) -> str:
+    """Set the role. Return why API Gateway does not accept it yet; empty if it does.
 
     API Gateway refuses a role that IAM has not propagated, and more than one UpdateAccount in 20
     seconds (AWS, "Amazon API Gateway quotas").
@@ -93,6 +117,9 @@ def _set_role(arn: str) -> bool:
         client.update_account(
             patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]
         )
-    except (client.exceptions.BadRequestException, client.exceptions.TooManyRequestsException):
-        return False
-    return True
+    except (
+        client.exceptions.BadRequestException,
+        client.exceptions.TooManyRequestsException,
+    ) as error:
+        return str(error)
+    return ""

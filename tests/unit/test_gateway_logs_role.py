@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from deploy import chalice_config, gateway_logs_role, polling
+from deploy import chalice_config, gateway_logs_role, ownership, polling
 from deploy.errors import DeploymentError
 
 ARN = "arn:aws:iam::000000000000:role/user-profile-api-gateway-logs"
@@ -41,15 +41,17 @@ class FakeIAM:
 
     exceptions = boto3.client("iam", region_name="us-east-1").exceptions
 
-    def __init__(self, *, exists: bool) -> None:
+    def __init__(self, *, exists: bool, app: str = "user-profile") -> None:
         self.exists = exists
+        self.app = app
         self.created: dict[str, object] = {}
         self.policies: list[str] = []
 
     def get_role(self, **_: str) -> Any:
         if not self.exists:
             raise self.exceptions.NoSuchEntityException({"Error": {}}, "GetRole")
-        return {"Role": {"Arn": ARN}}
+        tags = [{"Key": ownership.APP_TAG, "Value": self.app}]
+        return {"Role": {"Arn": ARN, "RoleName": ARN.partition("/")[2], "Tags": tags}}
 
     def create_role(self, **request: object) -> Any:
         self.exists = True
@@ -101,6 +103,18 @@ def test_a_new_role_has_the_permissions_boundary(
     assert iam.created.get("PermissionsBoundary", "") == boundary
 
 
+def test_a_role_that_another_project_made_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str]
+) -> None:
+    gateway = FakeApiGateway(refusals=0)
+    iam = FakeIAM(exists=True, app="another")
+    aws_is(monkeypatch, gateway, iam)
+    with pytest.raises(DeploymentError, match="this project did not make it"):
+        gateway_logs_role.ensure(steps.append)
+    assert iam.policies == []
+    assert gateway.role == ""
+
+
 def test_a_role_of_the_account_stays(monkeypatch: pytest.MonkeyPatch, steps: list[str]) -> None:
     gateway = FakeApiGateway(refusals=0, role="arn:aws:iam::000000000000:role/theirs")
     aws_is(monkeypatch, gateway, FakeIAM(exists=False))
@@ -114,7 +128,7 @@ def test_a_role_that_is_never_accepted_is_reported(
 ) -> None:
     aws_is(monkeypatch, FakeApiGateway(refusals=1_000_000), FakeIAM(exists=False))
     monkeypatch.setattr(gateway_logs_role, "PROPAGATION_SECONDS", 0.01)
-    with pytest.raises(DeploymentError, match="does not accept the role"):
+    with pytest.raises(DeploymentError, match=r"does not accept the role .*UpdateAccount"):
         gateway_logs_role.ensure(steps.append)
 
 
