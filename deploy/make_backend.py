@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.items import EXPIRES_AT
@@ -47,6 +47,39 @@ from deploy.stacks import Progress, Stack
 from deploy.template import Template
 from deploy.time_to_live import TimeToLive
 
+STAGE_FOR_TRIALS = "dev"
+"""The stage in which Cognito's own sender of mail is enough."""
+REPLACING_PROPERTIES = {
+    "Table": ("TableName", "KeySchema"),
+    "UserPool": ("AliasAttributes", "UsernameAttributes", "UsernameConfiguration"),
+    "UserPoolClient": ("GenerateSecret",),
+    "UserPoolDomain": ("Domain",),
+}
+"""Properties whose change makes CloudFormation replace the resource, or fail.
+
+Those whose value only CloudFormation knows, such as a reference, are left out.
+"""
+REPLACEABLE_RESOURCES = frozenset({"ManagedLoginStyle"})
+"""Resources that a parameter turns off, and that hold nothing of the users."""
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What was found and decided before anything is changed."""
+
+    stack: Stack | None
+    """The stage's stack; None if there is none yet."""
+    plan: Plan
+    resources: CheckedResources
+    parameters: Mapping[str, str]
+    """Those to deploy the stack with."""
+    ttl: TimeToLive | None
+    """That of a table that the stack does not make; None if it makes the table."""
+    ttl_attribute: str
+    """The attribute of a marker that DynamoDB's TTL reads."""
+    variables: Mapping[str, str]
+    """The environment variables that are recorded so far."""
+
 
 def run(request: Request, progress: Progress) -> None:
     """Make or attach the stage's backend, record it, and print the record.
@@ -55,14 +88,41 @@ def run(request: Request, progress: Progress) -> None:
     """
     stage = request.stage
     name = backend.stack_name(stage)
+    checked = _check(request, progress)
+    files_before = _recorded_files(stage)
+    ttl = checked.ttl
+    if ttl is not None and request.ttl:
+        ttl = _turned_on(ttl, checked.ttl_attribute)
+    _record_names(stage)
+    outputs: dict[str, str] = {}
+    if checked.plan.needs_stack:
+        print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
+        claim = ownership.claim(stage, checked.stack, request.role_arn)
+        outputs = backend.deploy(stage, checked.parameters, progress, claim)
+    if ttl is None:
+        ttl = _ttl_of_own_table(outputs["TableName"])
+    _record(stage, checked.plan, checked.resources, outputs, ttl)
+    stack = stacks.describe(name)
+    if stack is not None:
+        _protect(name, stack)
+    for note in _notes(stage, checked, stack, ttl):
+        print(f"Note: {note}")
+    _report_changed_files(stage, files_before)
+    print(f"Next: make deploy STAGE={stage}")
+
+
+def _check(request: Request, progress: Progress) -> _Checked:
+    """Check everything that can be checked, and change nothing. Raises DeploymentError."""
+    stage = request.stage
+    name = backend.stack_name(stage)
     stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
     plan = backend_plan.make_plan(request, stack)
-    variables_before = chalice_config.environment(stage)
-    if _runs_in_ci() and not _is_recorded(variables_before):
+    variables = chalice_config.environment(stage)
+    if _runs_in_ci() and not _is_recorded(variables):
         raise _must_be_run_by_a_person(stage)
-    erasure.check(variables_before, stage)
-    ttl_attribute = time_to_live.attribute_of(variables_before, stage)
+    erasure.check(variables, stage)
+    ttl_attribute = time_to_live.attribute_of(variables, stage)
     resources = backend_plan.check_resources(stage, plan, stack)
     ttl = _checked_ttl(request, plan, stack)
     parameters = backend_parameters.parameters(request, plan, stack)
@@ -73,57 +133,38 @@ def run(request: Request, progress: Progress) -> None:
     policy.require_readable(stage)
     for file in (chalice_config.FILE, chalice_config.policy_file(stage)):
         chalice_config.require_writable(file)
-    files_before = _recorded_files(stage)
-    if ttl is not None and request.ttl:
-        ttl = _turned_on(ttl, ttl_attribute)
+    return _Checked(stack, plan, resources, parameters, ttl, ttl_attribute, variables)
+
+
+def _record_names(stage: str) -> None:
+    """Record owner_id and app_name, by which a new stack is recognized after an interruption."""
     chalice_config.create_owner_id()
     record = chalice_config.backend_record(stage)
     chalice_config.record(stage, {}, replace(record, app_name=chalice_config.app_name()))
 
-    outputs: dict[str, str] = {}
-    if plan.needs_stack:
-        print(f"Deploying resources/backend.yaml as {name} ...", flush=True)
-        claim = ownership.claim(stage, stack, request.role_arn)
-        outputs = backend.deploy(stage, parameters, progress, claim)
-    makes_table = ttl is None
-    if ttl is None:
-        ttl = _ttl_of_own_table(outputs["TableName"])
-    _record(stage, plan, resources, outputs, ttl)
-    notes = [*resources.limitations, *erasure.notes(stage, variables_before, plan.pool_id)]
-    notes += _finish_stack(stage, name)
+
+def _notes(stage: str, checked: _Checked, stack: Stack | None, ttl: TimeToLive) -> list[str]:
+    """Return what the user should know about the result, in sentences.
+
+    `stack` is the deployed one; `ttl` is that of the table.
+    """
+    notes = list(checked.resources.limitations)
+    notes += erasure.notes(stage, checked.variables, checked.plan.pool_id)
+    if stack is not None:
+        notes += _notes_about_mail(stage, stack)
     if erasure.is_on(chalice_config.environment(stage)) and not ttl.is_on:
-        notes.append(_note_about_ttl(stage, ttl.table, ttl_attribute, makes_table=makes_table))
-    for note in notes:
-        print(f"Note: {note}")
-    files_after = _recorded_files(stage)
-    _print_changed_files(files_before, files_after)
-    if _runs_in_ci() and files_after != files_before:
-        raise DeploymentError(
-            f"the backend of {stage} is deployed, but this CI job loses what it recorded. Run the "
-            f"same command on your machine, and commit {chalice_config.FILE} and "
-            f"{chalice_config.policy_file(stage)}."
+        makes_table = checked.ttl is None
+        notes.append(
+            _note_about_ttl(stage, ttl.table, checked.ttl_attribute, makes_table=makes_table)
         )
-    print(f"Next: make deploy STAGE={stage}")
+    return notes
 
 
-def _finish_stack(stage: str, name: str) -> list[str]:
-    """Protect the stage's stack, if there is one. Return notes about it, in sentences."""
-    stack = stacks.describe(name)
-    if stack is None:
-        return []
-    _protect_stack(name, stack)
-    return _notes_about_mail(stage, stack)
-
-
-def _protect_stack(name: str, stack: Stack) -> None:
-    """Turn on the termination protection of the stage's stack, unless DeletionProtection=false."""
+def _protect(name: str, stack: Stack) -> None:
+    """Turn on the termination protection of a stack, unless it has DeletionProtection=false."""
     if stack.is_protected or stack.parameters.get("DeletionProtection") == "false":
         return
     stacks.set_termination_protection(name, is_protected=True)
-
-
-STAGE_FOR_TRIALS = "dev"
-"""The stage in which Cognito's own sender of mail is enough."""
 
 
 def _notes_about_mail(stage: str, stack: Stack) -> list[str]:
@@ -249,22 +290,6 @@ def _note_about_ttl(stage: str, table: str, attribute: str, *, makes_table: bool
 
 
 # --- what an update would lose --------------------------------------------------------------------
-
-
-REPLACING_PROPERTIES = {
-    "Table": ("TableName", "KeySchema"),
-    "UserPool": ("AliasAttributes", "UsernameAttributes", "UsernameConfiguration"),
-    "UserPoolClient": ("GenerateSecret",),
-    "UserPoolDomain": ("Domain",),
-}
-"""Properties whose change makes CloudFormation replace the resource, or fail.
-
-Those whose value only CloudFormation knows, such as a reference, are left out.
-"""
-
-
-REPLACEABLE_RESOURCES = frozenset({"ManagedLoginStyle"})
-"""Resources that a parameter turns off, and that hold nothing of the users."""
 
 
 def _refuse_lost_resources(
@@ -416,9 +441,17 @@ def _recorded_files(stage: str) -> dict[Path, bytes]:
     return contents
 
 
-def _print_changed_files(before: Mapping[Path, bytes], after: Mapping[Path, bytes]) -> None:
+def _report_changed_files(stage: str, before: Mapping[Path, bytes]) -> None:
+    """Print which files were changed. Raises DeploymentError if a job in CI loses them."""
+    after = _recorded_files(stage)
     changed = [str(file) for file in after if after[file] != before[file]]
     if changed:
         print(f"Recorded in {' and '.join(changed)}. Commit what changed.")
     else:
         print(f"Nothing to record: {' and '.join(map(str, after))} are current.")
+    if changed and _runs_in_ci():
+        raise DeploymentError(
+            f"the backend of {stage} is deployed, but this CI job loses what it recorded. Run the "
+            f"same command on your machine, and commit {chalice_config.FILE} and "
+            f"{chalice_config.policy_file(stage)}."
+        )
