@@ -253,8 +253,8 @@ class _Change:
         self._client = client
         self._name = name
         self._progress = progress
-        self._earlier = earlier
-        self._reported: set[str] = set()
+        self._seen = set(earlier)
+        self._failures: list[str] = []
         self._stack: StackTypeDef | None = None
 
     def wait(self) -> StackTypeDef | None:
@@ -269,11 +269,7 @@ class _Change:
         """Describe the failure of the change: the resources that failed, and the reasons."""
         if self._stack is None:
             return f"The stack {self._name} was deleted during the deployment."
-        reasons = [
-            f"{event['LogicalResourceId']}: {_reason(event)}"
-            for event in self._events()
-            if _is_failure(event)
-        ]
+        reasons = self._failures
         if not reasons:
             reasons = [self._stack.get("StackStatusReason", "no reason given")]
         name = self._stack["StackName"]
@@ -283,22 +279,25 @@ class _Change:
         self._stack = _find(self._client, self._name)
         if self._stack is None:
             return True
-        self._report_finished_resources(self._stack["StackName"])
+        self._read_new_events(self._stack["StackName"])
         return not _is_in_progress(self._stack)
 
-    def _report_finished_resources(self, stack_name: str) -> None:
-        for event in self._events():
-            status = event.get("ResourceStatus", "")
-            is_of_a_resource = event["LogicalResourceId"] != stack_name
-            is_new = event["EventId"] not in self._reported
-            if is_of_a_resource and is_new and status.endswith("_COMPLETE"):
-                self._reported.add(event["EventId"])
-                self._progress(f"{event['LogicalResourceId']} {status.lower().replace('_', ' ')}")
+    def _read_new_events(self, stack_name: str) -> None:
+        """Report each resource that has finished, and keep the reasons of failures.
 
-    def _events(self) -> list[StackEventTypeDef]:
-        """The events of this change, oldest first."""
+        One call returns the newest events only, and a long rollback has more.
+        """
         latest_first = self._client.describe_stack_events(StackName=self._name)["StackEvents"]
-        return [event for event in reversed(latest_first) if event["EventId"] not in self._earlier]
+        for event in reversed(latest_first):
+            if event["EventId"] in self._seen:
+                continue
+            self._seen.add(event["EventId"])
+            resource = event["LogicalResourceId"]
+            status = event.get("ResourceStatus", "")
+            if _is_failure(event):
+                self._failures.append(f"{resource}: {_reason(event)}")
+            elif status.endswith("_COMPLETE") and resource != stack_name:
+                self._progress(f"{resource} {status.lower().replace('_', ' ')}")
 
 
 def _find(client: CloudFormationClient, name: str) -> StackTypeDef | None:

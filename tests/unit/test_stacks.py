@@ -1,7 +1,7 @@
 """Unusual responses of CloudFormation: refusals, failed stacks, changes by another user."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -73,6 +73,35 @@ def test_a_change_by_somebody_else_is_waited_for(
     assert stacks.deploy(NAME, "{}", {}, steps.append) == {}
     (step,) = steps
     assert "in progress" in step
+
+
+def test_the_first_failure_is_named_after_a_long_rollback(
+    monkeypatch: pytest.MonkeyPatch, steps: list[str]
+) -> None:
+    """CloudFormation returns the newest 100 events of a stack."""
+
+    def event(resource: str, status: str, reason: str) -> dict[str, str]:
+        names = {"EventId": f"{resource}-{status}", "LogicalResourceId": resource}
+        return {**names, "ResourceStatus": status, "ResourceStatusReason": reason}
+
+    class FailedCloudFormation(FakeCloudFormation):
+        pages: ClassVar = [
+            [],  # before the update
+            [event("Table", "UPDATE_FAILED", "no permission")],
+            [event(f"Alarm{number}", "DELETE_COMPLETE", "") for number in range(100)],
+        ]
+
+        def describe_stack_events(self, **_: str) -> Any:
+            return {"StackEvents": self.pages.pop(0)}
+
+        def update_stack(self, **_: object) -> None:
+            return
+
+    statuses = ["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
+    cloudformation_is(FailedCloudFormation(statuses), monkeypatch)
+    with pytest.raises(DeploymentError, match="Table: no permission"):
+        stacks.deploy(NAME, "{}", {}, steps.append)
+    assert len(steps) == 100
 
 
 class ChangedCloudFormation(FakeCloudFormation):
