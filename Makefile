@@ -100,7 +100,7 @@ install_lock = @command -v $(PYTHON) >/dev/null || \
 	{ echo "error: $(PYTHON) was not found. Install it, or use another one: export PYTHON=python3.13" >&2; exit 1; }; \
 	$(PYTHON) -m requirements.install $(if $(filter file,$(origin PYTHON)),,--python-given)
 
-install:  ## install the packages for running into .venv (`make local` does this too)
+install:  ## install the packages for running into .venv (`make local` does this too; PYTHON=python3.13)
 	$(install_lock) run
 
 install-develop: install  ## also install the packages for tests and benchmarks (`make test` does this too)

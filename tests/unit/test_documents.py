@@ -172,4 +172,4 @@ def test_the_guide_lists_the_parameters_of_the_api() -> None:
 
 
 def test_the_guide_lists_the_checks_of_make_smoke() -> None:
-    assert names_in_table(DOCS / "deploying.md", "Shown by make smoke", column=1) == list(CHECKS)
+    assert names_in_table(DOCS / "aws-checks.md", "Shown by make smoke", column=1) == list(CHECKS)
