@@ -13,6 +13,7 @@ import http.client
 import json
 import re
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class ChaliceAdapter(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_request  # noqa: N815
 
     def _create_api(self, definition: bytes) -> str:
-        stack = f"imported-api-{len(self.stack_of_api) + 1}"
+        stack = f"imported-api-{uuid.uuid4().hex[:8]}"
         api_id = self._deploy_api(stack, definition)
         self.stack_of_api[api_id] = stack
         return api_id
