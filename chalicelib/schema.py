@@ -12,6 +12,7 @@ from chalicelib.schema_messages import violations_of
 from chalicelib.settings import InvalidSetting
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+TYPES = "array, boolean, integer, null, number, object, string"
 FOLDER = Path(__file__).parent
 
 
@@ -82,6 +83,8 @@ def _reason(error: Exception) -> str:
     place: list[str | int] = getattr(error, "instance_path", [])
     if not place:
         return f"{first_line}."
+    if place[-1] == "type" and "anyOf" in first_line:
+        first_line = f'"type" must be one of {TYPES}, or a list of them'
     return f"{first_line}, at {violation_at(place, first_line).pointer}."
 
 

@@ -96,7 +96,7 @@ def _complete_file(request: ExportRequest) -> Iterator[TextIO]:
             f"{part} exists. Another export is writing it, or one was killed: then delete it."
         ) from error
     except OSError as error:
-        raise _cannot_write(part, error) from error
+        raise _cannot_write(request.file, error) from error
     try:
         with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
             yield file
@@ -106,7 +106,7 @@ def _complete_file(request: ExportRequest) -> Iterator[TextIO]:
         part.replace(request.file)
     except OSError as error:  # such as a full disk
         part.unlink(missing_ok=True)
-        raise _cannot_write(part, error) from error
+        raise _cannot_write(request.file, error) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

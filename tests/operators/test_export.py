@@ -126,7 +126,7 @@ def test_a_failed_export_leaves_no_file(stage: Stage) -> None:
 
 def test_a_folder_that_does_not_exist_is_reported(stage: Stage) -> None:
     done = stage.run("export", "--file=missing/out.jsonl")
-    assert "error: cannot write missing/out.jsonl.part" in done.errors
+    assert "error: cannot write missing/out.jsonl: No such file" in done.errors
 
 
 def test_an_interrupted_export_leaves_no_file(stage: Stage) -> None:

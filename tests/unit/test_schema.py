@@ -160,6 +160,20 @@ def test_a_mistake_in_a_schema_is_located(
     assert place in str(caught.value)
 
 
+@pytest.mark.parametrize("wrong", ["objct", ["string", "objct"], 5])
+def test_a_wrong_type_in_a_schema_comes_with_the_types(
+    checking: Callable[..., Any], wrong: object
+) -> None:
+    with pytest.raises(InvalidSetting, match=r"must be one of array, boolean, .* string"):
+        checking({"properties": {"a": {"type": wrong}}})
+
+
+def test_a_field_named_type_can_be_wrong_too(checking: Callable[..., Any]) -> None:
+    with pytest.raises(InvalidSetting, match="at /properties/type") as caught:
+        checking({"properties": {"type": 5}})
+    assert "one of array" not in str(caught.value)
+
+
 # --- the texts of violations ----------------------------------------------------------------------
 
 TEXTS: list[tuple[JSON, JSON, str]] = [
