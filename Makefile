@@ -143,6 +143,7 @@ web-config: install  ## write web/config.json, the page's settings, for a deploy
 	$(deploy_command)
 
 smoke: install  ## check a deployed API: URL=https://.../api TOKEN=... (or EMAIL PASSWORD STAGE; OVERWRITE=yes)
+##+ for a stage that refuses the test data, such as with PROFILE_SCHEMA: FILE=<a profile that it allows>
 	@.venv/bin/python -m deploy.smoke
 
 url: install  ## print the URL of a stage's API: STAGE=dev

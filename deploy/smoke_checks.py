@@ -9,13 +9,17 @@ import ssl
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 import requests
+from botocore.exceptions import BotoCoreError
 
+from chalicelib.errors import InvalidProfile, MalformedJSON, ProfileError, ProfileTooLarge
+from chalicelib.json_text import read_json
+from chalicelib.problems import PROBLEM_TYPES, TYPE_PREFIX
+from chalicelib.profile import JSON
+from deploy.smoke_sample import BUILT_IN, Sample
 from deploy.users_api import UsersApi, UsersApiError, keep_authorization
 
 PROFILE = "/user/profile"
@@ -24,12 +28,7 @@ ORIGIN = "https://smoke.example.com"
 TIMEOUT_SECONDS = 30
 LARGE_BODY_BYTES = 7_000_000
 UNKNOWN_PATH = "/user/nobody"
-DEMANDING_PROFILE = (
-    '{"tenth":0.1,"long":12345678901234567890.5,"digits":12345678901234567890123456789012345678,'
-    '"small":1E-130,"text":"\\u0000 \U0001f600 \\u202e","empty":["",{},[]],"pk":"mine",'
-    '"nothing":null}'
-)
-"""Numbers and texts that careless JSON or database code would change."""
+SAMPLE_REFUSED = "this stage refuses the test data; give FILE=<a profile that it allows>"
 
 
 class CheckFailed(Exception):
@@ -50,6 +49,8 @@ class Client:
     access_token: str | None = None
     operator: UsersApi | None = None
     """The same API with the shell's AWS credentials; None if the shell has none."""
+    sample: Sample = BUILT_IN
+    """The profile that the checks store."""
     session: requests.Session = field(default_factory=requests.Session)
 
     def send(
@@ -63,7 +64,7 @@ class Client:
     ) -> requests.Response:
         """Send one request, with the user's id token unless `token` replaces it; "" sends none.
 
-        Raises requests.RequestException.
+        A redirect is not followed: the API sends none. Raises requests.RequestException.
         """
         all_headers = {"Origin": ORIGIN}
         if token is None:
@@ -84,7 +85,53 @@ class Client:
             headers=all_headers,
             auth=keep_authorization,
             timeout=TIMEOUT_SECONDS,
+            allow_redirects=False,
         )
+
+
+# --- responses ------------------------------------------------------------------------------------
+
+
+def excerpt(response: requests.Response) -> str:
+    """Return the status and the beginning of the body, in one line."""
+    return f"{response.status_code} {in_one_line(response.text)}".rstrip()
+
+
+def in_one_line(text: str) -> str:
+    """Return the beginning of a text, without line breaks."""
+    return " ".join(text.split())[:300]
+
+
+def json_object(response: requests.Response) -> dict[str, JSON]:
+    """Return the JSON object in a response, with its numbers exact. Raises CheckFailed."""
+    try:
+        value = read_json(response.content)
+    except MalformedJSON as error:
+        raise CheckFailed(f"the response is not valid JSON: {excerpt(response)}") from error
+    if not isinstance(value, dict):
+        raise CheckFailed(f"the response is not a JSON object: {excerpt(response)}")
+    return value
+
+
+def profile_data(response: requests.Response) -> JSON:
+    """Return the profile data in a response, with its numbers exact. Raises CheckFailed."""
+    document = json_object(response)
+    if "profile_data" not in document:
+        raise CheckFailed(f"the response has no profile_data: {excerpt(response)}")
+    return document["profile_data"]
+
+
+def reports(response: requests.Response, error: type[ProfileError]) -> bool:
+    """Return whether a response is the problem by which this service reports `error`."""
+    problem_type = PROBLEM_TYPES[error]
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if response.status_code != problem_type.status or media_type != "application/problem+json":
+        return False
+    try:
+        problem = json_object(response)
+    except CheckFailed:
+        return False
+    return problem.get("type") == TYPE_PREFIX + problem_type.name
 
 
 def expect(
@@ -95,7 +142,7 @@ def expect(
     Raises CheckFailed.
     """
     if response.status_code != status:
-        raise CheckFailed(f"{response.status_code} instead of {status}: {response.text[:200]}")
+        raise CheckFailed(f"expected {status}, received {excerpt(response)}")
     if headers is None:
         return
     for name, expected in headers.items():
@@ -106,7 +153,7 @@ def expect(
 
 def expect_problem(
     response: requests.Response, status: int, headers: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+) -> dict[str, JSON]:
     """Check that the response is a problem that scripts in a browser can read; return it.
 
     Raises CheckFailed.
@@ -116,10 +163,10 @@ def expect_problem(
     names_origins = response.headers.get("Vary") == "Origin"  # CORS_ALLOW_ORIGIN has several
     if not response.headers.get("Access-Control-Allow-Origin") and not names_origins:
         raise CheckFailed("no Access-Control-Allow-Origin: browsers hide the response from scripts")
-    problem: dict[str, Any] = response.json()
+    problem = json_object(response)
     # API Gateway's errors of several statuses do not repeat it.
     if problem.get("status", status) != status or not problem.get("request_id"):
-        raise CheckFailed(f"the problem lacks its request_id: {response.text[:200]}")
+        raise CheckFailed(f"the problem lacks its request_id: {excerpt(response)}")
     return problem
 
 
@@ -211,11 +258,6 @@ def preflight_allows_patch(client: Client) -> None:
 # --- profiles -------------------------------------------------------------------------------------
 
 
-def profile_data(response: requests.Response) -> Any:
-    """Return the profile data of a response, with its numbers exact."""
-    return json.loads(response.content, parse_float=Decimal)["profile_data"]
-
-
 def remove_profile(client: Client) -> None:
     """Remove the profile, if there is one. Raises CheckFailed.
 
@@ -232,26 +274,58 @@ def store_profile(client: Client, body: str) -> None:
     expect(client.send("PUT", body), 200)
 
 
+def stored_sample(client: Client) -> requests.Response:
+    """Store the sample if no profile is stored; return the response to a GET.
+
+    Raises CheckFailed, and CheckNotPossible if the stage refuses the built-in sample.
+    """
+    response = client.send("GET")
+    if response.status_code == 404:
+        expect_stored(client, client.send("PUT", client.sample.body))
+        response = client.send("GET")
+    expect(response, 200)
+    return response
+
+
+def expect_stored(
+    client: Client, response: requests.Response, headers: Mapping[str, str] | None = None
+) -> None:
+    """Check that the stage has accepted the sample, and that each header contains the given text.
+
+    A stage can have PROFILE_SCHEMA or a small MAX_PROFILE_BYTES. Raises CheckFailed, and
+    CheckNotPossible if the stage refuses the built-in sample.
+    """
+    if reports(response, InvalidProfile) or reports(response, ProfileTooLarge):
+        if client.sample.is_built_in:
+            raise CheckNotPossible(SAMPLE_REFUSED)
+        raise CheckFailed(f"this stage refuses the profile in FILE: {excerpt(response)}")
+    expect(response, 200, headers)
+
+
 def data_is_read_back_exactly(client: Client) -> None:
-    sent = json.loads(DEMANDING_PROFILE, parse_float=Decimal)
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "ETag": '"'}
-    for response in (client.send("POST", DEMANDING_PROFILE), client.send("GET")):
-        expect(response, 200, headers)
-        if profile_data(response) != sent:
-            raise CheckFailed(f"sent {DEMANDING_PROFILE}, received {response.text[:300]}")
+    created = client.send("POST", client.sample.body)
+    expect_stored(client, created, headers)
+    read = client.send("GET")
+    expect(read, 200, headers)
+    for response in (created, read):
+        if profile_data(response) != client.sample.data:
+            sent = in_one_line(client.sample.body)
+            raise CheckFailed(f"sent {sent}, received {excerpt(response)}")
 
 
 def preconditions_are_checked(client: Client) -> None:
-    current = client.send("GET")
+    current = stored_sample(client)
     expect(current, 200, {"ETag": '"'})
     etag = current.headers["ETag"]
     expect(client.send("GET", headers={"If-None-Match": etag}), 304, {"ETag": etag})
-    other = client.send("PUT", "{}", headers={"If-Match": '"another"'})
+    body = client.sample.body
+    other = client.send("PUT", body, headers={"If-Match": '"another"'})
     expect_problem(other, 412, {"ETag": etag})
-    existing = client.send("PUT", "{}", headers={"If-None-Match": "*"})
+    existing = client.send("PUT", body, headers={"If-None-Match": "*"})
     expect_problem(existing, 412, {"ETag": etag})
     patch = {"If-Match": etag, "Content-Type": "application/merge-patch+json"}
-    expect(client.send("PATCH", '{"text":null}', headers=patch), 200)
+    expect(client.send("PATCH", client.sample.patch, headers=patch), 200)
 
 
 def bad_requests_are_explained(client: Client) -> None:
@@ -299,8 +373,8 @@ def users_needs_a_signature(client: Client) -> None:
 def operators_list_users(client: Client) -> None:
     response = _as_operator(client, "/users?limit=1")
     expect(response, 200, {"Cache-Control": "no-store"})
-    if not isinstance(response.json().get("users"), list):
-        raise CheckFailed(f"no list of users: {response.text[:200]}")
+    if not isinstance(json_object(response).get("users"), list):
+        raise CheckFailed(f"no list of users: {excerpt(response)}")
 
 
 def operators_and_the_user_see_the_same_app_metadata(client: Client) -> None:
@@ -312,7 +386,8 @@ def operators_and_the_user_see_the_same_app_metadata(client: Client) -> None:
     expect(all_metadata, 200)
     seen = client.send("GET", path="/user/metadata")
     expect(seen, 200, {"ETag": '"'})
-    if seen.json() != {"app_metadata": all_metadata.json().get("app_metadata")}:
+    app_metadata = json_object(all_metadata).get("app_metadata")
+    if json_object(seen) != {"app_metadata": app_metadata}:
         raise CheckFailed("/user/metadata is not exactly the app_metadata that operators see")
 
 
@@ -324,6 +399,8 @@ def _as_operator(client: Client, path: str) -> requests.Response:
         response = client.operator.send("GET", path)
     except UsersApiError as error:
         raise CheckFailed(str(error)) from error
+    except BotoCoreError as error:  # such as an expired sign-in with IAM Identity Center
+        raise CheckNotPossible(f"the shell's AWS credentials cannot be used: {error}") from error
     if response.status_code == 403:
         raise CheckNotPossible("the shell's credentials may not call it")
     return response
@@ -342,6 +419,7 @@ def unknown_path_is_not_found(client: Client) -> None:
 
 
 def delete_can_be_repeated(client: Client) -> None:
+    stored_sample(client)
     # A stage with REQUIRE_PRECONDITIONS refuses to delete a profile without If-Match.
     expect(client.send("DELETE", headers={"If-Match": "*"}), 204)
     expect(client.send("DELETE"), 204)
@@ -372,7 +450,7 @@ CHECKS: dict[str, Callable[[Client], None]] = {
 }
 """Each check's name in the output, and its function, which raises CheckFailed.
 
-The order matters: the first checks expect no profile, and later ones use the stored profile.
+The order matters: the first checks expect no profile.
 """
 
 
@@ -405,16 +483,12 @@ def answer_to_token_on_unknown_path(client: Client) -> str:
 
     Raises requests.RequestException.
     """
-    return _described(client.send("GET", path=UNKNOWN_PATH))
+    return excerpt(client.send("GET", path=UNKNOWN_PATH))
 
 
 def answer_to_large_body(client: Client) -> str:
     """Describe the refusal of a body of 7 MB. Raises requests.RequestException."""
-    return _described(send_large_body(client))
-
-
-def _described(response: requests.Response) -> str:
-    return f"{response.status_code} {' '.join(response.text.split())[:200]}"
+    return excerpt(send_large_body(client))
 
 
 OTHER_ANSWERS: dict[str, Callable[[Client], str]] = {
