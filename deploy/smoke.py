@@ -2,14 +2,15 @@
 
 The command sends requests as one signed-in user, prints a line for each check, and exits with
 status 1 if one fails. It deletes what it stores. If the user already has a profile, it stops; with
-OVERWRITE=yes it continues and restores the profile's data at the end. With FILE, it stores the
-profile in this file instead of its own test data.
+OVERWRITE=yes it continues and restores the profile's data at the end, with a new ETag and new times
+(created_at, too). With FILE, it stores the profile in this file instead of its own test data.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +21,13 @@ from pathlib import Path
 
 import requests
 
+from chalicelib.errors import ProfileNotFound
 from chalicelib.json_text import write_json
-from deploy import api, chalice_config, checks, cognito
+from chalicelib.profile import JSON
+from deploy import api, aws, chalice_config, checks, cognito
+from deploy.aws import report_aws_errors
 from deploy.errors import CommandError, SmokeError
-from deploy.options import check_options, option
+from deploy.options import check_options, is_yes, option
 from deploy.smoke_checks import (
     CHECKS,
     OTHER_ANSWERS,
@@ -32,14 +36,27 @@ from deploy.smoke_checks import (
     CheckFailed,
     CheckNotPossible,
     Client,
+    excerpt,
     profile_data,
     remove_profile,
+    reports,
     status_of_path,
     store_profile,
     stored_sample,
 )
 from deploy.smoke_sample import BUILT_IN, Sample, sample_in
 from deploy.users_api import UsersApi, UsersApiError
+
+OPTIONS = {
+    "URL": "the API's URL; default: the stage's",
+    "TOKEN": "an id token of the user",
+    "EMAIL": "the user's e-mail address, instead of TOKEN",
+    "PASSWORD": "the user's password, instead of TOKEN",
+    "OVERWRITE": "yes: replace an existing profile and restore it",
+    "FILE": "a profile that the stage allows, to be stored instead of the test data",
+}
+TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+"""A signed token (RFC 7515, section 3.1)."""
 
 # --- the command ----------------------------------------------------------------------------------
 
@@ -50,7 +67,7 @@ class Options:
 
     url: str
     stage: str
-    overwrite: bool
+    overwrite: str
     file: str
     token: str
     email: str
@@ -61,13 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `arguments` are those of the command line. Raises SystemExit for errors."""
     options = _read_options(arguments)
     try:
-        check_options("smoke", ("URL", "TOKEN", "EMAIL", "PASSWORD", "OVERWRITE", "FILE"))
-        sample = BUILT_IN
-        if options.file:
-            sample = sample_in(Path(options.file))
-        client = _client(options, sample)
-        print(f"{client.url}{PROFILE}")
-        failed = run(client, overwrite=options.overwrite)
+        failed = _run(options)
     except CommandError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -78,25 +89,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _read_options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m deploy.smoke", description=__doc__)
-    parser.add_argument("--url", default=option("URL"), help="the API's URL; default: the stage's")
+    for name in ("URL", "OVERWRITE", "FILE"):
+        parser.add_argument(f"--{name.lower()}", default=option(name), help=OPTIONS[name])
     parser.add_argument(
         "--stage", default=option("STAGE"), help="the stage whose user pool has the user"
-    )
-    parser.add_argument(
-        "--overwrite",
-        default=option("OVERWRITE"),
-        help="yes: replace an existing profile and restore it",
-    )
-    parser.add_argument(
-        "--file",
-        default=option("FILE"),
-        help="a profile that the stage allows, to be stored instead of the test data",
     )
     parsed = parser.parse_args(arguments)
     return Options(
         url=parsed.url,
         stage=parsed.stage,
-        overwrite=parsed.overwrite == "yes",
+        overwrite=parsed.overwrite,
         file=parsed.file,
         token=option("TOKEN"),
         email=option("EMAIL"),
@@ -104,14 +106,27 @@ def _read_options(arguments: Sequence[str] | None) -> Options:
     )
 
 
+def _run(options: Options) -> int:
+    """Check the deployment, and return how many checks failed. Raises CommandError."""
+    check_options("smoke", OPTIONS)
+    overwrite = is_yes("OVERWRITE", options.overwrite)
+    sample = BUILT_IN
+    if options.file:
+        sample = sample_in(Path(options.file))
+    aws.let_boto3_read_aws_region()
+    client = _client(options, sample)
+    print(f"{client.url}{PROFILE}", flush=True)
+    return run(client, overwrite=overwrite)
+
+
 def _client(options: Options, sample: Sample) -> Client:
     """Return a client for the deployment, signed in. Raises CommandError."""
+    token = _token(options)
     if options.stage:
-        checks.use_region_of(options.stage)
+        _use_settings_of(options)
     url = _url(options)
     operator = _operator(url)
-    if options.token:
-        token = options.token.removeprefix("Bearer ").strip()
+    if token:
         return Client(url, token, operator=operator, sample=sample)
     if not (options.email and options.password and options.stage):
         raise SmokeError(
@@ -125,12 +140,43 @@ def _client(options: Options, sample: Sample) -> Client:
     return Client(url, tokens["IdToken"], tokens["AccessToken"], operator, sample)
 
 
+def _token(options: Options) -> str:
+    """Return TOKEN's value without Bearer; empty if it was not set.
+
+    Raises SmokeError if it cannot be a token. The message does not contain it: it can be a secret.
+    """
+    token = options.token.removeprefix("Bearer ").strip()
+    if options.token and not TOKEN.fullmatch(token):
+        raise SmokeError(
+            "TOKEN is not an id token: it must have three parts, separated by dots, of letters, "
+            "digits, hyphens and underscores. To get one, run: make -s token STAGE=... EMAIL=... "
+            "PASSWORD=..."
+        )
+    return token
+
+
+def _use_settings_of(options: Options) -> None:
+    """Use the region of the stage. Raises DeploymentError.
+
+    Only the search for the stage's URL needs credentials. They must be of the stage's account.
+    """
+    if options.url:
+        checks.use_region_of(options.stage)
+    else:
+        chalice_config.refuse_local_stage(options.stage)
+        checks.use_account_of(options.stage)
+
+
 def _operator(url: str) -> UsersApi | None:
-    """The API as the shell's AWS credentials may call it; None if the shell has none."""
-    try:
-        return UsersApi.with_shell_credentials(url)
-    except UsersApiError:
-        return None
+    """The API as the shell's AWS credentials may call it; None if the shell has none.
+
+    Raises DeploymentError if the shell's AWS settings cannot be used.
+    """
+    with report_aws_errors("reading the shell's AWS settings"):
+        try:
+            return UsersApi.with_shell_credentials(url)
+        except UsersApiError:
+            return None
 
 
 def _url(options: Options) -> str:
@@ -147,19 +193,30 @@ def _url(options: Options) -> str:
 
 def run(client: Client, *, overwrite: bool) -> int:
     """Run all checks, print the result of each, and return how many failed. Raises SmokeError."""
-    failed = 0
-    with _without_profile(client, overwrite=overwrite):
-        for name, check in CHECKS.items():
-            try:
-                check(client)
-                result = "ok"
-            except CheckNotPossible as reason:
-                result = f"not checked: {reason}"
-            except (CheckFailed, requests.RequestException, ValueError) as reason:
-                failed += 1
-                result = f"FAILED: {reason}"
-            print(f"  {name:<54}{result}", flush=True)
+    existing = _existing_profile(client)
+    if existing is not None and not overwrite:
+        raise SmokeError(
+            "this user has a profile. Choose another user, or give OVERWRITE=yes: the profile's "
+            "data is restored at the end, with a new ETag and new times (created_at, too)."
+        )
+    with _without_profile(client, existing):
+        failed = _run_checks(client)
         _show_undocumented_paths(client)
+    return failed
+
+
+def _run_checks(client: Client) -> int:
+    failed = 0
+    for name, check in CHECKS.items():
+        try:
+            check(client)
+            result = "ok"
+        except CheckNotPossible as reason:
+            result = f"not checked: {reason}"
+        except (CheckFailed, requests.RequestException, ValueError) as reason:
+            failed += 1
+            result = f"FAILED: {reason}"
+        print(f"  {name:<54}{result}", flush=True)
     return failed
 
 
@@ -185,10 +242,62 @@ def _show_undocumented_paths(client: Client) -> None:
         print(f"  {name:<54}{answer}", flush=True)
 
 
+# --- the user's profile ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ExistingProfile:
+    """A profile that the user had before the checks."""
+
+    data: JSON
+    etag: str
+
+
+def _existing_profile(client: Client) -> ExistingProfile | None:
+    """Return the user's profile, None if there is none. It sends the first request.
+
+    Raises SmokeError, also if the response is not one of this service.
+    """
+    try:
+        response = client.send("GET")
+    except (requests.RequestException, UnicodeError) as error:  # UnicodeError: an unusable host
+        raise SmokeError(f"{client.url} does not respond: {error}") from error
+    if reports(response, ProfileNotFound):
+        return None
+    if response.status_code == 200:
+        return _profile_in(response)
+    if response.status_code == 404:
+        raise _not_this_service(response)
+    if response.is_redirect:
+        raise SmokeError(
+            f"{client.url} redirects to {response.headers['Location']}. Give the API's own URL."
+        )
+    raise SmokeError(f"{client.url} does not accept this user: {excerpt(response)}")
+
+
+def _profile_in(response: requests.Response) -> ExistingProfile:
+    try:
+        data = profile_data(response)
+    except CheckFailed as error:
+        raise _not_this_service(response) from error
+    if "ETag" not in response.headers:
+        raise _not_this_service(response)
+    return ExistingProfile(data, response.headers["ETag"])
+
+
+def _not_this_service(response: requests.Response) -> SmokeError:
+    return SmokeError(
+        f"the response of {response.url} is not one of this service: {excerpt(response)}. Check "
+        f"URL: it is the part of the API's address before {PROFILE}."
+    )
+
+
 @contextmanager
-def _without_profile(client: Client, *, overwrite: bool) -> Iterator[None]:
+def _without_profile(client: Client, existing: ExistingProfile | None) -> Iterator[None]:
     """Delete the user's profile at the start, and restore it at the end. Raises SmokeError."""
-    saved = _saved_profile(client, overwrite=overwrite)
+    saved = None
+    if existing is not None:
+        saved = _save(existing.data)
     try:
         if saved is not None:
             _change(partial(remove_profile, client), f"The profile is in {saved}.")
@@ -203,29 +312,12 @@ def _without_profile(client: Client, *, overwrite: bool) -> Iterator[None]:
             saved.unlink()
 
 
-def _saved_profile(client: Client, *, overwrite: bool) -> Path | None:
-    """Save the user's profile data in a file; return None if there is no profile.
-
-    If the checks are interrupted, the file still contains the data. Raises SmokeError.
-    """
-    try:
-        response = client.send("GET")
-    except requests.RequestException as error:
-        raise SmokeError(f"{client.url} does not respond: {error}") from error
-    if response.status_code == 404:
-        return None
-    if response.status_code != 200:
-        answer = f"{response.status_code} {response.text[:200]}"
-        raise SmokeError(f"{client.url} does not accept this user: {answer}")
-    if not overwrite:
-        raise SmokeError(
-            "this user has a profile. Choose another user, or give OVERWRITE=yes: the profile's "
-            "data is restored at the end."
-        )
+def _save(data: JSON) -> Path:
+    """Write the profile data to a file. It remains if the checks are interrupted."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="profile-", suffix=".json", encoding="utf-8", delete=False
     ) as file:
-        file.write(write_json(profile_data(response)))
+        file.write(write_json(data))
     return Path(file.name)
 
 
