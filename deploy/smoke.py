@@ -8,22 +8,30 @@ OVERWRITE=yes it continues and restores the profile's data at the end, with a ne
 
 from __future__ import annotations
 
+import os
+import signal
+
+if __name__ == "__main__":
+
+    def end(*_: object) -> None:
+        """End at Ctrl-C during the slow imports below, which would print a traceback."""
+        os.write(2, b"Interrupted.\n")
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, end)
+
 import argparse
 import http.client
 import re
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import requests
 
 from chalicelib.errors import ProfileNotFound
-from chalicelib.json_text import write_json
-from chalicelib.profile import JSON
 from deploy import api, aws, chalice_config, checks, cognito
 from deploy.aws import report_aws_errors
 from deploy.errors import CommandError, SmokeError
@@ -41,10 +49,12 @@ from deploy.smoke_checks import (
     remove_profile,
     reports,
     status_of_path,
-    store_profile,
     stored_sample,
 )
 from deploy.smoke_sample import BUILT_IN, Sample, sample_in
+from deploy.smoke_saved import ExistingProfile, profile_replaced
+from deploy.standard_streams import discard_output, open_closed_streams
+from deploy.stop_signals import StopRequest, stop_signals_deferred, stop_signals_raise
 from deploy.users_api import UsersApi, UsersApiError
 
 OPTIONS = {
@@ -76,13 +86,18 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `arguments` are those of the command line. Raises SystemExit for errors."""
+    open_closed_streams()
     options = _read_options(arguments)
     try:
-        failed = _run(options)
+        with stop_signals_raise():
+            failed = _run(options)
     except CommandError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("Interrupted.")
+    except BrokenPipeError:
+        discard_output()
+        sys.exit("error: the output was closed. Run this command again.")
     if failed:
         sys.exit(f"{failed} of {len(CHECKS)} failed.")
 
@@ -192,22 +207,28 @@ def _url(options: Options) -> str:
 
 
 def run(client: Client, *, overwrite: bool) -> int:
-    """Run all checks, print the result of each, and return how many failed. Raises SmokeError."""
+    """Run all checks, print the result of each, and return how many failed.
+
+    A stop signal takes effect between two checks: a request that was interrupted could still be
+    carried out after the profile was restored. Raises SmokeError, and KeyboardInterrupt.
+    """
     existing = _existing_profile(client)
     if existing is not None and not overwrite:
         raise SmokeError(
             "this user has a profile. Choose another user, or give OVERWRITE=yes: the profile's "
             "data is restored at the end, with a new ETag and new times (created_at, too)."
         )
-    with _without_profile(client, existing):
-        failed = _run_checks(client)
-        _show_undocumented_paths(client)
+    notice = "Interrupted: this command ends after the current step."
+    with stop_signals_deferred(notice) as stop, _without_profile(client, existing, stop):
+        failed = _run_checks(client, stop)
+        _show_undocumented_paths(client, stop)
     return failed
 
 
-def _run_checks(client: Client) -> int:
+def _run_checks(client: Client, stop: StopRequest) -> int:
     failed = 0
     for name, check in CHECKS.items():
+        stop.raise_if_received()
         try:
             check(client)
             result = "ok"
@@ -220,10 +241,11 @@ def _run_checks(client: Client) -> int:
     return failed
 
 
-def _show_undocumented_paths(client: Client) -> None:
+def _show_undocumented_paths(client: Client, stop: StopRequest) -> None:
     """Print how the deployment answers other spellings of the path. No answer is a failure."""
     print("Not documented by AWS, for your information (200: read as the profile's path):")
     for path in UNDOCUMENTED_PATHS:
+        stop.raise_if_received()
         try:
             stored_sample(client)
             answer = str(status_of_path(client, path))
@@ -235,6 +257,7 @@ def _show_undocumented_paths(client: Client) -> None:
             answer = f"no response ({reason})"
         print(f"  {'GET ' + path:<54}{answer}", flush=True)
     for name, describe in OTHER_ANSWERS.items():
+        stop.raise_if_received()
         try:
             answer = describe(client)
         except requests.RequestException as reason:
@@ -243,14 +266,6 @@ def _show_undocumented_paths(client: Client) -> None:
 
 
 # --- the user's profile ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ExistingProfile:
-    """A profile that the user had before the checks."""
-
-    data: JSON
-    etag: str
 
 
 def _existing_profile(client: Client) -> ExistingProfile | None:
@@ -292,43 +307,29 @@ def _not_this_service(response: requests.Response) -> SmokeError:
     )
 
 
+def _without_profile(
+    client: Client, existing: ExistingProfile | None, stop: StopRequest
+) -> AbstractContextManager[None]:
+    """No profile is stored at the start, and the user's own one at the end. Raises SmokeError."""
+    if existing is None:
+        return _test_profile_removed(client, stop)
+    return profile_replaced(client, existing, stop)
+
+
 @contextmanager
-def _without_profile(client: Client, existing: ExistingProfile | None) -> Iterator[None]:
-    """Delete the user's profile at the start, and restore it at the end. Raises SmokeError."""
-    saved = None
-    if existing is not None:
-        saved = _save(existing.data)
+def _test_profile_removed(client: Client, stop: StopRequest) -> Iterator[None]:
+    """Remove the checks' profile at the end. Raises SmokeError."""
     try:
-        if saved is not None:
-            _change(partial(remove_profile, client), f"The profile is in {saved}.")
         yield
     finally:
-        if saved is None:
-            _change(partial(remove_profile, client), "A test profile may remain: DELETE it.")
-        else:
-            body = saved.read_text(encoding="utf-8")
-            restore = partial(store_profile, client, body)
-            _change(restore, f"The profile is in {saved}: PUT it back.")
-            saved.unlink()
-
-
-def _save(data: JSON) -> Path:
-    """Write the profile data to a file. It remains if the checks are interrupted."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="profile-", suffix=".json", encoding="utf-8", delete=False
-    ) as file:
-        file.write(write_json(data))
-    return Path(file.name)
-
-
-def _change(change: Callable[[], None], advice: str) -> None:
-    """Change the stored profile. Raises SmokeError, with the advice."""
-    try:
-        change()
-    except (CheckFailed, requests.RequestException) as error:
-        raise SmokeError(
-            f"the profile could not be restored or deleted: {error}. {advice}"
-        ) from error
+        try:
+            remove_profile(client)
+        except (CheckFailed, requests.RequestException) as error:
+            raise SmokeError(
+                f"the test profile could not be deleted: {error}. It may remain: DELETE it."
+            ) from error
+        if stop.received:
+            print("The test profile was removed.", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

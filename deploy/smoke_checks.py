@@ -268,12 +268,6 @@ def remove_profile(client: Client) -> None:
         expect(response, 204)
 
 
-def store_profile(client: Client, body: str) -> None:
-    """Store a profile in place of the one that is stored. Raises CheckFailed."""
-    remove_profile(client)
-    expect(client.send("PUT", body), 200)
-
-
 def stored_sample(client: Client) -> requests.Response:
     """Store the sample if no profile is stored; return the response to a GET.
 

@@ -102,10 +102,17 @@ def test_nothing_is_stored_in_another_service(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_unreadable_token_changes_no_profile() -> None:
+    service = OtherService(200, JSON_TYPE, '{"profile_data": {}}', {"ETag": '"1"'})
+    with service.running() as client, pytest.raises(SmokeError, match="cannot be read"):
+        smoke.run(client, overwrite=True)
+    assert service.requests == ["GET /user/profile"]
+
+
 def test_a_media_type_with_a_parameter_is_accepted() -> None:
     """The run goes on, and fails at its end: this service does not respond to DELETE as it must."""
     service = OtherService(404, f"{PROBLEM_TYPE}; charset=utf-8", NO_PROFILE)
-    with service.running() as client, pytest.raises(SmokeError, match="test profile may remain"):
+    with service.running() as client, pytest.raises(SmokeError, match="could not be deleted"):
         smoke.run(client, overwrite=False)
     assert len(service.requests) > 1
 

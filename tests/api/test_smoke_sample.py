@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from chalicelib.profile import MAX_BYTES
+from chalicelib.profile import JSON, MAX_BYTES
+from chalicelib.store import ProfileStore
 from deploy import smoke
+from deploy.errors import SmokeError
 from deploy.smoke_checks import SAMPLE_REFUSED
 from deploy.smoke_sample import MAX_FILE_BYTES, sample_in
 from tests.api.test_smoke import client_of
@@ -132,6 +135,29 @@ def test_a_profile_is_restored_after_a_run_with_a_file(
     client.sample = sample_in(file)
     assert smoke.run(client, overwrite=True) == 0
     assert ruled_api.get(user).json()["profile_data"] == {"name": "Ada"}
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [({"name": "Ada", "bio": "x" * 200}, "413"), ({"mine": 1}, "422")],
+    ids=["413", "422"],
+)
+def test_a_profile_that_the_stage_refuses_stays(
+    ruled_api: Api,
+    new_user: Callable[[], User],
+    store: ProfileStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    data: JSON,
+    status: str,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    user = new_user()
+    stored = store.replace(user.sub, data)
+    with pytest.raises(SmokeError, match=f"{status} .*nothing was deleted.* Choose another user"):
+        smoke.run(client_of(ruled_api, user), overwrite=True)
+    assert store.get(user.sub) == stored
+    assert not list(tmp_path.iterdir())
 
 
 # --- FILE -----------------------------------------------------------------------------------------
