@@ -6,17 +6,24 @@ an emulator.
 
 from __future__ import annotations
 
+import http
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import boto3.session
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from botocore.parsers import ResponseParserError
 
 from deploy.errors import DeploymentError
+
+HTML_BEGINNINGS = (b"<!doctype html", b"<html")
+"""The beginnings of a web page, in lower case."""
+EXPIRED = ("ExpiredToken", "ExpiredTokenException")
+"""Codes of AWS's errors for temporary credentials that have expired."""
 
 
 def let_boto3_read_aws_region() -> None:
@@ -30,6 +37,7 @@ def let_boto3_read_aws_region() -> None:
 def report_aws_errors(subject: str) -> Iterator[None]:
     """Raise the errors of AWS calls as DeploymentError. `subject` names what the calls are for."""
     try:
+        recognize_web_pages()
         yield
     except NoRegionError as error:
         raise DeploymentError(
@@ -41,9 +49,15 @@ def report_aws_errors(subject: str) -> Iterator[None]:
             "AWS_PROFILE=..."
         ) from error
     except ClientError as error:
-        message = error.response["Error"]["Message"]
-        if is_web_page(message):
+        code = code_of(error)
+        message = message_of(error)
+        if not code or is_web_page(message):
             raise not_from_aws(subject) from error
+        if code in EXPIRED or "is expired" in message:
+            raise DeploymentError(
+                f"the AWS credentials of this shell have expired ({subject}). Sign in again "
+                "(`aws sso login`), or export new credentials. Then run this command again."
+            ) from error
         raise DeploymentError(
             f"AWS refused {error.operation_name} ({subject}): {message}"
         ) from error
@@ -52,6 +66,51 @@ def report_aws_errors(subject: str) -> Iterator[None]:
     # ValueError: boto3 rejects an AWS_ENDPOINT_URL that is not a URL.
     except (BotoCoreError, Boto3Error, ValueError) as error:
         raise DeploymentError(f"cannot call AWS ({subject}): {error}") from error
+
+
+def recognize_web_pages() -> None:
+    """Let boto3's clients raise ResponseParserError for a web page, for example one of a proxy.
+
+    botocore reads a web page as a response without members, or as an error without a code. Clients
+    that exist already are not changed.
+    """
+    session = boto3.DEFAULT_SESSION
+    if session is None:
+        session = boto3.session.Session()
+        boto3.DEFAULT_SESSION = session
+    _recognize_web_pages_of(session)
+
+
+def _recognize_web_pages_of(session: boto3.session.Session) -> None:
+    session.events.register("before-parse", _refuse_web_page, unique_id="refuse-web-pages")
+
+
+def _refuse_web_page(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Raise ResponseParserError for a web page.
+
+    AWS's load balancers send web pages with status 5xx, which botocore reads as errors and repeats.
+    `response_dict` is botocore's; its body is a stream if the response is an object of S3.
+    """
+    status = response_dict["status_code"]
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        return
+    body = response_dict["body"]
+    is_html = isinstance(body, bytes) and body.lstrip().lower().startswith(HTML_BEGINNINGS)
+    if status >= http.HTTPStatus.MULTIPLE_CHOICES:
+        # A response to HEAD has no body.
+        is_html |= response_dict["headers"].get("content-type", "").startswith("text/html")
+    if is_html:
+        raise ResponseParserError("the response is a web page")
+
+
+def code_of(error: ClientError) -> str:
+    """Return the code of an error; empty if AWS did not send the response."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def message_of(error: ClientError) -> str:
+    """Return the message of an error; empty if it has none."""
+    return error.response.get("Error", {}).get("Message", "")
 
 
 def is_web_page(message: str) -> bool:
@@ -75,7 +134,9 @@ def create_client(service: str, profile: str | None) -> Any:
     """Return a client of an AWS service for the AWS profile `profile`, None for the shell's."""
     if profile is None:
         return boto3.client(service)  # type: ignore[call-overload]
-    return boto3.session.Session(profile_name=profile).client(service)  # type: ignore[call-overload]
+    session = boto3.session.Session(profile_name=profile)
+    _recognize_web_pages_of(session)
+    return session.client(service)  # type: ignore[call-overload]
 
 
 def account_id(profile: str | None = None) -> str:
@@ -83,10 +144,6 @@ def account_id(profile: str | None = None) -> str:
 
     `profile` is the AWS profile to use, None for the shell's. Raises DeploymentError.
     """
-    subject = "identifying the account"
-    with report_aws_errors(subject):
-        try:
-            account: str = create_client("sts", profile).get_caller_identity()["Account"]
-        except KeyError as error:  # botocore raises it, too, for a page that is valid XML
-            raise not_from_aws(subject) from error
+    with report_aws_errors("identifying the account"):
+        account: str = create_client("sts", profile).get_caller_identity()["Account"]
     return account

@@ -10,11 +10,12 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
+from botocore.parsers import ResponseParserError
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import WarrantException
 
 from deploy.arn import UserPoolArn
-from deploy.aws import is_web_page, not_from_aws
+from deploy.aws import code_of, is_web_page, message_of, not_from_aws, recognize_web_pages
 from deploy.errors import CognitoError
 
 if TYPE_CHECKING:
@@ -30,10 +31,12 @@ def report_cognito_errors(problem: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        message = error.response["Error"]["Message"]
-        if is_web_page(message):
+        message = message_of(error)
+        if not code_of(error) or is_web_page(message):
             raise not_from_aws(problem) from error
         raise CognitoError(f"{problem}: {message}") from error
+    except ResponseParserError as error:
+        raise not_from_aws(problem) from error
     except (ConnectionError, HTTPClientError) as error:
         raise CognitoError(
             f"{problem}: Cognito does not respond ({error}). "
@@ -43,6 +46,7 @@ def report_cognito_errors(problem: str) -> Iterator[None]:
 
 def _client() -> CognitoIdentityProviderClient:
     """A client without credentials, like a front end."""
+    recognize_web_pages()
     return boto3.client("cognito-idp", config=Config(signature_version=UNSIGNED))
 
 
@@ -59,8 +63,6 @@ def sign_in(user_pool_arn: str, client_id: str, email: str, password: str) -> di
     with report_cognito_errors(problem):
         try:
             tokens: dict[str, str] = srp.authenticate_user()["AuthenticationResult"]
-        except KeyError as error:  # botocore reads nothing from a web page with status 200
-            raise not_from_aws(problem) from error
         except (WarrantException, NotImplementedError) as error:
             raise CognitoError(
                 f"{problem}: Cognito requires more than a password. {error}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import boto3
 from botocore.exceptions import ClientError
 
-from deploy.aws import create_client, report_aws_errors
+from deploy.aws import code_of, create_client, report_aws_errors
 from deploy.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -130,6 +130,6 @@ def _report_errors(subject: str, absence: str) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            if code_of(error) == "ResourceNotFoundException":
                 raise NotFound(absence) from error
             raise

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from deploy.aws import code_of
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import BucketLifecycleConfigurationTypeDef
@@ -83,7 +85,7 @@ def _is_absent(read: Callable[[], object], code: str) -> bool:
     try:
         read()
     except ClientError as error:
-        if error.response["Error"]["Code"] != code:
+        if code_of(error) != code:
             raise
         return True
     return False

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from deploy import polling
-from deploy.aws import create_client, report_aws_errors
+from deploy.aws import create_client, message_of, report_aws_errors
 from deploy.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ def _find(client: CloudFormationClient, name: str) -> StackTypeDef | None:
     try:
         return client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
+        if "does not exist" in message_of(error):
             return None
         raise
 
@@ -392,7 +392,7 @@ def _start_update(
             **_claim_members(claim),
         )
     except ClientError as error:
-        if "No updates are to be performed" in error.response["Error"]["Message"]:
+        if "No updates are to be performed" in message_of(error):
             return False
         raise
     return True

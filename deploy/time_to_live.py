@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.items import EXPIRES_AT
 from chalicelib.settings import InvalidSetting, ProfileSettings
-from deploy.aws import report_aws_errors
+from deploy.aws import code_of, report_aws_errors
 from deploy.errors import DeploymentError
 from deploy.stage_settings import report_invalid_settings
 
@@ -48,7 +48,7 @@ def describe(table: str) -> TimeToLive:
         try:
             response = boto3.client("dynamodb").describe_time_to_live(TableName=table)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "AccessDeniedException":
+            if code_of(error) != "AccessDeniedException":
                 raise
             raise DeploymentError(
                 f"you lack the permission dynamodb:DescribeTimeToLive on the table {table}. It "

@@ -6,12 +6,14 @@ import http.server
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from deploy import aws, cognito, lookup, stacks
-from deploy.errors import CommandError
+from deploy import api_logs, aws, cognito, gateway_responses, lookup, packaging, stacks
+from deploy.errors import CommandError, DeploymentError
 
 ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Abc"
 HTML = "<!DOCTYPE html><html><body>Sign in to the network<br></body></html>"
@@ -19,22 +21,37 @@ XHTML = "<html><body>Sign in to the network</body></html>"
 CALLS: dict[str, Callable[[], object]] = {
     "STS": aws.account_id,
     "CloudFormation": lambda: stacks.describe("user-profile-dev"),
-    "Cognito": lambda: cognito.sign_in(ARN, "client", "ada@example.com", "password"),
+    "sign-in": lambda: cognito.sign_in(ARN, "client", "ada@example.com", "password"),
+    "Cognito": lambda: lookup.find_user_pool("us-east-1_Abc"),
+    "DynamoDB": lambda: lookup.find_table("user-profile-dev"),
+    "Lambda": lambda: lookup.find_function_configuration("user-profile-dev"),
+    "CloudWatch Logs": lambda: api_logs.existing("user-profile-dev"),
+    "S3": lambda: packaging.upload_template("{}"),
+    "API Gateway": lambda: gateway_responses.put_gateway_responses("a1b2c3"),
 }
 
 
 @contextmanager
-def web_page(status: int, page: str) -> Iterator[str]:
-    """A server that answers every request with this page; its URL."""
+def web_page(status: int, page: str, requests: list[str] | None = None) -> Iterator[str]:
+    """A server that answers every request with this page; its URL. It adds to `requests`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+        def respond(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if requests is not None:
+                requests.append(self.command)
             self.send_response(status)
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(page)))
             self.end_headers()
             self.wfile.write(page.encode())
+
+        def do_HEAD(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+
+        do_GET = do_POST = do_PUT = do_PATCH = respond  # noqa: N815 - names of http.server
 
         def log_message(self, *_: object) -> None:
             pass
@@ -62,11 +79,12 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.mark.parametrize("service", CALLS)
-@pytest.mark.parametrize("status", [200, 403])
+@pytest.mark.parametrize("status", [200, 302, 403, 404])
+@pytest.mark.parametrize("page", [HTML, XHTML], ids=["HTML", "XHTML"])
 def test_a_web_page_is_not_taken_for_aws(
-    shell: pytest.MonkeyPatch, service: str, status: int
+    shell: pytest.MonkeyPatch, service: str, status: int, page: str
 ) -> None:
-    with web_page(status, HTML) as url:
+    with web_page(status, page) as url:
         shell.setenv("AWS_ENDPOINT_URL", url)
         with pytest.raises(CommandError) as refused:
             CALLS[service]()
@@ -75,11 +93,50 @@ def test_a_web_page_is_not_taken_for_aws(
     assert "<" not in str(refused.value)
 
 
-def test_a_page_that_is_valid_xml_names_no_account(shell: pytest.MonkeyPatch) -> None:
-    with web_page(200, XHTML) as url:
+def test_a_bucket_is_not_taken_for_that_of_a_web_page(shell: pytest.MonkeyPatch) -> None:
+    """The first call of S3 is HEAD: its response has no body."""
+    shell.setattr(aws, "account_id", lambda: "123456789012")
+    with web_page(302, HTML) as url:
         shell.setenv("AWS_ENDPOINT_URL", url)
         with pytest.raises(CommandError, match="is not one of AWS"):
-            aws.account_id()
+            packaging.upload(Path(__file__))
+
+
+def test_xml_without_a_code_is_not_an_error_of_aws(shell: pytest.MonkeyPatch) -> None:
+    with web_page(403, "<denied/>") as url:
+        shell.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(CommandError, match="is not one of AWS"):
+            stacks.describe("user-profile-dev")
+
+
+@pytest.mark.parametrize("page", [HTML, XHTML], ids=["HTML", "XHTML"])
+def test_a_failure_of_a_load_balancer_is_tried_again(shell: pytest.MonkeyPatch, page: str) -> None:
+    """Load balancers of AWS send web pages with status 503."""
+    shell.setenv("AWS_MAX_ATTEMPTS", "2")
+    shell.setattr("time.sleep", lambda _: None)
+    requests: list[str] = []
+    with web_page(503, page, requests) as url:
+        shell.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(CommandError):
+            lookup.find_table("user-profile-dev")
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ExpiredToken", "no"),
+        ("ExpiredTokenException", "no"),
+        ("UnrecognizedClientException", "The security token in the request is expired"),
+    ],
+)
+def test_expired_credentials_are_explained(code: str, message: str) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": message}}, "DescribeStacks")
+    with (
+        pytest.raises(DeploymentError, match=r"have expired.*aws sso login"),
+        aws.report_aws_errors("the stack user-profile-dev"),
+    ):
+        raise error
 
 
 def test_a_failure_without_a_body_is_reported(shell: pytest.MonkeyPatch) -> None:
