@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ from deploy import (
     checks,
     erasure,
     lookup,
-    ownership,
     package_bucket,
     policy,
     stacks,
@@ -34,7 +32,6 @@ from deploy.stacks import TemplateUrl
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import TagTypeDef
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "api.json"
 """Chalice merges this into the template that it generates."""
@@ -108,16 +105,17 @@ def build(stage: str) -> Path:
 def upload(file: Path) -> str:
     """Upload a file, with the hash of its content as its name; return its s3:// address.
 
-    Creates the account's bucket for packages if there is none, and protects it. Raises
-    DeploymentError.
+    Creates the account's bucket for packages if there is none, and protects it if this project
+    made it. Raises DeploymentError.
     """
     with report_aws_errors("uploading the package"):
         client = boto3.client("s3")
         account = aws.account_id()
         bucket = _bucket_name(client, account)
-        if not _bucket_exists(client, bucket, account):
-            _create_bucket(client, bucket, account)
-        package_bucket.protect(client, bucket, account)
+        if _bucket_exists(client, bucket, account):
+            package_bucket.protect_own(client, bucket, account)
+        else:
+            package_bucket.create(client, bucket, account)
         key = _put(client, bucket, account, file.read_bytes(), file.suffix)
     return f"s3://{bucket}/{key}"
 
@@ -125,7 +123,7 @@ def upload(file: Path) -> str:
 def upload_template(text: str) -> TemplateUrl:
     """Upload a CloudFormation template; return its address.
 
-    The bucket is the one that `upload` has created and protected. Raises DeploymentError.
+    The bucket is the one that `upload` has used. Raises DeploymentError.
     """
     with report_aws_errors("uploading the template"):
         client = boto3.client("s3")
@@ -173,24 +171,3 @@ def _bucket_exists(client: S3Client, bucket: str, account: str) -> bool:
             f"{chalice_config.FILE}. (AWS: {error})"
         ) from error
     return True
-
-
-def _create_bucket(client: S3Client, bucket: str, account: str) -> None:
-    """Create a bucket in the client's region. S3 makes it private and encrypted."""
-    region = client.meta.region_name
-    if region == "us-east-1":
-        client.create_bucket(Bucket=bucket)  # S3 does not accept this region's name here
-    else:
-        client.create_bucket(
-            Bucket=bucket,
-            CreateBucketConfiguration={"LocationConstraint": region},  # type: ignore[typeddict-item]
-        )
-    tags = {
-        ownership.APP_TAG: chalice_config.app_name(),
-        ownership.OWNER_TAG: chalice_config.owner_id(),
-    }
-    tag_set: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in tags.items()]
-    with suppress(ClientError):  # the tags are for the account's overview only
-        client.put_bucket_tagging(
-            Bucket=bucket, ExpectedBucketOwner=account, Tagging={"TagSet": tag_set}
-        )

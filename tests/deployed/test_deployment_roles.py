@@ -85,26 +85,16 @@ def strict_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StrictA
             variables = inherited | environment.for_endpoint(running.port)
             account = StrictAccount(project, variables, {})
             account.outputs.update(deploy_roles(account))
-            make_bucket_without_tls(account)
+            make_bucket_for_http(account)
             yield account
 
 
-def make_bucket_without_tls(account: StrictAccount) -> None:
-    """Make the bucket of packages, with a policy that allows HTTP, as the emulator needs it.
+def make_bucket_for_http(account: StrictAccount) -> None:
+    """Make the bucket of packages, which `make deploy` then uses as it is.
 
-    `make deploy` leaves the policy of a bucket that has one.
+    The emulator has no TLS, which `make deploy` requires for a bucket that it makes.
     """
-    s3 = account.client("s3")
-    bucket = "user-profile-packages-000000000000-us-east-1"
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
-        "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::{bucket}/*",
-    }
-    s3.create_bucket(Bucket=bucket)
-    policy = {"Version": "2012-10-17", "Statement": [statement]}
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    account.client("s3").create_bucket(Bucket="user-profile-packages-000000000000-us-east-1")
 
 
 def deploy_roles(account: StrictAccount) -> dict[str, str]:
@@ -177,6 +167,7 @@ def test_ci_may_deploy_and_update_the_stage(
     strict_account: StrictAccount, ci: Account, deployed_by_ci: str
 ) -> None:
     assert "The API is at" in deployed_by_ci
+    assert "it lacks the tags" in deployed_by_ci, "CI may read the tags of the bucket"
     assert "Nothing to record" in ci.make("backend", f"STAGE={STAGE}", strict_account.role)
     with ci.stages_changed() as stages:
         stages.update(STAGE, ERASURE_MAX_SIGN_IN_AGE="300")

@@ -28,6 +28,10 @@ from deploy.stacks import Stack
 
 ACCOUNT = "123456789012"
 APP = chalice_config.app_name()
+OWN_TAGS = {
+    ownership.APP_TAG: APP,
+    ownership.OWNER_TAG: chalice_config.owner_id(),
+}
 
 
 def test_waiting_ends_when_it_is_ready() -> None:
@@ -138,15 +142,22 @@ def client_error(code: str, operation: str) -> ClientError:
 class FakeS3:
     """Responds to HeadBucket with a status, and records the buckets that are created.
 
-    `policy` and `lifecycle` are those of the bucket; empty if it has none.
+    `policy` and `lifecycle` are those of the bucket; empty if it has none. A bucket that exists has
+    the tags of this project, or `tags`.
     """
 
     def __init__(
-        self, region: str, bucket_status: int, *, policy: str = "", lifecycle: str = ""
+        self,
+        region: str,
+        bucket_status: int,
+        *,
+        policy: str = "",
+        lifecycle: str = "",
+        tags: dict[str, str] = OWN_TAGS,
     ) -> None:
         self.meta = SimpleNamespace(region_name=region, partition="aws")
         self.created: list[dict[str, Any]] = []
-        self.tags: dict[str, str] = {}
+        self.tags = tags if bucket_status == 200 else {}
         self.policy = policy
         self.lifecycle: Any = lifecycle
         self._bucket_status = bucket_status
@@ -175,6 +186,12 @@ class FakeS3:
 
     def create_bucket(self, **request: Any) -> None:
         self.created.append(request)
+
+    def get_bucket_tagging(self, **request: str) -> Any:
+        assert request["ExpectedBucketOwner"] == ACCOUNT
+        if not self.tags:
+            raise client_error("NoSuchTagSet", "GetBucketTagging")
+        return {"TagSet": [{"Key": key, "Value": value} for key, value in self.tags.items()]}
 
     def put_bucket_tagging(self, **request: Any) -> None:
         self.tags = {tag["Key"]: tag["Value"] for tag in request["Tagging"]["TagSet"]}
@@ -213,7 +230,7 @@ def test_the_bucket_for_packages_is_created_in_the_region(
     bucket = f"{APP}-packages-{ACCOUNT}-{region}"
     assert upload(s3, zip_file, monkeypatch).startswith(f"s3://{bucket}/")
     assert s3.created == [{"Bucket": bucket, **configuration}]
-    assert s3.tags["user-profile:app"] == APP
+    assert s3.tags == OWN_TAGS
 
 
 def test_an_existing_bucket_for_packages_is_used(
@@ -278,6 +295,57 @@ def test_a_package_is_uploaded_to_a_bucket_that_cannot_be_protected(
 
     assert upload(Forbidding("eu-central-1", 200), zip_file, monkeypatch).endswith(".zip")
     assert "Ask for the permission GetBucketPolicy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"team": "theirs"},
+        {ownership.APP_TAG: APP},
+        {**OWN_TAGS, ownership.OWNER_TAG: "theirs"},
+        {**OWN_TAGS, ownership.APP_TAG: "theirs"},
+    ],
+)
+def test_a_bucket_that_this_project_did_not_make_stays(
+    monkeypatch: pytest.MonkeyPatch,
+    zip_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    tags: dict[str, str],
+) -> None:
+    """Also one whose creation was interrupted before its tags were set."""
+    s3 = FakeS3("eu-central-1", 200, tags=tags)
+    assert upload(s3, zip_file, monkeypatch).endswith(".zip")
+    assert (s3.tags, s3.policy, s3.lifecycle) == (tags, "", "")
+    note = capsys.readouterr().out
+    assert f"Note: the bucket {APP}-packages-{ACCOUNT}-eu-central-1 existed before" in note
+    assert f"lacks the tags {ownership.APP_TAG}={APP}" in note
+
+
+def test_a_bucket_whose_tags_cannot_be_read_stays(
+    monkeypatch: pytest.MonkeyPatch, zip_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Forbidding(FakeS3):
+        def get_bucket_tagging(self, **_: str) -> None:
+            raise client_error("AccessDenied", "GetBucketTagging")
+
+    s3 = Forbidding("eu-central-1", 200)
+    assert upload(s3, zip_file, monkeypatch).endswith(".zip")
+    assert (s3.policy, s3.lifecycle) == ("", "")
+    assert "its tags cannot be read" in capsys.readouterr().out
+
+
+def test_a_new_bucket_without_tags_is_protected(
+    monkeypatch: pytest.MonkeyPatch, zip_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Forbidding(FakeS3):
+        def put_bucket_tagging(self, **_: Any) -> None:
+            raise client_error("AccessDenied", "PutBucketTagging")
+
+    s3 = Forbidding("eu-central-1", 404)
+    upload(s3, zip_file, monkeypatch)
+    assert s3.policy
+    assert "AWS refused to tag the bucket" in capsys.readouterr().out
 
 
 def test_a_bucket_of_another_account_is_not_used(
