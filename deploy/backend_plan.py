@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy import attachment, backend, chalice_config, lookup
+from deploy import attachment, backend, chalice_config, lookup, ownership
 from deploy.attachment import AttachedPool
 from deploy.chalice_config import Part
 from deploy.errors import DeploymentError
@@ -259,7 +259,10 @@ def _check_recorded(stage: str, plan: Plan, stack: Stack) -> list[str]:
     if plan.makes(Part.USER_POOL):
         pool_id = stack.outputs.get("UserPoolId", "")
     client_ids = recorded.get("USER_POOL_CLIENT_ID") or stack.outputs.get("UserPoolClientId", "")
-    return attachment.check_recorded(stage, table, pool_id, client_ids)
+    limitations = attachment.check_recorded(stage, table, pool_id, client_ids)
+    if table not in ("", stack.outputs.get("TableName")):
+        _refuse_table_of_another_stage(stage, table)
+    return limitations
 
 
 def _refuse_shared_table(stage: str, table: str) -> None:
@@ -269,6 +272,22 @@ def _refuse_shared_table(stage: str, table: str) -> None:
         raise DeploymentError(
             f"the table {table} is already that of the stage {' and '.join(others)}. Two stages "
             "with one table would change each other's profiles."
+        )
+
+
+def _refuse_table_of_another_stage(stage: str, name: str) -> None:
+    """Refuse a table that the stack of another stage or another owner has made, by its tags."""
+    table = lookup.table(name)
+    found = ownership.tags_of_another_stage(
+        backend.stack_name(stage), stage, lookup.table_tags(table)
+    )
+    if found:
+        listed = ", ".join(f"{tag}={value}" for tag, value in sorted(found.items()))
+        raise DeploymentError(
+            f"the table {name} was made for another stage, by its tags: {listed}. Two stages with "
+            "one table would change each other's profiles. If that stage is removed for good, "
+            "remove the tags, and run this command again: aws dynamodb untag-resource "
+            f"--resource-arn {table['TableArn']} --tag-keys {' '.join(sorted(found))}"
         )
 
 
@@ -290,6 +309,7 @@ def _check_attached(stage: str, plan: Plan) -> CheckedResources:
     if plan.table:
         limitations += attachment.check_table(plan.table)
         _refuse_shared_table(stage, plan.table)
+        _refuse_table_of_another_stage(stage, plan.table)
     if not plan.pool_id:
         return CheckedResources(None, tuple(limitations))
     pool = attachment.check_user_pool(

@@ -54,11 +54,22 @@ def name_tags(stage: str) -> dict[str, str]:
 
 def has_tags_of(stack_name: str, stage: str, tags: Mapping[str, str]) -> bool:
     """Return whether these are the tags that the stage's stack passes on to what it makes."""
-    expected = name_tags(stage)
+    return _tags_passed_on(stack_name, stage).items() <= tags.items()
+
+
+def tags_of_another_stage(stack_name: str, stage: str, tags: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the tags that name another app, stage or owner than the stage's stack."""
+    expected = _tags_passed_on(stack_name, stage)
+    return {name: value for name, value in tags.items() if expected.get(name, value) != value}
+
+
+def _tags_passed_on(stack_name: str, stage: str) -> dict[str, str]:
+    """Return the tags that the stage's stack passes on to what it makes."""
+    tags = name_tags(stage)
     adopted = chalice_config.backend_record(stage).adopted_stacks
     if not any(f":stack/{stack_name}/" in stack_id for stack_id in adopted):
-        expected[OWNER_TAG] = chalice_config.owner_id()  # an adopted stack keeps its owner's
-    return expected.items() <= tags.items()
+        tags[OWNER_TAG] = chalice_config.owner_id()  # an adopted stack keeps its owner's
+    return tags
 
 
 def is_own(stack: Stack, stage: str) -> bool:

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from deploy import api as api_stack
-from deploy import gateway_responses
+from deploy import gateway_responses, ownership
 from deploy.smoke_checks import CHECKS
 from tests.deployed import existing
 from tests.deployed.conftest import Clone
@@ -376,6 +376,42 @@ def test_a_table_of_another_stage_is_refused(clone: Clone) -> None:
     error = clone.error("backend", "prod", *pool.options, f"--table={table}")
     assert f"already that of the stage {STAGE}" in error
     assert clone.variables("prod") == {}
+
+
+def test_a_table_that_another_stage_made_is_refused(clone: Clone) -> None:
+    """Its tags show it, also if no stage of this clone records it."""
+    clone.run("backend", STAGE)
+    table = clone.variables(STAGE)["DYNAMODB_TABLE"]
+    clone.set_stage(STAGE, environment_variables={}, backend={})
+    before = clone.snapshot()
+    error = clone.error("backend", "prod", f"--table={table}")
+    assert f"{ownership.STAGE_TAG}={STAGE}" in error
+    assert clone.snapshot() == before
+    assert clone.stack("prod-backend") is None
+    arn = boto3.client("dynamodb").describe_table(TableName=table)["Table"]["TableArn"]
+    assert f"untag-resource --resource-arn {arn} --tag-keys {ownership.STAGE_TAG}" in error
+    boto3.client("dynamodb").untag_resource(ResourceArn=arn, TagKeys=[ownership.STAGE_TAG])
+    clone.run("backend", "prod", f"--table={table}")
+
+
+def test_a_table_of_another_owner_is_refused(clone: Clone, new_clone: Callable[..., Clone]) -> None:
+    clone.run("backend", STAGE)
+    table = clone.variables(STAGE)["DYNAMODB_TABLE"]
+    existing.delete_stack(f"{clone.app_name}-{STAGE}-backend")
+    rival = new_clone(clone.app_name)
+    before = rival.snapshot()
+    error = rival.error("backend", STAGE, f"--table={table}")
+    assert f"{ownership.OWNER_TAG}={clone.config['owner_id']}" in error
+    assert rival.snapshot() == before
+    assert rival.stack(f"{STAGE}-backend") is None
+
+
+def test_a_pool_of_another_stage_is_attached(clone: Clone) -> None:
+    clone.run("backend", STAGE)
+    pool_id = clone.pool_id(STAGE)
+    client_id = clone.variables(STAGE)["USER_POOL_CLIENT_ID"]
+    clone.run("backend", "prod", f"--user-pool-id={pool_id}", f"--user-pool-client-id={client_id}")
+    assert clone.pool_id("prod") == pool_id
 
 
 def test_an_attached_stage_keeps_its_pool_and_table(clone: Clone) -> None:

@@ -89,6 +89,17 @@ def test_a_restored_table_is_named_and_left(clone: Clone) -> None:
     assert clone.variables(STAGE)["DYNAMODB_TABLE"] == restored
 
 
+def test_a_table_of_another_stage_is_not_recorded_by_hand(clone: Clone) -> None:
+    """Two stages would change the same profiles. A restored table has no tags."""
+    clone.run("backend", STAGE)
+    clone.run("backend", "prod", "--callback-urls=https://app.example.com")
+    table = clone.variables("prod")["DYNAMODB_TABLE"]
+    clone.set_stage("prod", environment_variables={})
+    variables = {**clone.variables(STAGE), "DYNAMODB_TABLE": table}
+    clone.set_stage(STAGE, environment_variables=variables)
+    assert "user-profile:stage=prod" in clone.error("backend", STAGE)
+
+
 def test_a_pool_and_table_recorded_by_hand_are_left(clone: Clone) -> None:
     pool = existing.create_pool()
     table = existing.create_table()
