@@ -61,6 +61,8 @@ def deploy(
             f"chalice deploy has deployed the API of {stage} already. A second API on the same "
             f"table was refused. To use make deploy, run: make destroy STAGE={stage}"
         )
+    if stack is None:
+        refuse_unrecorded_function(stage)
     claim = ownership.claim(stage, stack, role_arn)
     live = None
     if stack is not None:
@@ -228,20 +230,38 @@ def deployed_variables(stage: str) -> dict[str, str] | None:
 
 
 def is_deployed(stage: str) -> bool:
-    """Return whether the stage has an API, however it was deployed. Raises DeploymentError."""
-    if stacks.describe(stack_name(stage)) is not None or chalice_cli.has_record(stage):
-        return True
-    # The record of `chalice deploy` may be in another clone.
-    function = lookup.find_function(chalice_config.resource_name(stage))
+    """Return whether the stage has an API that `destroy` can delete. Raises DeploymentError."""
+    return stacks.describe(stack_name(stage)) is not None or chalice_cli.has_record(stage)
+
+
+def refuse_unrecorded_function(stage: str) -> None:
+    """Raise DeploymentError if `chalice deploy` made a function that this folder does not record.
+
+    Its deployment was interrupted, or the record is in another clone. The function uses the stage's
+    table, and only `chalice deploy` can find what it made besides the function.
+    """
+    if chalice_cli.records_function(stage):
+        return
+    name = chalice_config.resource_name(stage)
+    function = lookup.find_function(name)
     recorded_table = chalice_config.environment(stage).get("DYNAMODB_TABLE", "")
-    return function is not None and function.get("DYNAMODB_TABLE") == recorded_table
+    if function is None or function.get("DYNAMODB_TABLE") != recorded_table:
+        return
+    raise DeploymentError(
+        f"chalice deploy made the function {name}, which uses the table of {stage}, and "
+        f"{chalice_cli.record_file(stage)} does not record it: chalice deploy was interrupted, or "
+        f"was run in another clone. In the clone with the record, run: make destroy STAGE={stage}. "
+        f"If there is none, run chalice deploy --stage {stage} here to complete it, and then make "
+        f"destroy STAGE={stage}."
+    )
 
 
 def destroy(stage: str, progress: Progress, role_arn: str = "", *, keep_logs: bool = False) -> bool:
     """Delete the stage's API, however it was deployed. Return False if there was none.
 
     `role_arn` is as in stacks.delete. The log groups are deleted too, unless `keep_logs`. Raises
-    DeploymentError, also if the stack belongs to another owner.
+    DeploymentError, also if the stack belongs to another owner, or if a function of `chalice
+    deploy` is left.
     """
     name = stack_name(stage)
     stack = stacks.describe_at_rest(name, progress)
@@ -257,4 +277,5 @@ def destroy(stage: str, progress: Progress, role_arn: str = "", *, keep_logs: bo
     if chalice_cli.has_record(stage):
         chalice_cli.run_chalice("delete", "--stage", stage)
         was_deployed = True
+    refuse_unrecorded_function(stage)
     return was_deployed

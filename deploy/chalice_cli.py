@@ -50,8 +50,21 @@ def has_record(stage: str) -> bool:
     return bool(_recorded_resources(stage))
 
 
+def records_function(stage: str) -> bool:
+    """Return whether `chalice deploy` recorded the function of the stage in this folder.
+
+    Raises DeploymentError.
+    """
+    return any(row["resource_type"] == "lambda_function" for row in _recorded_resources(stage))
+
+
+def record_file(stage: str) -> Path:
+    """Return the file in which `chalice deploy` records what it has made for the stage."""
+    return Path(".chalice") / "deployed" / f"{stage}.json"
+
+
 def _recorded_resources(stage: str) -> list[dict[str, str]]:
-    file = Path(".chalice") / "deployed" / f"{stage}.json"
+    file = record_file(stage)
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

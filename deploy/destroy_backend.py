@@ -68,6 +68,7 @@ def run(stage: str, confirmation: str, progress: Progress, role_arn: str = "") -
         raise DeploymentError(
             f"the API still uses the backend. Delete the API first: make destroy STAGE={stage}"
         )
+    api.refuse_unrecorded_function(stage)
     stack = stacks.describe_at_rest(name, progress)
     ownership.require_own(stack, name, stage)
     ids: dict[str, str] = {}

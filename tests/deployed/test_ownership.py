@@ -103,10 +103,56 @@ def test_one_stage_is_deployed_in_one_way_only(clone: Clone, cloud: Cloud) -> No
         done = clone.chalice("deploy", AWS_ENDPOINT_URL=endpoint)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "chalice deploy has deployed the API of dev already" in clone.error("deploy", STAGE)
-        # A second clone has no record of it, but its function uses the table.
-        (clone.folder / ".chalice" / "deployed").rename(clone.folder / "elsewhere")
         error = clone.error("destroy-backend", STAGE, f"--confirm={STAGE}")
     assert "the API still uses the backend" in error
+
+
+NO_RESOURCES = '{"schema_version": "2.0", "backend": "api", "resources": []}'
+"""What `chalice deploy` records if it is interrupted while it creates the function."""
+
+
+@pytest.mark.parametrize("record", ["", NO_RESOURCES], ids=["another clone's", "interrupted"])
+def test_a_function_without_a_record_is_named(clone: Clone, cloud: Cloud, record: str) -> None:
+    """No command forgets it, or deploys a second API on its table; chalice deploy completes it."""
+    clone.run("backend", STAGE)
+    file = clone.folder / ".chalice" / "deployed" / f"{STAGE}.json"
+    with chalice_endpoint(cloud.port, {}) as endpoint:
+        done = clone.chalice("deploy", AWS_ENDPOINT_URL=endpoint)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if record:
+            file.write_text(record)
+        else:
+            file.unlink()
+        errors = {
+            clone.error("destroy", STAGE),
+            clone.error("destroy-backend", STAGE, f"--confirm={STAGE}"),
+            clone.error("deploy", STAGE),
+        }
+        (error,) = errors
+        assert f"the function {clone.app_name}-{STAGE}" in error
+        assert f"chalice deploy --stage {STAGE}" in error
+        assert clone.stack(STAGE) is None
+        done = clone.chalice("deploy", AWS_ENDPOINT_URL=endpoint)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "is deleted" in clone.run("destroy", STAGE, AWS_ENDPOINT_URL=endpoint)
+    clone.run("destroy-backend", STAGE, f"--confirm={STAGE}")
+
+
+def test_an_api_beside_a_function_without_a_record_is_deleted(clone: Clone, cloud: Cloud) -> None:
+    """An earlier version deployed both. chalice deploy works only after the stack is deleted."""
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+    variables = {"Variables": {"DYNAMODB_TABLE": clone.variables(STAGE)["DYNAMODB_TABLE"]}}
+    boto3.client("lambda").create_function(
+        FunctionName=f"{clone.app_name}-{STAGE}",
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="app.app",
+        Code={"ZipFile": (clone.folder / "out" / STAGE / "deployment.zip").read_bytes()},
+        Environment=variables,
+    )
+    assert f"chalice deploy --stage {STAGE}" in clone.error("destroy", STAGE)
+    assert clone.stack(STAGE) is None
 
 
 def test_a_colleague_with_the_committed_files_is_the_same_owner(

@@ -17,6 +17,7 @@ from deploy import (
     chalice_cli,
     chalice_config,
     destroy_backend,
+    lookup,
     ownership,
     packaging,
     polling,
@@ -117,6 +118,7 @@ def test_an_api_is_deleted_however_it_was_deployed(
     monkeypatch.setattr(api_logs, "delete", lambda *_: None)
     monkeypatch.setattr(chalice_cli, "run_chalice", run_chalice)
     monkeypatch.setattr(chalice_cli, "has_record", lambda _: by_chalice)
+    monkeypatch.setattr(lookup, "find_function", lambda _: None)
     assert api.destroy("dev", print) == (by_cloudformation or by_chalice)
     expected = [f"{APP}-dev"] * by_cloudformation + ["chalice delete"] * by_chalice
     assert deleted == expected
