@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from deploy import api_settings, backend_parameters
-from deploy.errors import DeploymentError
+from deploy import api_settings, backend_parameters, chalice_config, parameter_values
 from deploy.packaging import TEMPLATE
 
 NOT_SETTABLE = frozenset({"AccountLogsRole", "MakeFunctionLogs", "MakeAccessLogs"})
@@ -23,14 +22,19 @@ def parameters(stage: str, options: Mapping[str, str], text: str) -> dict[str, s
     recorded = api_settings.settings_of(stage).parameters
     given = backend_parameters.parse_with_options(text, options)
     backend_parameters.print_conflicts("make deploy", given, recorded)
-    chosen = {**recorded, **given}
+    _check(given)
+    in_effect = {name: value for name, value in recorded.items() if name not in given}
+    _check(in_effect, chalice_config.place(stage))
+    return {**in_effect, **given}
+
+
+def _check(values: Mapping[str, str], place: str = "") -> None:
+    """Refuse parameters that cannot be set, and values that they cannot have.
+
+    `place` says where the values are, for messages. Raises DeploymentError.
+    """
     declared = json.loads(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
     settable = set(declared) - NOT_SETTABLE
-    for name in chosen:
-        if name not in settable:
-            raise DeploymentError(
-                f"resources/api.json has no parameter {name} to set. It has: "
-                f"{', '.join(sorted(settable))}."
-            )
-    backend_parameters.check_numbers(chosen, declared)
-    return chosen
+    for name in values:
+        backend_parameters.check_name(name, settable, "resources/api.json", place)
+    parameter_values.check(values, declared, place)

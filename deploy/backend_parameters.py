@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
-from deploy import aws, backend, chalice_config
+from deploy import aws, backend, chalice_config, parameter_values
 from deploy.backend_plan import Plan, Request
 from deploy.chalice_config import Part
 from deploy.errors import DeploymentError
@@ -33,10 +32,10 @@ def parameters(request: Request, plan: Plan, stack: Stack | None) -> dict[str, s
     recorded = chalice_config.backend_record(request.stage).parameters
     given = _given(request)
     print_conflicts("make backend", given, recorded)
+    _check(given, plan)
+    in_effect = {name: value for name, value in recorded.items() if name not in given}
+    _check(in_effect, plan, chalice_config.place(request.stage))
     chosen = {**recorded, **given}
-    for name in chosen:
-        _check_name(name, plan)
-    check_numbers(chosen, backend.template()["Parameters"])
     for name in ("CallbackUrls", "LogoutUrls"):
         if name in chosen:
             _check_urls(name, chosen[name])
@@ -93,17 +92,6 @@ def parse(text: str) -> dict[str, str]:
     return parsed
 
 
-def check_numbers(chosen: Mapping[str, str], declared: Mapping[str, Any]) -> None:
-    """Refuse values with a decimal point, which CloudFormation accepts for each parameter of the
-    type Number. AWS refuses them later, when the stack changes. Raises DeploymentError.
-
-    `declared` are the parameters of the template.
-    """
-    for name, value in chosen.items():
-        if declared[name]["Type"] == "Number" and not re.fullmatch(r"-?[0-9]+", value):
-            raise DeploymentError(f"{name} must be a whole number. It is {value!r}.")
-
-
 def print_conflicts(command: str, given: Mapping[str, str], recorded: Mapping[str, str]) -> None:
     """Print a note for each parameter that an option sets for this run of `command` only."""
     for name in sorted(given.keys() & recorded.keys()):
@@ -114,19 +102,32 @@ def print_conflicts(command: str, given: Mapping[str, str], recorded: Mapping[st
             )
 
 
-def _check_name(name: str, plan: Plan) -> None:
-    """Refuse a parameter that does not exist, or that is for something attached."""
-    settable = set(backend.template()["Parameters"]) - DERIVED
+def _check(values: Mapping[str, str], plan: Plan, place: str = "") -> None:
+    """Refuse parameters that cannot be set, and values that they cannot have.
+
+    `place` says where the values are, for messages. Raises DeploymentError.
+    """
+    declared = backend.template()["Parameters"]
+    for name in values:
+        check_name(name, set(declared) - DERIVED, "resources/backend.yaml", place)
+        if not _applies(name, plan):
+            attached = " and the ".join(part.text for part in plan.attached)
+            raise DeploymentError(
+                f"{name}{place} is a setting of what this command makes, but the {attached} of the "
+                "stage existed before. Change the setting there."
+            )
+    parameter_values.check(values, declared, place)
+
+
+def check_name(name: str, settable: Collection[str], template: str, place: str = "") -> None:
+    """Refuse a parameter that the template does not have, or that cannot be set.
+
+    `place` says where it is given, for messages. Raises DeploymentError.
+    """
     if name not in settable:
         raise DeploymentError(
-            f"resources/backend.yaml has no parameter {name} to set. It has: "
+            f"{name}{place} is not a parameter of {template} that can be set. Those are: "
             f"{', '.join(sorted(settable))}."
-        )
-    if not _applies(name, plan):
-        attached = " and the ".join(part.text for part in plan.attached)
-        raise DeploymentError(
-            f"{name} is a setting of what this command makes, but the {attached} of the stage "
-            "existed before. Change the setting there."
         )
 
 

@@ -243,6 +243,11 @@ def policy_file(stage: str) -> Path:
     return FILE.parent / own_name
 
 
+def place(stage: str) -> str:
+    """Say that a value is among the stage's settings, for messages."""
+    return f" of the stage {stage} in {FILE}"
+
+
 def setting(stage: str, name: str) -> Any:
     """Return a setting of Chalice's, the stage's own or that for all stages; None if not set."""
     config = _read()

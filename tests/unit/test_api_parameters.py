@@ -44,11 +44,19 @@ def test_options_have_precedence_over_the_record(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ThrotleRate=1", r"no parameter ThrotleRate to set. It has: .*ThrottleRate"),
-        ("AccountLogsRole=true", "no parameter AccountLogsRole"),
+        (
+            "ThrotleRate=1",
+            r"ThrotleRate is not a parameter of .* Those are: .*ThrottleRate",
+        ),
+        ("AccountLogsRole=true", "AccountLogsRole is not a parameter"),
         ("ThrottleRate", "not Name=value"),
-        ("SilenceHours=1.5", "SilenceHours must be a whole number. It is '1.5'."),
-        ("ThrottleBurst=", "ThrottleBurst must be a whole number"),
+        ("SilenceHours=1.5", "SilenceHours is '1.5'. It must be a whole number."),
+        ("SilenceHours=25", "SilenceHours is '25'. It must be a whole number from 0 to 24."),
+        ("ThrottleRate=0", "It must be a whole number from 1."),
+        ("LogRetentionDays=2", "It must be one of 1, 3, 5"),
+        ("Dashboard=no", "It must be one of true, false."),
+        ("PermissionsBoundary=boundary", "It must be the ARN of an IAM policy, or empty."),
+        ("ThrottleBurst=", "It must be a whole number."),
         ("AlarmTopic=arn:aws:sns:eu-west-1:000000000000:others", "AlarmTopic is given twice"),
     ],
 )
@@ -70,8 +78,24 @@ def test_a_permissions_boundary_is_a_parameter_too(record: Callable[..., None]) 
 
 def test_a_recorded_parameter_must_exist(record: Callable[..., None]) -> None:
     record(Throttle="1")
-    with pytest.raises(DeploymentError, match="no parameter Throttle to set"):
+    with pytest.raises(
+        DeploymentError, match=r"Throttle of the stage dev in .* is not a parameter"
+    ):
         api_parameters.parameters("dev", {}, "")
+
+
+def test_a_recorded_parameter_must_have_a_usable_value(record: Callable[..., None]) -> None:
+    """The value of an option replaces it."""
+    record(ThrottleRate="0")
+    with pytest.raises(DeploymentError, match=r"ThrottleRate of the stage dev in .* is '0'"):
+        api_parameters.parameters("dev", {}, "")
+    assert api_parameters.parameters("dev", {}, "ThrottleRate=1") == {"ThrottleRate": "1"}
+
+
+def test_a_topic_that_is_no_arn_is_refused(record: Callable[..., None]) -> None:
+    record()
+    with pytest.raises(DeploymentError, match="It must be the ARN of an SNS topic, or empty"):
+        api_parameters.parameters("dev", {"AlarmTopic": "foo"}, "")
 
 
 class FakeApiGateway:

@@ -185,6 +185,35 @@ def test_a_permissions_boundary_is_the_arn_of_a_policy(boundary: str, is_allowed
     assert bool(re.fullmatch(parameter["AllowedPattern"], boundary)) == is_allowed
 
 
+TRIGGER = "arn:aws:lambda:eu-central-1:123456789012:function:trigger"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "is_allowed"),
+    [
+        ("", True),
+        (TRIGGER, True),
+        (f"{TRIGGER}:live", True),
+        (f"{TRIGGER}:12", True),
+        ("arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:my_Trigger-1", True),
+        ("arn:aws-cn:lambda:cn-north-1:123456789012:function:trigger", True),
+        ("trigger", False),
+        (f"{TRIGGER}:", False),
+        (f"{TRIGGER} ", False),
+        (TRIGGER.replace(":function:", ":layer:"), False),
+        (TRIGGER.replace(":lambda:", ":sns:"), False),
+    ],
+)
+def test_a_trigger_is_the_arn_of_a_function(
+    backend: dict[str, Any], trigger: str, is_allowed: bool
+) -> None:
+    triggers = [name for name in backend["Parameters"] if name.endswith("Trigger")]
+    assert len(triggers) == 7
+    for name in triggers:
+        pattern = backend["Parameters"][name]["AllowedPattern"]
+        assert bool(re.fullmatch(pattern, trigger)) == is_allowed, name
+
+
 def test_every_role_of_the_api_can_have_a_boundary() -> None:
     resources = json.loads(API_TEMPLATE.read_text())["Resources"]
     for name in ("ApiHandlerRole", "GatewayLogsRole"):  # Chalice declares the type of the first
