@@ -278,13 +278,14 @@ def make_deploy(options: argparse.Namespace) -> None:
     stage = options.stage
     checks.check_stage(stage)
     recorded = chalice_config.recorded_backend(stage)
-    pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
-    attachment.check_recorded(stage, recorded.table, pool_id, recorded.client_ids)
+    pool = UserPoolArn.parse(recorded.user_pool_arn)
     given = {
         "AlarmTopic": options.alarm_topic,
         "PermissionsBoundary": options.permissions_boundary,
     }
     parameters = api_parameters.parameters(stage, given, options.parameters)
+    api_parameters.check_region_of_topic(parameters, pool.region)
+    attachment.check_recorded(stage, recorded.table, pool.pool_id, recorded.client_ids)
     overwrite = is_yes("OVERWRITE", options.overwrite)
     print(f"Deploying the API as {api.stack_name(stage)} ...", flush=True)
     outputs = api.deploy(stage, parameters, _print_progress, options.role_arn, overwrite=overwrite)

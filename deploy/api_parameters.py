@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from deploy import api_settings, backend_parameters, chalice_config, parameter_values
+from deploy.errors import DeploymentError
 from deploy.packaging import TEMPLATE
 
 NOT_SETTABLE = frozenset({"AccountLogsRole", "MakeFunctionLogs", "MakeAccessLogs"})
@@ -26,6 +27,19 @@ def parameters(stage: str, options: Mapping[str, str], text: str) -> dict[str, s
     in_effect = {name: value for name, value in recorded.items() if name not in given}
     _check(in_effect, chalice_config.place(stage))
     return {**in_effect, **given}
+
+
+def check_region_of_topic(chosen: Mapping[str, str], region: str) -> None:
+    """Refuse a topic of another region than that of the alarms. Raises DeploymentError."""
+    topic = chosen.get("AlarmTopic", "")
+    if not topic:
+        return
+    topic_region = topic.split(":")[3]
+    if topic_region != region:
+        raise DeploymentError(
+            f"the topic {topic} is in the region {topic_region}, and the API in {region}. "
+            f"CloudWatch sends alarms to topics of its own region only: choose one in {region}."
+        )
 
 
 def _check(values: Mapping[str, str], place: str = "") -> None:

@@ -23,10 +23,11 @@ class CustomDomain:
     """The domain at which users reach the API: the setting api_gateway_custom_domain."""
 
     name: str
+    certificate_arn: str
     path: str = ""
     """The path before the API's own paths, without slashes. Empty: the root of the domain."""
-    has_tls_version: bool = False
-    """Whether the setting names a TLS version."""
+    tls_version: str = ""
+    """Empty: this project's default."""
 
     @property
     def url(self) -> str:
@@ -91,7 +92,12 @@ def custom_domain(stage: str) -> CustomDomain | None:
     path = prefix.strip("/")
     if prefix in ROOT_PATHS:
         path = ""
-    return CustomDomain(value["domain_name"], path, bool(value.get("tls_version")))
+    return CustomDomain(
+        name=value["domain_name"],
+        certificate_arn=value["certificate_arn"],
+        path=path,
+        tls_version=str(value.get("tls_version") or ""),
+    )
 
 
 def _is_text(value: object) -> bool:

@@ -108,7 +108,7 @@ def _add_custom_domain(template: Template, domain: CustomDomain, endpoint: str) 
     # first deployment fails. With the reference, it waits.
     mapping = {"Properties": {"Stage": {"Ref": "RestAPI.Stage"}}}
     template["Resources"][f"{DOMAIN}Mapping"] = mapping
-    if not domain.has_tls_version:
+    if not domain.tls_version:
         # API Gateway's own default also accepts TLS 1.0.
         template["Resources"][DOMAIN] = {"Properties": {"SecurityPolicy": "TLS_1_2"}}
     target = "RegionalDomainName"

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import boto3
 
-from deploy import aws, chalice_cli, chalice_config, function_settings, policy, stacks
+from deploy import (
+    api_checks,
+    aws,
+    chalice_cli,
+    chalice_config,
+    function_settings,
+    policy,
+    stacks,
+)
 from deploy.arn import UserPoolArn
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import Part
@@ -51,6 +59,7 @@ def check_stage(stage: str, profile: str | None = None) -> None:
     check_table_is_its_own(stage, recorded.table)
     use_region_of(stage, profile)
     function_settings.check(stage)
+    api_checks.check(stage, UserPoolArn.parse(recorded.user_pool_arn).region)
     _check_role(stage)
     _check_client_ids(stage, recorded.client_ids)
     policy.check(stage, recorded)

@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from deploy import (
+    api_checks,
     api_template,
     aws,
     bytecode,
@@ -45,6 +46,7 @@ def prepare(stage: str, profile: str | None) -> None:
     """
     checks.check_stage(stage, profile)
     checks.warn_of_misspelled_settings(stage)
+    api_checks.warn_of_ignored_role(stage)
     erasure.warn_if_not_chosen(stage)
     policy.warn_of_unneeded_rights(stage, chalice_config.recorded_backend(stage))
     vendor.build()

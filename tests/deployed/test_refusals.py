@@ -127,6 +127,7 @@ def test_nothing_is_deployed_with_a_broken_file(clone: Clone, name: str) -> None
         ({"manage_iam_role": False}, "iam_role_arn"),
         ({"autogen_policy": True}, "autogen_policy must be false"),
         ({"iam_policy_file": 5}, "iam_policy_file of the stage dev"),
+        ({"api_gateway_endpoint_type": "PRIVATE"}, "does not support private APIs"),
     ],
 )
 def test_settings_with_which_no_request_would_succeed(

@@ -98,6 +98,16 @@ def test_a_topic_that_is_no_arn_is_refused(record: Callable[..., None]) -> None:
         api_parameters.parameters("dev", {"AlarmTopic": "foo"}, "")
 
 
+@pytest.mark.parametrize("chosen", [{}, {"AlarmTopic": ""}, {"AlarmTopic": TOPIC}])
+def test_a_topic_is_in_the_region_of_the_api(chosen: dict[str, str]) -> None:
+    api_parameters.check_region_of_topic(chosen, "eu-west-1")
+
+
+def test_a_topic_of_another_region_is_refused() -> None:
+    with pytest.raises(DeploymentError, match=r"in the region eu-west-1, and the API in us-east-1"):
+        api_parameters.check_region_of_topic({"AlarmTopic": TOPIC}, "us-east-1")
+
+
 class FakeApiGateway:
     """Has one stage with these settings of its methods."""
 
