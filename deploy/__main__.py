@@ -334,6 +334,12 @@ def make_destroy(options: argparse.Namespace) -> None:
         print(f"The API of {stage} is deleted. Users and data are kept.")
         for name in api_logs.existing(api.stack_name(stage)):
             print(f"Kept: the log group {name}. The next make deploy uses it.")
+        chalice_logs = api_logs.existing_of_chalice(api.stack_name(stage))
+        if chalice_logs:
+            print(
+                f"Kept: the log group {chalice_logs} of chalice deploy. To delete it, run: "
+                f"aws logs delete-log-group --log-group-name {chalice_logs}"
+            )
     else:
         region = boto3.session.Session().region_name
         print(f"{stage} has no API in this account, region ({region}) and folder.")

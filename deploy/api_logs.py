@@ -128,6 +128,17 @@ def existing(stack_name: str) -> list[str]:
     return [name for name in group_names(stack_name).values() if _find(name) is not None]
 
 
+def existing_of_chalice(function: str) -> str:
+    """Return the name of the log group of a function of `chalice deploy`; empty if there is none.
+
+    Lambda makes it, so it has no tags that show whose it is. Raises DeploymentError.
+    """
+    name = f"/aws/lambda/{function}"
+    if _find(name) is None:
+        return ""
+    return name
+
+
 def _find(name: str) -> dict[str, Any] | None:
     with report_aws_errors(f"looking for the log group {name}"):
         found = boto3.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]

@@ -138,6 +138,23 @@ def test_a_function_without_a_record_is_named(clone: Clone, cloud: Cloud, record
     clone.run("destroy-backend", STAGE, f"--confirm={STAGE}")
 
 
+@pytest.mark.parametrize("has_logs", [True, False])
+def test_logs_of_chalice_deploy_are_kept_and_named(
+    clone: Clone, cloud: Cloud, has_logs: bool
+) -> None:
+    """Lambda makes the log group when the function writes its first line."""
+    clone.run("backend", STAGE)
+    group = f"/aws/lambda/{clone.app_name}-{STAGE}"
+    with chalice_endpoint(cloud.port, {}) as endpoint:
+        done = clone.chalice("deploy", AWS_ENDPOINT_URL=endpoint)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if has_logs:
+            boto3.client("logs").create_log_group(logGroupName=group)
+        output = clone.run("destroy", STAGE, AWS_ENDPOINT_URL=endpoint)
+    advice = f"aws logs delete-log-group --log-group-name {group}\n"
+    assert (advice in output) == has_logs
+
+
 def test_an_api_beside_a_function_without_a_record_is_deleted(clone: Clone, cloud: Cloud) -> None:
     """An earlier version deployed both. chalice deploy works only after the stack is deleted."""
     clone.run("backend", STAGE)
