@@ -20,6 +20,7 @@ import boto3
 from botocore.config import Config
 
 from chalicelib import items
+from deploy.counting import counted
 from deploy.errors import DeploymentError
 from deploy.profile_lines import record_of, write_line
 from deploy.progress import Progress
@@ -57,10 +58,12 @@ def run(table: StageTable, request: ExportRequest) -> None:
     finally:
         progress.close()
     if counts["other"]:
-        progress.note(f"Left out, as other programs wrote them: {counts['other']:,} items.")
+        progress.note(
+            f"Left out, as other programs wrote them: {counted(counts['other'], 'item')}."
+        )
     print(
-        f"Exported {counts['profile']:,} profiles and the metadata of {counts['metadata']:,} users "
-        f"to {request.file}."
+        f"Exported {counted(counts['profile'], 'profile')} and the metadata of "
+        f"{counted(counts['metadata'], 'user')} to {request.file}."
     )
 
 

@@ -39,6 +39,7 @@ from deploy import pairing
 from deploy.arn import UserPoolArn
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import RecordedBackend
+from deploy.counting import counted
 from deploy.errors import DeploymentError
 from deploy.profile_writer import Pace
 from deploy.progress import Progress
@@ -249,7 +250,9 @@ class _Run:
         self._delete_accounts(sorted(with_account - found.unfinished), confirmed.accounts)
         self._remove_expired_markers(found)
         if found.others:
-            self._report.note(f"Left alone, as other programs wrote them: {found.others:,} items.")
+            self._report.note(
+                f"Left alone, as other programs wrote them: {counted(found.others, 'item')}."
+            )
         orphans = self._orphans(found.with_data)
         if confirmed.orphans is None:
             self._list(orphans, found.profiles)
@@ -374,8 +377,8 @@ class _Run:
             if self._repeat(partial(self._table.remove_marker, kind), to_text(sub)):
                 self._report.add(Change.MARKER_REMOVED)
         self._report.note(
-            f"Removed {self._report.count(Change.MARKER_REMOVED):,} expired markers: the table has "
-            f"no TTL on {self._target.ttl_attribute}."
+            f"Removed {counted(self._report.count(Change.MARKER_REMOVED), 'expired marker')}: the "
+            f"table has no TTL on {self._target.ttl_attribute}."
         )
 
     # --- orphans ----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from chalicelib.errors import InvalidProfile, ProfileTooLarge, StoreUnavailable
 from chalicelib.metadata import check_metadata
 from chalicelib.profile import check_profile_data
 from deploy.aws import report_aws_errors
+from deploy.counting import counted
 from deploy.errors import DeploymentError
 from deploy.options import is_yes
 from deploy.profile_lines import LineRefused, Record, read_line
@@ -128,7 +129,7 @@ class Report:
         """The counts in a sentence."""
         counts = [f"{self.outcomes[outcome]:,} {outcome.value}" for outcome in Outcome]
         first = "Dry run, nothing was written. " if self.dry_run else ""
-        return f"{first}{self.outcomes.total():,} lines: {', '.join(counts)}."
+        return f"{first}{counted(self.outcomes.total(), 'line')}: {', '.join(counts)}."
 
 
 def run(table: StageTable, request: ImportRequest) -> None:

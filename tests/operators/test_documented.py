@@ -77,11 +77,11 @@ def assert_documented_commands_run(
         for command in commands(DOCS / "operating.md", "Export and import")
     )
     before = store.replace(user.sub, {"name": "Ada"})
-    assert "Exported 1 profiles" in make(clone, *export, **variables)
+    assert "Exported 1 profile and the metadata of 0 users" in make(clone, *export, **variables)
     store.delete(user.sub)
-    assert "1 lines: 1 written" in make(clone, *dry_run, **variables)
+    assert "1 line: 1 written" in make(clone, *dry_run, **variables)
     assert store.find(user.sub) is None
-    assert "1 lines: 1 written" in make(clone, *restore, **variables)
+    assert "1 line: 1 written" in make(clone, *restore, **variables)
     after = store.get(user.sub)
     assert after.data == before.data
     assert after.updated_at == before.updated_at

@@ -67,7 +67,7 @@ def test_items_of_other_programs_are_counted(stage: Stage, pk: str, sk: str) -> 
     stage.client.put_item(TableName=stage.table, Item={"pk": {"S": pk}, "sk": {"S": sk}})
     done = stage.run("export", "--file=out.jsonl")
     assert done.status == 0
-    assert "Left out, as other programs wrote them: 1 items." in done.errors
+    assert "Left out, as other programs wrote them: 1 item." in done.errors
     assert (stage.folder / "out.jsonl").read_text() == ""
 
 

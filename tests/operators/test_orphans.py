@@ -195,7 +195,7 @@ def test_items_of_other_programs_are_left_alone(
     stage.client.put_item(TableName=stage.table, Item=item)
     done = stage.run("orphans")
     assert listed(done) == {}
-    assert "Left alone, as other programs wrote them: 1 items." in done.errors
+    assert "Left alone, as other programs wrote them: 1 item." in done.errors
     assert stage.client.scan(TableName=stage.table)["Items"] == [item]
 
 
@@ -535,7 +535,7 @@ def test_expired_markers_are_removed_without_ttl(stage: Stage, users: Users, kin
     stage.put(old, kind, **ERASED_AT, **PAST)
     stage.put(new, kind, **ERASED_AT, **FUTURE)
     done = stage.run("orphans")
-    assert "Removed 1 expired markers: the table has no TTL on expires_at." in done.errors
+    assert "Removed 1 expired marker: the table has no TTL on expires_at." in done.errors
     assert stage.item(old, kind) == {}
     assert stage.item(new, kind)
     assert "expired" not in stage.run("orphans").errors
@@ -556,7 +556,7 @@ def test_a_ttl_on_another_attribute_is_none(stage: Stage, users: Users) -> None:
     set_ttl(stage, "other")
     sub = new_sub()
     stage.put(sub, **ERASED_AT, **PAST)
-    assert "Removed 1 expired markers" in stage.run("orphans").errors
+    assert "Removed 1 expired marker" in stage.run("orphans").errors
     assert stage.item(sub) == {}
 
 

@@ -24,6 +24,7 @@ from deploy import (
     stacks,
 )
 from deploy.arn import UserPoolArn
+from deploy.counting import counted
 from deploy.errors import DeploymentError
 from deploy.stacks import Stack
 
@@ -39,6 +40,13 @@ def test_waiting_ends_when_it_is_ready() -> None:
     answers = iter([False, False, True, False])
     polling.wait_until(lambda: next(answers))
     assert list(answers) == [False]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 users"), (1, "1 user"), (2, "2 users"), (1000, "1,000 users")]
+)
+def test_a_number_has_its_noun(count: int, text: str) -> None:
+    assert counted(count, "user") == text
 
 
 def test_pauses_grow_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
