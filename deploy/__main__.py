@@ -33,10 +33,12 @@ from deploy import (
     gateway_responses,
     import_profiles,
     make_backend,
+    ownership,
     packaging,
     page_config,
     service_role,
     show_logs,
+    stacks,
     write_description,
 )
 from deploy.arn import UserPoolArn
@@ -316,14 +318,30 @@ def make_gateway(options: argparse.Namespace) -> None:
 
 def make_url(options: argparse.Namespace) -> None:
     """Print the URL of a stage's API and nothing else, for scripts."""
-    print(api.deployed_url(options.stage))
+    url = api.deployed_url(options.stage)
+    _note_other_owner(options.stage)
+    print(url)
 
 
 def make_logs(options: argparse.Namespace) -> None:
     """Print the latest lines of the function's log. Ctrl-C, or `| head`, ends it quietly."""
     request = show_logs.LogsRequest.from_options(options.since, options.follow)
+    _note_other_owner(options.stage)
     with suppress(KeyboardInterrupt), ended_by_the_reader():
         show_logs.run(options.stage, request)
+
+
+def _note_other_owner(stage: str) -> None:
+    """Print a note if the stage's API belongs to another owner, on standard error."""
+    name = api.stack_name(stage)
+    stack = stacks.describe(name)
+    if stack is not None and not ownership.is_own(stack, stage):
+        print(
+            f"Note: the stack {name} was not made with this {chalice_config.FILE}: "
+            f"{ownership.description(stack)}.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def make_destroy(options: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ import boto3
 from deploy import api, aws, backend, chalice_config, erasure, lookup, ownership, polling, stacks
 from deploy.aws import report_aws_errors
 from deploy.chalice_config import BackendRecord, Part
+from deploy.counting import counted
 from deploy.errors import DeploymentError
 from deploy.lookup import UserPool
 from deploy.stacks import Progress, Stack
@@ -64,13 +65,13 @@ def run(stage: str, confirmation: str, progress: Progress, role_arn: str = "") -
     if confirmation not in ("", stage):
         raise _not_confirmed(stage)
     name = backend.stack_name(stage)
+    stack = stacks.describe_at_rest(name, progress)
+    ownership.require_own(stack, name, stage)
     if api.is_deployed(stage):
         raise DeploymentError(
             f"the API still uses the backend. Delete the API first: make destroy STAGE={stage}"
         )
     api.refuse_unrecorded_function(stage)
-    stack = stacks.describe_at_rest(name, progress)
-    ownership.require_own(stack, name, stage)
     ids: dict[str, str] = {}
     if stack is not None:
         ids = stacks.physical_ids(name)
@@ -252,8 +253,8 @@ def _description(
         users = own.user_pool["EstimatedNumberOfUsers"]
         domains = "".join(f" and the domain {name}" for name in _domains(own.user_pool))
         lines.append(
-            f"  the user pool {own.user_pool['Id']} with about {users:,} users{domains}. AWS keeps "
-            "a deleted user pool for 14 days: ask AWS Support to restore it."
+            f"  the user pool {own.user_pool['Id']} with about {counted(users, 'user')}{domains}. "
+            "AWS keeps a deleted user pool for 14 days: ask AWS Support to restore it."
         )
     if stack is not None:
         lines.append(f"  the stack {name}, with the app client and the sign-in page if it has them")
@@ -266,13 +267,13 @@ def _profile_count(table: TableDescriptionTypeDef) -> str:
     """The number of profiles. DynamoDB updates its own count about every six hours."""
     count = table["ItemCount"]
     if count:
-        return f"about {count:,} profiles"
+        return f"about {counted(count, 'profile')}"
     name = table["TableName"]
     with report_aws_errors(f"counting the profiles in {name}"):
         page = boto3.client("dynamodb").scan(TableName=name, Select="COUNT")  # at most 1 MB
     if "LastEvaluatedKey" in page:
-        return f"more than {page['Count']:,} profiles"
-    return f"{page['Count']:,} profiles"
+        return f"more than {counted(page['Count'], 'profile')}"
+    return counted(page["Count"], "profile")
 
 
 def _not_confirmed(stage: str) -> DeploymentError:

@@ -39,6 +39,7 @@ def add_colleague(clone: Clone, colleague: Clone) -> None:
 def test_a_second_clone_does_not_take_over_a_backend(clone: Clone, rival: Clone) -> None:
     clone.run("backend", STAGE, "--callback-urls=https://app.example.com")
     before = clone.stack(f"{STAGE}-backend")
+    clone.run("deploy", STAGE)
     untouched = rival.snapshot()
     for command in ("backend", "destroy-backend"):
         error = rival.error(command, STAGE)
@@ -48,6 +49,17 @@ def test_a_second_clone_does_not_take_over_a_backend(clone: Clone, rival: Clone)
         assert "ADOPT=yes" in error
     assert clone.stack(f"{STAGE}-backend") == before
     assert rival.snapshot() == untouched
+
+
+def test_a_second_clone_learns_whose_api_it_reads(clone: Clone, rival: Clone) -> None:
+    clone.run("backend", STAGE)
+    clone.run("deploy", STAGE)
+    for command in ("url", "logs"):
+        assert "Note: " not in clone.account.run("make", "-s", command, f"STAGE={STAGE}").stderr
+        done = rival.account.run("make", "-s", command, f"STAGE={STAGE}")
+        assert done.returncode == 0, done.stderr
+        assert f"its owner_id is {clone.config['owner_id']}" in done.stderr
+        assert "Note: " not in done.stdout
 
 
 def test_a_second_clone_does_not_replace_an_api(clone: Clone, rival: Clone) -> None:
