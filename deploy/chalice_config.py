@@ -141,8 +141,14 @@ def _part(name: str) -> Part:
 def parameters_member(record: Mapping[str, Any]) -> dict[str, str]:
     """The member `parameters` of a record. Raises ValueError if it is not an object of strings."""
     parameters = record.get("parameters", {})
-    if not isinstance(parameters, dict) or not _are_strings(parameters.values()):
-        raise ValueError('has "parameters" that are not an object of strings')
+    if not isinstance(parameters, dict):
+        raise ValueError('has "parameters" that are not a JSON object')
+    for name, value in parameters.items():
+        if not isinstance(value, str):
+            raise ValueError(
+                f'has {json.dumps(value)} as the parameter {name}, which must be a string: "200" '
+                "instead of 200, for example"
+            )
     return parameters
 
 
@@ -330,6 +336,10 @@ def _read() -> dict[str, Any]:
     try:
         text = FILE.read_text(encoding="utf-8")
         config = json.loads(text, object_pairs_hook=_refuse_duplicates)
+    except FileNotFoundError as error:
+        raise DeploymentError(
+            f"there is no {FILE} in this folder. Run the command in the project's folder."
+        ) from error
     except (OSError, ValueError) as error:
         raise DeploymentError(f"cannot read {FILE}: {error}") from error
     if not _has_expected_shape(config):

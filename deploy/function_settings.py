@@ -69,6 +69,11 @@ def running_python() -> str:
 def _check_python(stage: str) -> None:
     """Refuse another Python than the function's: Chalice would change the function's runtime."""
     version = chalice_config.setting(stage, PYTHON_VERSION)
+    if isinstance(version, int | float):
+        raise DeploymentError(
+            f"{PYTHON_VERSION} in {FILE} is {_shown(version)}, a number. It must be a string, such "
+            f'as "{SUPPORTED_PYTHONS[-1]}".'
+        )
     if version not in SUPPORTED_PYTHONS:
         raise DeploymentError(
             f"{PYTHON_VERSION} in {FILE} is {_shown(version)}. Set the Python version of the "

@@ -88,10 +88,16 @@ def check(stage: str, recorded: RecordedBackend) -> None:
     ]
     if missing:
         pool_id = UserPoolArn.parse(recorded.user_pool_arn).pool_id
+        noun = "statement" if len(missing) == 1 else "statements"
+        listed = ", ".join(missing)
+        file = chalice_config.policy_file(stage)
+        problem = f"{file} lacks the {noun} {listed}"
+        if not file.exists():
+            problem = f"there is no {file} with the {noun} {listed}"
         raise DeploymentError(
-            f"{chalice_config.policy_file(stage)} lacks the statement {', '.join(missing)}, which "
-            f"the function needs for the table {recorded.table} and the user pool {pool_id} with "
-            f"the settings of the stage. To write it, run: make backend STAGE={stage}"
+            f"{problem}, which the function needs for the table {recorded.table} and the user pool "
+            f"{pool_id} with the settings of the stage. To write the file, run: make backend "
+            f"STAGE={stage}"
         )
 
 

@@ -63,9 +63,15 @@ def test_a_stage_may_have_its_own_python_version(project: Path) -> None:
         check(project, {}, dev={"lambda_python_version": OTHER})
 
 
-@pytest.mark.parametrize("version", [None, "", "3", "3.10", "3.15", "3.13.0", "python3.13", 3.13])
+@pytest.mark.parametrize("version", [None, "", "3", "3.10", "3.15", "3.13.0", "python3.13"])
 def test_a_python_version_that_is_not_supported(project: Path, version: object) -> None:
     with pytest.raises(DeploymentError, match=r"lambda_python_version in .* is .*3\.13"):
+        check(project, {"lambda_python_version": version})
+
+
+@pytest.mark.parametrize("version", [3, 3.13])
+def test_a_python_version_is_a_string(project: Path, version: float) -> None:
+    with pytest.raises(DeploymentError, match=f"is {version}, a number. It must be a string"):
         check(project, {"lambda_python_version": version})
 
 

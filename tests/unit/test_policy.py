@@ -274,6 +274,14 @@ def test_a_missing_statement_is_refused(file: Path, missing: str) -> None:
         policy.check("dev", RECORDED)
 
 
+def test_a_missing_policy_file_is_explained(file: Path) -> None:
+    with pytest.raises(DeploymentError) as refused:
+        policy.check("dev", RECORDED)
+    message = str(refused.value)
+    assert message.startswith("there is no .chalice/policy-dev.json with the statements ")
+    assert "make backend STAGE=dev" in message
+
+
 def test_statements_for_another_table_are_refused(file: Path) -> None:
     policy.write("dev", RECORDED)
     with pytest.raises(DeploymentError, match="the table restored"):
