@@ -15,7 +15,13 @@ from typing import Any
 import boto3
 import boto3.session
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
 from botocore.parsers import ResponseParserError
 
 from deploy.errors import DeploymentError
@@ -76,7 +82,10 @@ def recognize_web_pages() -> None:
     """
     session = boto3.DEFAULT_SESSION
     if session is None:
-        session = boto3.session.Session()
+        try:
+            session = boto3.session.Session()
+        except ProfileNotFound:
+            return  # a call that uses the shell's profile reports it
         boto3.DEFAULT_SESSION = session
     _recognize_web_pages_of(session)
 

@@ -102,6 +102,24 @@ def test_a_bucket_is_not_taken_for_that_of_a_web_page(shell: pytest.MonkeyPatch)
             packaging.upload(Path(__file__))
 
 
+def test_a_profile_that_no_call_uses_may_be_unknown(shell: pytest.MonkeyPatch) -> None:
+    """`chalice package --profile` uses its own profile."""
+    shell.setenv("AWS_PROFILE", "nope")
+    with aws.report_aws_errors("nothing"):
+        pass
+    with pytest.raises(DeploymentError, match="nope"):
+        stacks.describe("user-profile-dev")
+
+
+def test_a_region_that_is_set_later_is_used(shell: pytest.MonkeyPatch) -> None:
+    """The commands use the region of the recorded backend if the shell names none."""
+    shell.delenv("AWS_DEFAULT_REGION")
+    with aws.report_aws_errors("nothing"):
+        pass
+    shell.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    assert boto3.client("dynamodb").meta.region_name == "eu-west-3"
+
+
 def test_xml_without_a_code_is_not_an_error_of_aws(shell: pytest.MonkeyPatch) -> None:
     with web_page(403, "<denied/>") as url:
         shell.setenv("AWS_ENDPOINT_URL", url)
