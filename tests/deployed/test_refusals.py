@@ -139,6 +139,25 @@ def test_settings_with_which_no_request_would_succeed(
         assert message in clone.error(command, "dev")
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--alarm-topic=foo", "It must be the ARN of an SNS topic, or empty."),
+        ("--alarm-topic=arn:aws:sns:eu-west-1:000000000000:alarms", "choose one in us-east-1"),
+        ("--permissions-boundary=foo", "It must be the ARN of an IAM policy, or empty."),
+        ("--parameters=ThrottleRate=0", "It must be a whole number from 1."),
+    ],
+)
+def test_a_wrong_value_is_refused_before_the_upload(
+    clone: Clone, option: str, message: str
+) -> None:
+    clone.run("backend", "dev")
+    assert message in clone.error("deploy", "dev", option)
+    assert clone.stack("dev") is None
+    buckets = boto3.client("s3").list_buckets()["Buckets"]
+    assert not any(bucket["Name"].startswith(clone.app_name) for bucket in buckets)
+
+
 @pytest.mark.parametrize("client_ids", [",,", " ", " , "])
 def test_a_list_of_clients_has_a_client(clone: Clone, client_ids: str) -> None:
     """Without one, the API would accept the tokens of every client of the user pool."""
