@@ -103,7 +103,7 @@ def _check_security_policy(stage: str) -> None:
 
 def _check_role(stage: str) -> None:
     arn = chalice_config.function_setting(stage, "iam_role_arn")
-    if arn is None:
+    if not arn:
         return
     if not isinstance(arn, str) or not service_role.ROLE_ARN.fullmatch(arn):
         raise DeploymentError(

@@ -104,11 +104,12 @@ def _refuse_web_page(response_dict: Mapping[str, Any], **_: object) -> None:
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         return
     body = response_dict["body"]
-    is_html = isinstance(body, bytes) and body.lstrip().lower().startswith(HTML_BEGINNINGS)
-    if status >= http.HTTPStatus.MULTIPLE_CHOICES:
-        # A response to HEAD has no body.
-        is_html |= response_dict["headers"].get("content-type", "").startswith("text/html")
-    if is_html:
+    if not isinstance(body, bytes):
+        return
+    # A response to HEAD has no body. With status 200, its type is that of an object of S3.
+    has_page = bool(body) or status >= http.HTTPStatus.MULTIPLE_CHOICES
+    is_html = response_dict["headers"].get("content-type", "").startswith("text/html")
+    if (has_page and is_html) or body.lstrip().lower().startswith(HTML_BEGINNINGS):
         raise ResponseParserError("the response is a web page")
 
 

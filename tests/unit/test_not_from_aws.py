@@ -18,6 +18,11 @@ from deploy.errors import CommandError, DeploymentError
 ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Abc"
 HTML = "<!DOCTYPE html><html><body>Sign in to the network<br></body></html>"
 XHTML = "<html><body>Sign in to the network</body></html>"
+PAGES = {
+    "HTML": HTML,
+    "XHTML": XHTML,
+    "XHTML with a declaration": f'<?xml version="1.0"?><!DOCTYPE html>{XHTML}',
+}
 CALLS: dict[str, Callable[[], object]] = {
     "STS": aws.account_id,
     "CloudFormation": lambda: stacks.describe("user-profile-dev"),
@@ -80,7 +85,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.mark.parametrize("service", CALLS)
 @pytest.mark.parametrize("status", [200, 302, 403, 404])
-@pytest.mark.parametrize("page", [HTML, XHTML], ids=["HTML", "XHTML"])
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_a_web_page_is_not_taken_for_aws(
     shell: pytest.MonkeyPatch, service: str, status: int, page: str
 ) -> None:
