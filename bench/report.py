@@ -181,8 +181,8 @@ up, the function waits for the next one. The calls here follow each other withou
 average duration is about their CPU time divided by the share of a core. A single call after a pause
 has a whole period's CPU time and is faster. With little memory, starts and calls take longer than
 the share of a core suggests: a process that is stopped in every period loses the processor's caches
-and needs more CPU time itself. In a trial with 128 MB, a warm GET of this service needed 2 ms of CPU
-time instead of 1 ms.
+and needs more CPU time itself. In a trial with 128 MB, a warm GET of this service needed 2 ms of
+CPU time instead of 1 ms.
 """
 
 
