@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STANDARD_ERROR = 2
 
 
 @contextmanager
 def stop_signals_raise() -> Iterator[None]:
     """Raise KeyboardInterrupt for every stop signal in the block."""
-    with _handled_by(signal.default_int_handler):
+    with handled_by(signal.default_int_handler, _not_ignored()):
         yield
 
 
@@ -47,17 +48,24 @@ def stop_signals_deferred(notice: str) -> Iterator[StopRequest]:
     `notice` is printed at the first signal.
     """
     request = StopRequest(notice)
-    with _handled_by(request.receive):
+    with handled_by(request.receive, _not_ignored()):
         yield request
 
 
+def _not_ignored() -> list[signal.Signals]:
+    """Return the stop signals, without SIGHUP if the shell ignores it, as `nohup` does."""
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    return signals
+
+
 @contextmanager
-def _handled_by(handler: Callable[..., Any]) -> Iterator[None]:
-    """Call `handler` for each stop signal in the block, and the earlier handlers after it."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` sets it
-        numbers.append(signal.SIGHUP)
-    earlier = {number: signal.signal(number, handler) for number in numbers}
+def handled_by(
+    handler: Callable[..., Any], signals: Sequence[signal.Signals] = STOP_SIGNALS
+) -> Iterator[None]:
+    """Call `handler` for each of these signals in the block, and the earlier handlers after it."""
+    earlier = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:

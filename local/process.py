@@ -12,9 +12,8 @@ from threading import Thread
 from types import FrameType
 
 from deploy import polling
+from deploy.stop_signals import STOP_SIGNALS, handled_by
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that ask a command to stop: Ctrl-C, `kill`, a closed terminal."""
 STOP_SECONDS = 30.0
 """The time that a child may take to stop before it is killed."""
 STANDARD_INPUT = 0
@@ -96,12 +95,8 @@ def _stop_signals_deferred() -> Iterator[None]:
     def remember(number: int, _: FrameType | None) -> None:
         received.append(number)
 
-    handlers = {number: signal.signal(number, remember) for number in STOP_SIGNALS}
-    try:
+    with handled_by(remember):
         yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     if received:
         raise KeyboardInterrupt
 

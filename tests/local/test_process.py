@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.stop_signals import STOP_SIGNALS
 from local import process
 from local.emulator import EmulatorError, emulator
 from local.process import running, wait_for_any, wait_until
@@ -31,7 +32,7 @@ def test_a_child_that_ignores_sigterm_is_killed(
     assert child.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("stop", process.STOP_SIGNALS)
+@pytest.mark.parametrize("stop", STOP_SIGNALS)
 def test_a_signal_during_the_start_stops_the_child(
     monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
@@ -50,9 +51,9 @@ def test_a_signal_during_the_start_stops_the_child(
     assert children[0].poll() is not None
 
 
-@pytest.mark.parametrize("stop", process.STOP_SIGNALS)
+@pytest.mark.parametrize("stop", STOP_SIGNALS)
 def test_every_stop_signal_raises_keyboard_interrupt(stop: int) -> None:
-    before = {number: signal.getsignal(number) for number in process.STOP_SIGNALS}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     try:
         process.raise_on_stop_signals()
         with pytest.raises(KeyboardInterrupt):
