@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from deploy import api_settings, backend_parameters, chalice_config, parameter_values
+from deploy import api_settings, template_parameters
 from deploy.errors import DeploymentError
 from deploy.packaging import TEMPLATE
 
@@ -21,12 +21,8 @@ def parameters(stage: str, options: Mapping[str, str], text: str) -> dict[str, s
     member `api` of the stage. Raises DeploymentError.
     """
     recorded = api_settings.settings_of(stage).parameters
-    given = backend_parameters.parse_with_options(text, options)
-    backend_parameters.print_conflicts("make deploy", given, recorded)
-    _check(given)
-    in_effect = {name: value for name, value in recorded.items() if name not in given}
-    _check(in_effect, chalice_config.place(stage))
-    return {**in_effect, **given}
+    given = template_parameters.parse_with_options(text, options)
+    return template_parameters.choose("make deploy", stage, recorded, given, _check)
 
 
 def check_region_of_topic(chosen: Mapping[str, str], region: str) -> None:
@@ -42,7 +38,7 @@ def check_region_of_topic(chosen: Mapping[str, str], region: str) -> None:
         )
 
 
-def _check(values: Mapping[str, str], place: str = "") -> None:
+def _check(values: Mapping[str, str], place: str) -> None:
     """Refuse parameters that cannot be set, and values that they cannot have.
 
     `place` says where the values are, for messages. Raises DeploymentError.
@@ -50,5 +46,5 @@ def _check(values: Mapping[str, str], place: str = "") -> None:
     declared = json.loads(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
     settable = set(declared) - NOT_SETTABLE
     for name in values:
-        backend_parameters.check_name(name, settable, "resources/api.json", place)
-    parameter_values.check(values, declared, place)
+        template_parameters.check_name(name, settable, "resources/api.json", place)
+    template_parameters.check_values(values, declared, place)

@@ -6,12 +6,9 @@ into the template that it generates. `add_throttling` adds what depends on the A
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 from deploy import api_settings, chalice_config, dashboard
 from deploy.api_settings import CustomDomain
-
-Template: TypeAlias = dict[str, Any]
+from deploy.template import Template
 
 ROLE = "ApiHandlerRole"
 """Chalice's name for the function's role in the template."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
-from deploy import aws, backend, chalice_config, parameter_values
+from deploy import aws, backend, chalice_config, template_parameters
 from deploy.backend_plan import Plan, Request
 from deploy.chalice_config import Part
 from deploy.errors import DeploymentError
@@ -31,11 +31,9 @@ def parameters(request: Request, plan: Plan, stack: Stack | None) -> dict[str, s
     """
     recorded = chalice_config.backend_record(request.stage).parameters
     given = _given(request)
-    print_conflicts("make backend", given, recorded)
-    _check(given, plan)
-    in_effect = {name: value for name, value in recorded.items() if name not in given}
-    _check(in_effect, plan, chalice_config.place(request.stage))
-    chosen = {**recorded, **given}
+    chosen = template_parameters.choose(
+        "make backend", request.stage, recorded, given, partial(_check, plan)
+    )
     for name in ("CallbackUrls", "LogoutUrls"):
         if name in chosen:
             _check_urls(name, chosen[name])
@@ -56,79 +54,26 @@ def _given(request: Request) -> dict[str, str]:
         "CallbackUrls": request.callback_urls,
         "LogoutUrls": request.logout_urls,
     }
-    return parse_with_options(request.parameters, options)
+    return template_parameters.parse_with_options(request.parameters, options)
 
 
-def parse_with_options(text: str, options: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters that PARAMETERS and the other options set.
-
-    `text` is the value of PARAMETERS; `options` are the values of the others, by the parameter's
-    name, empty if not given. Raises DeploymentError, also if the two differ.
-    """
-    given = parse(text)
-    for name, value in options.items():
-        if value and given.setdefault(name, value) != value:
-            raise DeploymentError(f"{name} is given twice, as an option and in PARAMETERS.")
-    return given
-
-
-def parse(text: str) -> dict[str, str]:
-    """Split "Name=value Name='a value'" as a shell does. Raises DeploymentError."""
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise DeploymentError(f"PARAMETERS cannot be read: {error}.") from error
-    parsed = {}
-    for word in words:
-        name, separator, value = word.partition("=")
-        if not separator:
-            raise DeploymentError(
-                f"PARAMETERS has {word!r}, which is not Name=value. Example: "
-                'PARAMETERS="MfaConfiguration=OPTIONAL IdTokenMinutes=15"'
-            )
-        if name in parsed:
-            raise DeploymentError(f"PARAMETERS has {name} twice.")
-        parsed[name] = value
-    return parsed
-
-
-def print_conflicts(command: str, given: Mapping[str, str], recorded: Mapping[str, str]) -> None:
-    """Print a note for each parameter that an option sets for this run of `command` only."""
-    for name in sorted(given.keys() & recorded.keys()):
-        if given[name] != recorded[name]:
-            print(
-                f"Note: {chalice_config.FILE} sets {name} to {recorded[name]}. The next {command} "
-                f"without {name}={given[name]} sets that again."
-            )
-
-
-def _check(values: Mapping[str, str], plan: Plan, place: str = "") -> None:
+def _check(plan: Plan, values: Mapping[str, str], place: str) -> None:
     """Refuse parameters that cannot be set, and values that they cannot have.
 
     `place` says where the values are, for messages. Raises DeploymentError.
     """
     declared = backend.template()["Parameters"]
     for name in values:
-        check_name(name, set(declared) - DERIVED, "resources/backend.yaml", place)
+        template_parameters.check_name(
+            name, set(declared) - DERIVED, "resources/backend.yaml", place
+        )
         if not _applies(name, plan):
             attached = " and the ".join(part.text for part in plan.attached)
             raise DeploymentError(
                 f"{name}{place} is a setting of what this command makes, but the {attached} of the "
                 "stage existed before. Change the setting there."
             )
-    parameter_values.check(values, declared, place)
-
-
-def check_name(name: str, settable: Collection[str], template: str, place: str = "") -> None:
-    """Refuse a parameter that the template does not have, or that cannot be set.
-
-    `place` says where it is given, for messages. Raises DeploymentError.
-    """
-    if name not in settable:
-        raise DeploymentError(
-            f"{name}{place} is not a parameter of {template} that can be set. Those are: "
-            f"{', '.join(sorted(settable))}."
-        )
+    template_parameters.check_values(values, declared, place)
 
 
 def _applies(name: str, plan: Plan) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy import backend, packaging, parameter_values
+from deploy import backend, packaging, template_parameters
 from deploy.errors import DeploymentError
 
 TEMPLATES = {
@@ -57,7 +57,7 @@ DECLARED: dict[str, dict[str, Any]] = {
 )
 def test_a_value_that_cloudformation_may_accept(name: str, value: str) -> None:
     """A pattern in Java's own syntax is left to CloudFormation."""
-    parameter_values.check({name: value}, DECLARED)
+    template_parameters.check_values({name: value}, DECLARED)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_a_value_that_cloudformation_may_accept(name: str, value: str) -> None:
 )
 def test_a_value_that_cloudformation_refuses(name: str, value: str, rule: str) -> None:
     with pytest.raises(DeploymentError) as refused:
-        parameter_values.check({name: value}, DECLARED)
+        template_parameters.check_values({name: value}, DECLARED)
     assert str(refused.value) == f"{name} is {value!r}. It must be {rule}."
 
 
 def test_the_place_of_a_wrong_value_is_named() -> None:
     with pytest.raises(DeploymentError, match=r"^Rate of the stage dev in config is '0'\. It must"):
-        parameter_values.check({"Rate": "0"}, DECLARED, " of the stage dev in config")
+        template_parameters.check_values({"Rate": "0"}, DECLARED, " of the stage dev in config")
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -109,4 +109,4 @@ def test_the_defaults_of_the_templates_are_accepted(template: str) -> None:
         for name, parameter in declared.items()
         if "Default" in parameter
     }
-    parameter_values.check(defaults, declared)
+    template_parameters.check_values(defaults, declared)
