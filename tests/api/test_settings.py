@@ -10,8 +10,8 @@ import pytest
 from deploy import smoke
 from deploy.smoke_checks import Client
 from tests.api.test_preconditions import CHANGES
-from tests.support.api_server import running_api
-from tests.support.cloud import Cloud, record_environment
+from tests.support.api_server import api_with
+from tests.support.cloud import Cloud
 from tests.support.http_api import Api
 from tests.support.operators import operator_of
 from tests.support.users import User
@@ -25,13 +25,9 @@ def strict_api(
 ) -> Iterator[Api]:
     """The API with CORS_ALLOW_ORIGIN and REQUIRE_PRECONDITIONS set."""
     folder = tmp_path_factory.mktemp("strict")
-    log = folder / "api.log"
-    logs.append(log)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOCAL_STATE", str(folder))
-        record_environment(cloud, CORS_ALLOW_ORIGIN=ORIGIN, REQUIRE_PRECONDITIONS="true")
-        with running_api(log) as api:
-            yield api
+    settings = {"CORS_ALLOW_ORIGIN": ORIGIN, "REQUIRE_PRECONDITIONS": "true"}
+    with api_with(cloud, logs, folder, **settings) as api:
+        yield api
 
 
 @pytest.mark.parametrize(

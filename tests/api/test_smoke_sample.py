@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,26 +16,14 @@ from deploy.errors import SmokeError
 from deploy.smoke_checks import SAMPLE_REFUSED
 from deploy.smoke_sample import MAX_FILE_BYTES, sample_in
 from tests.api.test_smoke import client_of
-from tests.support.api_server import running_api
-from tests.support.cloud import Cloud, record_environment
+from tests.support.api_server import api_with
+from tests.support.cloud import Cloud
 from tests.support.http_api import Api, assert_problem
 from tests.support.smoke import NOWHERE, error_of
 from tests.support.users import User
 
 NEEDS_A_SAMPLE = 6
 """The lines of the output that need a stored sample: three checks, and three paths."""
-
-
-@contextmanager
-def api_with(cloud: Cloud, logs: list[Path], folder: Path, **settings: str) -> Iterator[Api]:
-    """The API with these settings. `folder` is for its state and its log."""
-    log = folder / "api.log"
-    logs.append(log)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOCAL_STATE", str(folder))
-        record_environment(cloud, **settings)
-        with running_api(log) as api:
-            yield api
 
 
 @pytest.fixture(scope="module")

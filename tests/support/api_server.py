@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import pytest
 
 from local.api import printed_port, serving
 from local.process import running, wait_until
+from tests.support.cloud import Cloud, record_environment
 from tests.support.http_api import Api
 
 START_SECONDS = 30
@@ -22,6 +25,23 @@ def running_api(log: Path) -> Iterator[Api]:
     """
     with serving(0, log) as server:
         yield Api(server.port)
+
+
+@contextmanager
+def api_with(cloud: Cloud, logs: list[Path], folder: Path, **settings: str) -> Iterator[Api]:
+    """Run the API with these settings. `folder` is for its recorded environment and its log.
+
+    LOCAL_STATE names the folder only while the API starts: an API without these settings may be
+    started later.
+    """
+    log = folder / "api.log"
+    logs.append(log)
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LOCAL_STATE", str(folder))
+            record_environment(cloud, **settings)
+            api = stack.enter_context(running_api(log))
+        yield api
 
 
 @contextmanager
